@@ -1,0 +1,86 @@
+"""What can go wrong for a user, as types.
+
+Every message is one sentence that names what is wrong and what to do about it; the command line prints it as it is and
+ends with the error's exit code: 1 when an input failed, 2 when the call or the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+
+class LvspecError(Exception):
+    """Anything lvspec reports to its user without a traceback."""
+
+    exit_code = 1
+
+    @property
+    def type_name(self) -> str:
+        """The error's type as a record names it."""
+        return type(self).__name__
+
+
+class UsageError(LvspecError):
+    """A wrong option or configuration, found before any model is loaded."""
+
+    exit_code = 2
+
+
+class PresetError(UsageError):
+    """A preset that cannot be found, read or understood."""
+
+
+class PairError(UsageError):
+    """A draft and a target that do not fit together."""
+
+
+class ModelError(LvspecError):
+    """Model weights that are missing, unreadable or not what their folder says."""
+
+
+class VideoError(LvspecError):
+    """A video that cannot be read; ``kind`` is its stable machine-readable name."""
+
+    kind = "video"
+
+    @property
+    def type_name(self) -> str:
+        return self.kind
+
+
+class VideoNotFound(VideoError):
+    kind = "not_found"
+
+
+class VideoEmpty(VideoError):
+    kind = "empty"
+
+
+class NotAVideo(VideoError):
+    kind = "not_a_video"
+
+
+class NoVideoStream(VideoError):
+    kind = "no_video_stream"
+
+
+class VideoTooLarge(VideoError):
+    kind = "too_large"
+
+
+class VideoTooLong(VideoError):
+    kind = "too_long"
+
+
+class NoFrames(VideoError):
+    kind = "no_frames"
+
+
+class SelectionOutsideVideo(VideoError):
+    kind = "selection_outside_video"
+
+
+class VideoTimeout(VideoError):
+    kind = "timeout"
+
+
+class VideoWorkerCrashed(VideoError):
+    kind = "worker_crashed"
