@@ -1,0 +1,52 @@
+"""What the decoding loop needs from a model, and all it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What one forward pass over n new tokens gives."""
+
+    logits: Tensor  # [n, vocabulary_size]; row i predicts the token after input token i
+    hidden: Tensor | None = None  # [n, d] states that a relevance signal reads, or None
+
+
+class DecodableModel(Protocol):
+    """A causal model with a key-value cache that can be rolled back.
+
+    After `prefill` the cache holds the prompt but for its last token. The first round feeds that token, so that
+    the first generated token is nothing special: every round begins with one known token that the cache lacks.
+    """
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Width of the logits, cut to the tokenizer that draft and target share."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the logits of `extend` arrive."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Positions now in the key-value cache."""
+        ...
+
+    def prefill(self, inputs: Any) -> int:
+        """Run all of the prompt but its last token, and return the id of that last token."""
+        ...
+
+    def extend(self, tokens: Tensor) -> Extension:
+        """Append n tokens (int64 [n], on any device) to the cache in one pass."""
+        ...
+
+    def rollback(self, length: int) -> None:
+        """Forget every position from `length` on, in O(1)."""
+        ...
