@@ -9,7 +9,7 @@ from typing import Literal
 FinishReason = Literal["stop", "length", "repetition"]
 
 
-class Origin(str, Enum):
+class Origin(Enum):
     """How a committed token came to be."""
 
     EXACT = "exact"  # a draft token that is the target's own choice, or passes the p/q test

@@ -1,0 +1,119 @@
+"""The decoding loop: draft, verify, accept, commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from lvspec_cli.decoding.clock import RoundClock, RoundTimes
+from lvspec_cli.decoding.drafting import Drafter
+from lvspec_cli.decoding.events import FinishReason, Origin, Round, Token
+from lvspec_cli.decoding.methods import METHODS
+from lvspec_cli.decoding.model import DecodableModel
+from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.decoding.sampling import Sampler
+from lvspec_cli.decoding.transcript import Transcript
+from lvspec_cli.decoding.verification import Decision, Proposal, Verdict, read_verdict
+
+
+def decode(
+    target: DecodableModel, draft: DecodableModel | None, options: DecodingOptions, first_token: int
+) -> Iterator[Round]:
+    """Yield the rounds of a decode, until one of them has a finish reason.
+
+    Both models are prefilled; `first_token` is what their `prefill` returned. Whenever a round has been yielded, the
+    target's cache holds the prompt and all committed tokens but the last, and the draft's cache holds no others, so
+    the iterator may be dropped at any time. A method that drafts nothing leaves `draft` alone.
+
+    Raises ValueError if the method needs a draft and there is none, or if the vocabularies differ.
+    """
+    drafts = METHODS[options.method].drafts
+    if drafts and draft is None:
+        raise ValueError(f"method {options.method} needs a draft model; give one, or choose method ar")
+    if drafts and draft is not None and draft.vocabulary_size != target.vocabulary_size:
+        raise ValueError(
+            f"the draft's vocabulary has {draft.vocabulary_size} tokens and the target's {target.vocabulary_size}; "
+            "cut both to the tokenizer they share"
+        )
+    return _Engine(target, draft if drafts else None, options, first_token).run()
+
+
+class _Engine:
+    """The state of one decode between rounds."""
+
+    def __init__(
+        self, target: DecodableModel, draft: DecodableModel | None, options: DecodingOptions, first_token: int
+    ) -> None:
+        self._target = target
+        self._feed = torch.tensor([first_token], device=target.device)  # the committed token that the cache lacks
+        self._drafter: Drafter | None = None
+        if draft is not None:
+            self._drafter = Drafter(draft, Sampler(options, draft.device, draft=True), self._feed, target.device)
+        self._nothing = Proposal(self._feed.new_empty(0), None)
+        self._draft_tokens = options.draft_tokens
+        self._policy = METHODS[options.method].build(options)
+        self._sampler = Sampler(options, target.device)
+        self._transcript = Transcript(options)
+        self._clock = RoundClock(target.device)
+
+    def run(self) -> Iterator[Round]:
+        index = 0
+        while self._transcript.finish_reason is None:
+            yield self._round(index)
+            index += 1
+
+    @torch.inference_mode()
+    def _round(self, index: int) -> Round:
+        self._clock.start()
+        proposal = self._draft()
+        self._clock.drafted()
+        base = self._target.length
+        extension = self._target.extend(torch.cat((self._feed, proposal.tokens)))
+        verdict = self._policy.verify(proposal, extension, self._sampler)
+        decision = read_verdict(proposal, verdict)
+        self._clock.verified()
+        tokens = self._transcript.commit(candidates(decision))
+        self._settle(base, proposal, verdict, decision.accepted, len(tokens))
+        return _event(index, decision, tokens, self._transcript.finish_reason, self._clock.stop())
+
+    def _draft(self) -> Proposal:
+        """Propose a chain, leaving room for the target's own token after it."""
+        if self._drafter is None:
+            return self._nothing
+        return self._drafter.propose(min(self._draft_tokens, self._transcript.room - 1))
+
+    def _settle(self, base: int, proposal: Proposal, verdict: Verdict, accepted: int, committed: int) -> None:
+        """Make both caches forget what was not committed; the last committed token is fed by the next round."""
+        self._target.rollback(base + committed)
+        ended_in_chain = committed <= accepted
+        self._feed = proposal.tokens[committed - 1 : committed] if ended_in_chain else verdict.next_token
+        if self._drafter is not None:
+            self._drafter.settle(proposal, committed - 1, self._feed)
+
+
+def candidates(decision: Decision) -> Iterator[Token]:
+    """The accepted draft tokens, then the target's own token."""
+    accepted = decision.accepted
+    yield from map(Token, decision.draft_tokens[:accepted], decision.origins[:accepted])
+    if not decision.draft_tokens:
+        yield Token(decision.next_token, Origin.TARGET)
+    elif accepted == len(decision.draft_tokens):
+        yield Token(decision.next_token, Origin.BONUS)
+    else:
+        yield Token(decision.next_token, Origin.RECOVERED)
+
+
+def _event(
+    index: int, decision: Decision, tokens: tuple[Token, ...], finish_reason: FinishReason | None, times: RoundTimes
+) -> Round:
+    return Round(
+        index=index,
+        draft_tokens=decision.draft_tokens,
+        tokens=tokens,
+        rejected=decision.draft_tokens[decision.accepted :],
+        draft_seconds=times.draft,
+        verify_seconds=times.verify,
+        round_seconds=times.round,
+        finish_reason=finish_reason,
+    )

@@ -1,0 +1,85 @@
+"""What a decode did, in numbers. Names follow vLLM's where it has them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from lvspec_cli.decoding.events import Origin, Round
+
+
+@dataclass
+class DecodingStats:
+    """Adds up rounds. Times are wall clock; the consumer's own work between rounds is not in them."""
+
+    prefill_seconds: float = 0.0  # s, both models; measured by the caller
+    decode_seconds: float = 0.0  # s, all rounds, the engine's own work included
+    draft_seconds: float = 0.0  # s, thereof drafting
+    verify_seconds: float = 0.0  # s, thereof the target's passes and the verdicts
+    num_spec_steps: int = 0  # rounds, those without a draft included
+    num_draft_tokens: int = 0  # proposed
+    tokens_by_origin: Counter[Origin] = field(default_factory=Counter)  # committed
+    rounds_by_accepted: Counter[int] = field(default_factory=Counter)  # accepted draft tokens -> rounds
+
+    def observe(self, event: Round) -> None:
+        """Take the next round into account."""
+        self.decode_seconds += event.round_seconds
+        self.draft_seconds += event.draft_seconds
+        self.verify_seconds += event.verify_seconds
+        self.num_spec_steps += 1
+        self.num_draft_tokens += len(event.draft_tokens)
+        self.tokens_by_origin.update(token.origin for token in event.tokens)
+        self.rounds_by_accepted[event.num_accepted] += 1
+
+    @property
+    def num_generated_tokens(self) -> int:
+        """Committed tokens, a final stop token included."""
+        return self.tokens_by_origin.total()
+
+    @property
+    def num_accepted_draft_tokens(self) -> int:
+        """Committed tokens that the draft proposed."""
+        return sum(count for origin, count in self.tokens_by_origin.items() if origin.from_draft)
+
+    @property
+    def mean_acceptance_length(self) -> float | None:
+        """Committed tokens per round, the target's own token included; None before the first round."""
+        return _ratio(self.num_generated_tokens, self.num_spec_steps)
+
+    @property
+    def draft_acceptance_rate(self) -> float | None:
+        """Share of the draft tokens that were committed; None if nothing was drafted."""
+        return _ratio(self.num_accepted_draft_tokens, self.num_draft_tokens)
+
+    @property
+    def acceptance_histogram(self) -> list[int]:
+        """Item i is the number of rounds that committed i draft tokens."""
+        return [self.rounds_by_accepted[count] for count in range(max(self.rounds_by_accepted, default=-1) + 1)]
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Committed tokens per second of decoding, prefill left out; None before the first round."""
+        return _ratio(self.num_generated_tokens, self.decode_seconds)
+
+    def as_dict(self) -> dict[str, int | float | list[int] | None]:
+        """The `stats` of a record: JSON values, units in the keys."""
+        return {
+            "num_generated_tokens": self.num_generated_tokens,
+            "num_spec_steps": self.num_spec_steps,
+            "num_draft_tokens": self.num_draft_tokens,
+            "num_accepted_draft_tokens": self.num_accepted_draft_tokens,
+            "num_loosely_accepted_tokens": self.tokens_by_origin[Origin.LOOSE],
+            "num_shift_accepted_tokens": self.tokens_by_origin[Origin.SHIFTED],
+            "mean_acceptance_length": self.mean_acceptance_length,
+            "draft_acceptance_rate": self.draft_acceptance_rate,
+            "acceptance_histogram": self.acceptance_histogram,
+            "prefill_seconds": self.prefill_seconds,
+            "decode_seconds": self.decode_seconds,
+            "draft_seconds": self.draft_seconds,
+            "verify_seconds": self.verify_seconds,
+            "tokens_per_second": self.tokens_per_second,
+        }
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
