@@ -1,0 +1,226 @@
+"""Settings and where each came from: flag > environment > ./lvspec.toml > user configuration > preset > default.
+
+A setting is a field of `Settings`, and that one line gives its flag, its ``LVSPEC_*`` variable and its TOML key. What
+a value may be is checked twice: here for its type, and by the part that uses it for its range. No torch is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from lvspec_cli.errors import UsageError
+
+ENVIRONMENT_PREFIX = "LVSPEC_"
+PROJECT_FILE = "lvspec.toml"
+# Kubernetes injects such variables into every pod beside a service that is called "lvspec".
+_INJECTED = re.compile(r"(SERVICE|PORT)(_|$)")
+# Of these, a value at a higher level takes the place of the other one at a lower level.
+_ALTERNATIVES = {"frames": "fps", "fps": "frames"}
+
+Parser = Callable[[object], Any]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,30}\s*", value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("must be a whole number")
+
+
+def _number(value: object) -> float:
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not isfinite(number):
+        raise ValueError("must be a number")
+    return number
+
+
+def _seconds(value: object) -> float:
+    """Seconds, or [HH:]MM:SS with an optional fraction of a second."""
+    if isinstance(value, str) and ":" in value:
+        match = re.fullmatch(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)", value.strip(), re.ASCII)
+        if match is None or float(match[3]) >= 60 or (match[1] and int(match[2]) > 59):
+            raise ValueError("must be seconds or [HH:]MM:SS")
+        return int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3])
+    try:
+        return _number(value)
+    except ValueError:
+        raise ValueError("must be seconds or [HH:]MM:SS") from None
+
+
+def _setting(default: object, parse: Parser, metavar: str, panel: str, explanation: str) -> Any:
+    metadata = {"parse": parse, "metavar": metavar, "panel": panel, "help": explanation}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that shapes a caption, and how it is shown. None means that the preset or the reader decides."""
+
+    preset: str = _setting("auto", _text, "NAME|FILE", "Model", "The pair of models: a name, a YAML file, or auto.")
+    device: str | None = _setting(None, _text, "DEVICE", "Model", "Run both models there: cpu, cuda, cuda:1, mps.")
+    dtype: str | None = _setting(None, _text, "DTYPE", "Model", "Number format of both models: float32, bfloat16, ...")
+    prompt: str | None = _setting(None, _text, "TEXT", "Model", "What to ask of every video (caption only).")
+
+    method: str | None = _setting(None, _text, "NAME", "Decoding", "How to decode.")
+    draft_tokens: int | None = _setting(None, _whole, "N", "Decoding", "Tokens that the draft proposes a round.")
+    max_tokens: int | None = _setting(None, _whole, "N", "Decoding", "Longest output, in tokens.")
+    temperature: float | None = _setting(None, _number, "T", "Decoding", "0 takes the likeliest token, above 0 samples.")
+    top_p: float | None = _setting(None, _number, "P", "Decoding", "Sample from this share of the probability.")
+    top_k: int | None = _setting(None, _whole, "K", "Decoding", "Sample from the K likeliest tokens; 0 for all.")
+    seed: int | None = _setting(None, _whole, "N", "Decoding", "Seed of the sampling.")
+
+    frames: int | None = _setting(None, _whole, "N", "Video", "Show N frames, spread evenly over the time.")
+    fps: float | None = _setting(None, _number, "F", "Video", "Show F frames a second instead of a fixed number.")
+    start: float | None = _setting(None, _seconds, "TIME", "Video", "Begin there: seconds or [HH:]MM:SS.")
+    end: float | None = _setting(None, _seconds, "TIME", "Video", "End there: seconds or [HH:]MM:SS.")
+    max_frames: int | None = _setting(None, _whole, "N", "Video", "Most frames that --fps may choose.")
+    decoder: str | None = _setting(None, _text, "NAME", "Video", "Who decodes the video.")
+    source_fps: float | None = _setting(None, _number, "F", "Video", "Frames a second of a folder of images.")
+    timeout: float | None = _setting(None, _number, "SECONDS", "Video", "Longest time to read one video.")
+
+    format: str = _setting("text", _text, "NAME", "Output", "How to write the results.")
+    ui: str = _setting("auto", _text, "NAME", "Output", "What people see on stderr.")
+
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)  # key -> where its value came from
+
+    def name_of(self, key: str) -> str:
+        """The setting as its user wrote it, for messages: ``--frames``, ``LVSPEC_FRAMES``, ``frames in lvspec.toml``."""
+        origin = self.origins.get(key, "default")
+        return origin if origin.startswith(("--", ENVIRONMENT_PREFIX)) else f"{key} in {origin}"
+
+    def values(self) -> dict[str, Any]:
+        """Every setting by its key, the origins left out."""
+        return {key: getattr(self, key) for key in FIELDS}
+
+
+FIELDS: Mapping[str, Field[Any]] = MappingProxyType({f.name: f for f in fields(Settings) if f.name != "origins"})
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings from one place."""
+
+    values: Mapping[str, Any]  # key -> parsed value
+    origins: Mapping[str, str]  # key -> how the place is called in messages
+
+
+def flag_name(key: str) -> str:
+    """``draft_tokens`` -> ``--draft-tokens``."""
+    return "--" + key.replace("_", "-")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint such as ``; did you mean 'frames'?``, or nothing if no known name comes near."""
+    matches = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
+
+
+def layer(values: Mapping[str, object], name: Callable[[str], str]) -> Layer:
+    """Parse raw values; `name(key)` tells where a key stands, for messages. A wrong one raises UsageError."""
+    parsed, origins = {}, {}
+    for key, value in values.items():
+        try:
+            parsed[key] = FIELDS[key].metadata["parse"](value)
+        except ValueError as error:
+            raise UsageError(f"{name(key)} {error}, not {value!r}") from None
+        origins[key] = name(key)
+    if {"frames", "fps"} <= parsed.keys():
+        raise UsageError(f"{name('frames')} and {name('fps')} exclude each other: keep one of them")
+    return Layer(parsed, origins)
+
+
+def flag_layer(flags: Mapping[str, object]) -> Layer:
+    """The settings given on the command line; None marks a flag that was not given."""
+    return layer({key: value for key, value in flags.items() if value is not None}, flag_name)
+
+
+def environment_layer(environment: Mapping[str, str]) -> Layer:
+    """The settings of the ``LVSPEC_*`` variables; an empty one counts as unset."""
+    values: dict[str, object] = {}
+    for variable, value in environment.items():
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if name == variable or not value or _INJECTED.match(name):
+            continue
+        if name.lower() not in FIELDS or name != name.upper():
+            known = [ENVIRONMENT_PREFIX + key.upper() for key in FIELDS]
+            raise UsageError(f"the environment variable {variable} is no setting of lvspec{nearest(variable, known)}")
+        values[name.lower()] = value
+    return layer(values, lambda key: ENVIRONMENT_PREFIX + key.upper())
+
+
+def file_layer(path: Path, label: str) -> Layer:
+    """The settings of a TOML file that is called `label` in messages; none if there is no such file."""
+    values: dict[str, object] = {}
+    for written, value in _read_toml(path, label).items():
+        key = written.replace("-", "_")
+        if key not in FIELDS:
+            raise UsageError(f"{label}: unknown key {written!r}{nearest(key, FIELDS)}")
+        if isinstance(value, (dict, list)):
+            raise UsageError(f"{label}: {written!r} must be a single value, not a table or a list")
+        values[key] = value
+    parsed = layer(values, lambda key: f"{label}: {key}")
+    return Layer(parsed.values, dict.fromkeys(parsed.values, label))
+
+
+def _read_toml(path: Path, label: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise UsageError(f"{label} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{label} is no valid TOML: {error}") from error
+
+
+def user_file() -> Path:
+    """The user's own configuration file, wherever this system keeps such files."""
+    from platformdirs import user_config_path
+
+    return user_config_path("lvspec", appauthor=False) / "config.toml"
+
+
+def gather(flags: Mapping[str, object]) -> list[Layer]:
+    """The layers above the preset, highest first: flags, environment, ./lvspec.toml, the user's configuration."""
+    own = user_file()
+    return [
+        flag_layer(flags),
+        environment_layer(os.environ),
+        file_layer(Path(PROJECT_FILE), PROJECT_FILE),
+        file_layer(own, str(own)),
+    ]
+
+
+def resolve(layers: Iterable[Layer]) -> Settings:
+    """Take every setting from the first layer that has it, and from the defaults if none has."""
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for current in layers:
+        taken = set(values)
+        for key, value in current.values.items():
+            if key not in taken and _ALTERNATIVES.get(key) not in taken:
+                values[key], origins[key] = value, current.origins[key]
+    return replace(Settings(), **values, origins=MappingProxyType(origins))
