@@ -1,0 +1,201 @@
+"""What every family of Video-LLMs does alike: prefill, extend, roll back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lvspec_cli.decoding.cache import KVCache
+from lvspec_cli.decoding.model import Extension
+from lvspec_cli.errors import ModelError, UsageError
+from lvspec_cli.models.cache import TransformersCache
+from lvspec_cli.models.quiet import quiet
+from lvspec_cli.models.text_stack import Rotary, build_text_stack
+
+DEFAULT_RESERVE = 512  # positions after the prompt for which the cache has room from the start
+
+
+@dataclass(frozen=True)
+class FrameSize:
+    """How large frames may reach the vision tower, for families that take any size."""
+
+    min_pixels: int | None = None  # pixels a frame; None: as the model's processor says
+    max_pixels: int | None = None  # pixels a frame; None: as the model's processor says
+
+
+@dataclass(frozen=True)
+class PreparedPrompt:
+    """A video and a question in one model's own terms."""
+
+    token_ids: Tensor  # int64 [n], on the CPU: the whole prompt, video tokens in their places
+    video_mask: Tensor  # bool [n]: which of them are video tokens
+    times: tuple[float, ...]  # s, one a frame
+    tensors: Mapping[str, Tensor]  # what the processor made of the frames, by transformers' names
+
+    @property
+    def length(self) -> int:
+        """Tokens in the prompt."""
+        return self.token_ids.shape[0]
+
+    @property
+    def video_tokens(self) -> int:
+        """Video tokens in the prompt."""
+        return int(self.video_mask.sum())
+
+
+class VideoLanguageModel(ABC):
+    """One Video-LLM with its processor and its key/value cache; satisfies `lvspec_cli.decoding.model.DecodableModel`.
+
+    A family is a subclass that says how frames and a question become inputs, what the video looks like to the language
+    model, and which rotary positions the prompt has. One sequence at a time.
+    """
+
+    #: Modules, by the start of their names, that no quantization may touch: all but the language model's layers.
+    unquantized_modules: ClassVar[tuple[str, ...]]
+    #: Whether `FrameSize` means anything: False for families whose vision tower takes one size.
+    any_frame_size: ClassVar[bool]
+
+    def __init__(self, model: Any, processor: Any, vocabulary_size: int, frame_size: FrameSize) -> None:
+        """``model``, ``processor``: as the Auto classes load them; ``vocabulary_size``: of the pair's tokenizer."""
+        self.model = model
+        self.processor = processor
+        self.vocabulary_size = vocabulary_size
+        self.frame_size = frame_size
+        self._text_model = model.model.language_model
+        self._embed_tokens = model.get_input_embeddings()
+        self._head = model.get_output_embeddings()
+        self._stack = build_text_stack(self._text_model)
+        self._cache = KVCache(len(self._text_model.layers))
+        self._past = TransformersCache(self._cache)
+        self._prompt_length = 0
+        self._last_position = torch.zeros((1, 1), dtype=torch.int64)  # [..., 1]
+        self._rotary: Rotary = (torch.zeros(0), torch.zeros(0))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the logits are."""
+        return self._head.weight.device  # type: ignore[no-any-return]
+
+    @property
+    def length(self) -> int:
+        """Positions now in the cache."""
+        return self._cache.length
+
+    @property
+    def cache(self) -> KVCache:
+        """The keys and values of the current sequence."""
+        return self._cache
+
+    def prepare(self, frames: np.ndarray[Any, Any], times: Sequence[float], prompt: str) -> PreparedPrompt:
+        """The inputs for a question about a video, through the chat template and the model's own processor.
+
+        ``frames``: uint8 [n, height, width, 3], RGB; ``times``: n strictly increasing times in seconds, those of the
+        frames given. Raises UsageError if the prompt is empty or contains a control token of the model, ModelError if
+        the processor cannot take frames of this shape, ValueError if frames and times do not fit together.
+        """
+        _check_frames(frames, times)
+        self._check_prompt(prompt)
+        text = self.processor.apply_chat_template(
+            [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}],
+            add_generation_prompt=True,
+            tokenize=False,
+        )
+        try:
+            with quiet():
+                inputs = dict(self._process(text, torch.from_numpy(frames).permute(0, 3, 1, 2), times))
+        except ValueError as error:
+            size = f"{frames.shape[2]}x{frames.shape[1]}"
+            raise ModelError(f"the model cannot take frames of {size} pixels: {error}; choose another video") from error
+        token_ids = inputs.pop("input_ids")[0]
+        inputs.pop("attention_mask", None)
+        return PreparedPrompt(token_ids, token_ids == self.processor.video_token_id, tuple(times), inputs)
+
+    @torch.inference_mode()
+    def prefill(self, inputs: PreparedPrompt, reserve: int = DEFAULT_RESERVE) -> int:
+        """Encode the video, run all of the prompt but its last token, and return that token's id.
+
+        ``reserve``: positions to make room for after the prompt (new tokens and a draft); more still works, at the cost
+        of one copy of the cache. Whatever was in the cache is forgotten.
+        """
+        token_ids = inputs.token_ids.to(self.device)
+        embeddings = self._embed_tokens(token_ids)
+        embeddings[inputs.video_mask.to(self.device)] = self._encode_video(inputs).to(embeddings)
+        positions = self._prompt_positions(inputs)
+        self._cache.clear()
+        self._cache.reserve(inputs.length + reserve)
+        if inputs.length > 1:
+            self._text_model(
+                inputs_embeds=embeddings[None, :-1],
+                position_ids=positions[..., :-1],
+                attention_mask={"full_attention": None},  # causal: no mask is built, the kernel knows
+                past_key_values=self._past,
+                use_cache=True,
+            )
+        self._cache.advance(inputs.length - 1)
+        self._prompt_length, self._last_position = inputs.length, positions[..., -1:]
+        self._extend_rotary(reserve)
+        return int(inputs.token_ids[-1])
+
+    @torch.inference_mode()
+    def extend(self, tokens: Tensor) -> Extension:
+        """Append n tokens (int64 [n]) in one pass: logits [n, vocabulary_size] and final hidden states [n, d]."""
+        first = self._cache.length - (self._prompt_length - 1)
+        last = first + tokens.shape[0]
+        if last > self._rotary[0].shape[0]:
+            self._extend_rotary(2 * last)
+        rotary = self._rotary[0][first:last], self._rotary[1][first:last]
+        hidden = self._stack.run(self._embed_tokens(tokens.to(self.device)), rotary, self._cache)
+        self._cache.advance(tokens.shape[0])
+        return Extension(self._head(hidden)[:, : self.vocabulary_size], hidden)
+
+    def rollback(self, length: int) -> None:
+        """Forget every position from ``length`` on, in O(1); the prompt stays."""
+        if length < self._prompt_length - 1:
+            raise ValueError(f"cannot roll back to {length}: the prompt holds {self._prompt_length - 1} positions")
+        self._cache.rollback(length)
+
+    def _extend_rotary(self, count: int) -> None:
+        """Rotary cosines and sines for the last prompt token and the ``count`` tokens after it, computed once.
+
+        Text goes on where the prompt ends, one position a token on every axis, as in transformers' `generate`.
+        """
+        steps = torch.arange(count + 1, device=self._last_position.device)
+        like = self._embed_tokens.weight[:1]  # tells the module which dtype and device to answer in
+        cosines, sines = self._text_model.rotary_emb(like, self._last_position + steps)
+        self._rotary = self._stack.prepare_rotary(cosines[0], sines[0])
+
+    def _check_prompt(self, prompt: str) -> None:
+        if not prompt.strip():
+            raise UsageError("the prompt is empty: say what you want to know about the video")
+        tokenizer = self.processor.tokenizer
+        control = {self.processor.video_token, self.processor.image_token, *tokenizer.all_special_tokens}
+        for token in sorted(control):
+            if token in prompt:
+                raise UsageError(f"the prompt contains {token}, a control token of the model: leave it out")
+
+    @abstractmethod
+    def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
+        """The processor's tensors for a templated prompt and frames uint8 [n, 3, height, width]."""
+
+    @abstractmethod
+    def _encode_video(self, inputs: PreparedPrompt) -> Tensor:
+        """The video in the language model's space, [video tokens, d]."""
+
+    @abstractmethod
+    def _prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
+        """Rotary positions of the prompt, in the shape the language model takes, positions last: int64 [..., n]."""
+
+
+def _check_frames(frames: np.ndarray[Any, Any], times: Sequence[float]) -> None:
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape:
+        raise ValueError(f"frames must be uint8 [n, height, width, 3], not {frames.dtype} {list(frames.shape)}")
+    if len(times) != len(frames):
+        raise ValueError(f"{len(frames)} frames need as many times, not {len(times)}")
+    if any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+        raise ValueError("frame times must increase strictly")

@@ -1,0 +1,42 @@
+"""LLaVA-OneVision (arXiv 2408.03326): frames of one size, pooled to a fixed number of tokens, plain positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.families import register_family
+
+
+@register_family("llava_onevision")
+class LlavaOneVision(VideoLanguageModel):
+    """LLaVA-OneVision.
+
+    Its language model numbers video tokens like words: the order of frames reaches it, their times do not. Frames are
+    scaled to the vision tower's one size, so `FrameSize` has no meaning here.
+    """
+
+    unquantized_modules = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
+    any_frame_size = False
+
+    def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
+        inputs = self.processor(
+            text=[text],
+            videos=[frames],
+            do_sample_frames=False,
+            input_data_format="channels_first",
+            return_tensors="pt",
+        )
+        return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+
+    def _encode_video(self, inputs: PreparedPrompt) -> Tensor:
+        pixels = inputs.tensors["pixel_values_videos"].to(self.device, self.model.dtype)
+        features: Tensor = self.model.get_video_features(pixels).pooler_output
+        return features.flatten(0, 1)
+
+    def _prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
+        """int64 [1, n]: one after another."""
+        return torch.arange(inputs.length, device=self.device)[None]

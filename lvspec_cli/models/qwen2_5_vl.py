@@ -1,0 +1,81 @@
+"""Qwen2.5-VL (arXiv 2502.13923): frames of any size, and rotary positions that carry time, height and width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.video_utils import VideoMetadata
+
+from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.families import register_family
+from lvspec_cli.models.timestamps import mean_spacing, temporal_positions
+
+
+@register_family("qwen2_5_vl")
+class Qwen25VL(VideoLanguageModel):
+    """Qwen2.5-VL with the true frame times.
+
+    The processor turns frame times into one number, the seconds from a temporal patch to the next, and transformers
+    multiplies it by the patch's index: exact for evenly spaced frames only. Here the processor gets the mean spacing,
+    and the positions of the video tokens on the time axis are then set from the times themselves
+    (`temporal_positions`), so that uneven times arrive too. They are still quantized to 1 / tokens_per_second
+    (half a second for the released models) and count from the first frame: that is all the model can take.
+    """
+
+    unquantized_modules = ("model.visual", "lm_head")
+    any_frame_size = True
+
+    def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
+        count, _, height, width = frames.shape
+        metadata = VideoMetadata(
+            total_num_frames=count,
+            fps=1 / mean_spacing(times),
+            width=width,
+            height=height,
+            frames_indices=list(range(count)),
+        )
+        inputs = self.processor(
+            text=[text],
+            videos=[frames],
+            video_metadata=[metadata],
+            do_sample_frames=False,
+            size=self._size(),
+            cap_pixels_per_frame=bool(self.processor.video_processor.cap_pixels_per_frame),
+            input_data_format="channels_first",
+            return_tensors="pt",
+        )
+        return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+
+    def _size(self) -> dict[str, int]:
+        own = self.processor.video_processor.size
+        return {
+            "shortest_edge": self.frame_size.min_pixels or own["shortest_edge"],
+            "longest_edge": self.frame_size.max_pixels or own["longest_edge"],
+        }
+
+    def _encode_video(self, inputs: PreparedPrompt) -> Tensor:
+        pixels = inputs.tensors["pixel_values_videos"].to(self.device)
+        features = self.model.get_video_features(pixels, inputs.tensors["video_grid_thw"].to(self.device))
+        return torch.cat(tuple(features.pooler_output))
+
+    def _prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
+        """int64 [3, 1, n]: time, height and width."""
+        positions: Tensor
+        positions, _ = self.model.model.get_rope_index(
+            inputs.token_ids[None],
+            mm_token_type_ids=inputs.tensors["mm_token_type_ids"],
+            video_grid_thw=inputs.tensors["video_grid_thw"],
+            second_per_grid_ts=inputs.tensors["second_per_grid_ts"],
+        )
+        video = inputs.video_mask.nonzero()[:, 0]
+        steps = torch.tensor(self._temporal_positions(inputs.times))
+        start = positions[0, 0, video[0]]
+        positions[0, 0, video] = start + steps.repeat_interleave(len(video) // len(steps))
+        return positions.to(self.device)
+
+    def _temporal_positions(self, times: Sequence[float]) -> tuple[int, ...]:
+        vision: Any = self.model.config.vision_config
+        return temporal_positions(times, vision.temporal_patch_size, vision.tokens_per_second)

@@ -1,0 +1,196 @@
+"""The decoder layers of a language model, run over a few new positions at a time.
+
+Decoding calls the layers thousands of times with one to a dozen tokens, and what a small model then costs is the
+framework around the arithmetic. `build_text_stack` gives the fastest stack that is exact for a model:
+
+- `FusedTextStack` reads the weights of plain Qwen2-like layers and does the layer's arithmetic itself: one projection
+  for query, key and value, one for gate and up, one kernel for a normalisation.
+- `ModuleTextStack` calls the layers as they are: quantized, spread over devices, hooked, or of another make.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, rms_norm
+
+from lvspec_cli.decoding.cache import KVCache
+from lvspec_cli.models.attention import attend, causal_mask
+from lvspec_cli.models.cache import TransformersCache
+
+Rotary = tuple[Tensor, Tensor]  # cosines and sines, [n, head_dim] each, prepared by the stack that reads them
+
+# Pre-norm layers with rotary grouped-query attention and a gated MLP, and nothing else.
+_PLAIN_LAYERS = frozenset({"Qwen2DecoderLayer", "Qwen2_5_VLDecoderLayer"})
+
+
+class TextStack(Protocol):
+    """Decoder layers and the final norm."""
+
+    def prepare_rotary(self, cosines: Tensor, sines: Tensor) -> Rotary:
+        """Bring cosines and sines [n, head_dim], as the model's rotary module gives them, into this stack's form."""
+        ...
+
+    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache) -> Tensor:
+        """Append n embeddings [n, d] to the cache, which the caller then advances; return final states [n, d]."""
+        ...
+
+
+def build_text_stack(text_model: Any) -> TextStack:
+    """The fastest stack that computes what this language model computes."""
+    if all(_is_plain(layer) for layer in text_model.layers) and len(_devices(text_model)) == 1:
+        return FusedTextStack(text_model)
+    return ModuleTextStack(text_model)
+
+
+def _is_plain(layer: Any) -> bool:
+    """Whether a layer is what its class says: no quantized projection, no hook that a shortcut would pass by."""
+    modules = list(layer.modules())
+    projections = [module for module in modules if "Linear" in type(module).__name__]
+    biased = [module for module in projections if getattr(module, "bias", None) is not None]
+    hooked = any(module._forward_hooks or module._forward_pre_hooks or hasattr(module, "_hf_hook") for module in modules)
+    return (
+        type(layer).__name__ in _PLAIN_LAYERS
+        and len(projections) == 7
+        and all(type(module) is nn.Linear for module in projections)
+        and len(biased) in (0, 3)  # none, or those of query, key and value
+        and not hooked
+    )
+
+
+def _devices(module: nn.Module) -> set[torch.device]:
+    return {parameter.device for parameter in module.parameters()}
+
+
+class ModuleTextStack:
+    """The layers, called one after another with everything they need precomputed."""
+
+    def __init__(self, text_model: Any) -> None:
+        self._layers = tuple(text_model.layers)
+        self._norm = text_model.norm
+        self._groups = text_model.config.num_attention_heads // text_model.config.num_key_value_heads
+
+    def prepare_rotary(self, cosines: Tensor, sines: Tensor) -> Rotary:
+        """As given."""
+        return cosines, sines
+
+    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache) -> Tensor:
+        """See `TextStack.run`."""
+        new = hidden.shape[0]
+        mask = causal_mask(new, cache.length + new, self._groups, hidden.dtype, hidden.device)
+        states, embeddings = hidden[None], (rotary[0][None], rotary[1][None])
+        past = TransformersCache(cache)
+        for layer in self._layers:
+            states = layer(
+                states, attention_mask=mask, position_embeddings=embeddings, past_key_values=past, use_cache=True
+            )
+        return self._norm(states)[0]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """The weights of one decoder layer; d = hidden size, h = query heads, k = key/value heads, w = head width."""
+
+    attention_norm: Tensor  # [d]
+    attention_epsilon: float
+    qkv_weight: Tensor  # [(h + 2k) * w, d]
+    qkv_bias: Tensor | None  # [(h + 2k) * w]
+    output_weight: Tensor  # [d, h * w]
+    mlp_norm: Tensor  # [d]
+    mlp_epsilon: float
+    gate_up_weight: Tensor  # [2 * intermediate, d]
+    down_weight: Tensor  # [d, intermediate]
+    activation: nn.Module
+
+
+class FusedTextStack:
+    """The arithmetic of plain Qwen2-like layers with as few kernels as it takes.
+
+    The layers' own parameters become views of the fused weights, so nothing is held twice and the model stays whole.
+    Results equal the layers' own up to the order of summation.
+    """
+
+    def __init__(self, text_model: Any) -> None:
+        config = text_model.config
+        self._heads, self._kv_heads = config.num_attention_heads, config.num_key_value_heads
+        self._width = text_model.layers[0].self_attn.head_dim
+        self._scale = text_model.layers[0].self_attn.scaling
+        self._layers = tuple(_fuse_layer(layer) for layer in text_model.layers)
+        self._norm = text_model.norm.weight
+        self._epsilon = text_model.norm.variance_epsilon
+
+    def prepare_rotary(self, cosines: Tensor, sines: Tensor) -> Rotary:
+        """[n, 1, head_dim], the sines with the sign of the half-rotation folded in."""
+        half = self._width // 2
+        signed = torch.cat((-sines[:, :half], sines[:, half:]), dim=-1)
+        return cosines[:, None].contiguous(), signed[:, None]
+
+    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache) -> Tensor:
+        """See `TextStack.run`."""
+        new = hidden.shape[0]
+        groups = self._heads // self._kv_heads
+        mask = causal_mask(new, cache.length + new, groups, hidden.dtype, hidden.device)
+        for index, layer in enumerate(self._layers):
+            normed = _normalise(hidden, layer.attention_norm, layer.attention_epsilon)
+            hidden = hidden + self._attention(index, layer, normed, rotary, mask, cache)
+            normed = _normalise(hidden, layer.mlp_norm, layer.mlp_epsilon)
+            gate, up = linear(normed, layer.gate_up_weight).chunk(2, dim=-1)
+            hidden = hidden + linear(layer.activation(gate) * up, layer.down_weight)
+        return _normalise(hidden, self._norm, self._epsilon)
+
+    def _attention(
+        self, index: int, layer: _Layer, normed: Tensor, rotary: Rotary, mask: Tensor | None, cache: KVCache
+    ) -> Tensor:
+        new, heads, width = normed.shape[0], self._heads, self._width
+        projected = linear(normed, layer.qkv_weight, layer.qkv_bias).view(new, -1, width)
+        turning = projected[:, : heads + self._kv_heads]
+        turned = (turning * rotary[0] + turning.roll(width // 2, -1) * rotary[1]).transpose(0, 1)[None]
+        values = projected[:, heads + self._kv_heads :].transpose(0, 1)[None]
+        keys, values = cache.update(turned[:, heads:], values, index)
+        mixed = attend(turned[:, :heads], keys, values, mask, self._scale)
+        return linear(mixed[0].transpose(0, 1).reshape(new, heads * width), layer.output_weight)
+
+
+def _normalise(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    """Root-mean-square norm with the layers' own rounding: statistics in float32, the weight applied after."""
+    if hidden.dtype == torch.float32:
+        return rms_norm(hidden, weight.shape, weight, epsilon)
+    return weight * rms_norm(hidden.float(), weight.shape, None, epsilon).to(hidden.dtype)
+
+
+def _fuse_layer(layer: Any) -> _Layer:
+    attention, mlp = layer.self_attn, layer.mlp
+    qkv = (attention.q_proj, attention.k_proj, attention.v_proj)
+    return _Layer(
+        attention_norm=layer.input_layernorm.weight,
+        attention_epsilon=layer.input_layernorm.variance_epsilon,
+        qkv_weight=_fuse_weights(*qkv),
+        qkv_bias=None if qkv[0].bias is None else torch.cat([projection.bias.data for projection in qkv]),
+        output_weight=_fuse_weights(attention.o_proj),
+        mlp_norm=layer.post_attention_layernorm.weight,
+        mlp_epsilon=layer.post_attention_layernorm.variance_epsilon,
+        gate_up_weight=_fuse_weights(mlp.gate_proj, mlp.up_proj),
+        down_weight=_fuse_weights(mlp.down_proj),
+        activation=mlp.act_fn,
+    )
+
+
+def _fuse_weights(*projections: nn.Linear) -> Tensor:
+    """Stack the weights [out, in] of projections of one input, and make each a view of its part.
+
+    In float32 on a CPU the stack is stored column by column: products with one or two rows then stream through the
+    weights and take about half the time.
+    """
+    weights = [projection.weight.data for projection in projections]
+    if weights[0].device.type == "cpu" and weights[0].dtype == torch.float32:
+        stacked = torch.cat([weight.t() for weight in weights], dim=1).contiguous().t()
+    else:
+        stacked = torch.cat(weights) if len(weights) > 1 else weights[0]
+    start = 0
+    for projection, weight in zip(projections, weights, strict=True):
+        projection.weight.data = stacked[start : start + weight.shape[0]]
+        start += weight.shape[0]
+    return stacked
