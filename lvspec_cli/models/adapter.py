@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.errors import ModelError, UsageError
+from lvspec_cli.models.attention import ATTENTION_NAME
 from lvspec_cli.models.cache import TransformersCache
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.text_stack import Rotary, build_text_stack
@@ -68,6 +70,7 @@ class VideoLanguageModel(ABC):
         self.vocabulary_size = vocabulary_size
         self.frame_size = frame_size
         self._text_model = model.model.language_model
+        self._text_model.set_attn_implementation(ATTENTION_NAME)
         self._embed_tokens = model.get_input_embeddings()
         self._head = model.get_output_embeddings()
         self._stack = build_text_stack(self._text_model)
@@ -115,6 +118,15 @@ class VideoLanguageModel(ABC):
         token_ids = inputs.pop("input_ids")[0]
         inputs.pop("attention_mask", None)
         return PreparedPrompt(token_ids, token_ids == self.processor.video_token_id, tuple(times), inputs)
+
+    def prepares_like(self, other: VideoLanguageModel) -> bool:
+        """Whether `prepare` gives the same for both, so that it need run only once."""
+        return (
+            type(self) is type(other)
+            and self.frame_size == other.frame_size
+            and self.processor.to_dict() == other.processor.to_dict()
+            and self.processor.chat_template == other.processor.chat_template
+        )
 
     @torch.inference_mode()
     def prefill(self, inputs: PreparedPrompt, reserve: int = DEFAULT_RESERVE) -> int:
@@ -197,5 +209,5 @@ def _check_frames(frames: np.ndarray[Any, Any], times: Sequence[float]) -> None:
         raise ValueError(f"frames must be uint8 [n, height, width, 3], not {frames.dtype} {list(frames.shape)}")
     if len(times) != len(frames):
         raise ValueError(f"{len(frames)} frames need as many times, not {len(times)}")
-    if any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(times)):
         raise ValueError("frame times must increase strictly")

@@ -12,8 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import sdpa_mask
 
-ATTENTION_NAME = "lvspec"  # the name under which transformers' model classes find `attention_forward`
+ATTENTION_NAME = "lvspec"  # as an ``attn_implementation`` of transformers: `attention_forward`
 
 
 def causal_mask(new: int, total: int, groups: int, dtype: torch.dtype, device: torch.device) -> Tensor | None:
@@ -61,10 +63,5 @@ def attention_forward(
     return attend(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None
 
 
-def register_attention() -> None:
-    """Make ``attn_implementation="lvspec"`` known to transformers."""
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
-
-    AttentionInterface.register(ATTENTION_NAME, attention_forward)
-    AttentionMaskInterface.register(ATTENTION_NAME, sdpa_mask)
+AttentionInterface.register(ATTENTION_NAME, attention_forward)
+AttentionMaskInterface.register(ATTENTION_NAME, sdpa_mask)

@@ -51,7 +51,9 @@ def _is_plain(layer: Any) -> bool:
     modules = list(layer.modules())
     projections = [module for module in modules if "Linear" in type(module).__name__]
     biased = [module for module in projections if getattr(module, "bias", None) is not None]
-    hooked = any(module._forward_hooks or module._forward_pre_hooks or hasattr(module, "_hf_hook") for module in modules)
+    hooked = any(
+        module._forward_hooks or module._forward_pre_hooks or hasattr(module, "_hf_hook") for module in modules
+    )
     return (
         type(layer).__name__ in _PLAIN_LAYERS
         and len(projections) == 7

@@ -1,0 +1,121 @@
+"""A draft and a target that fit together, checked before any weight is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lvspec_cli.errors import PairError, PresetError
+from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
+from lvspec_cli.models.loading import load_model, quantization_config, resolve_device
+from lvspec_cli.preset import Preset
+
+
+@dataclass(frozen=True)
+class CheckedPair:
+    """What is known about a pair before its weights are loaded."""
+
+    target: Checkpoint
+    draft: Checkpoint
+    vocabulary_size: int  # of the tokenizer both share; each model's output matrix may have more rows
+
+    @property
+    def family(self) -> str:
+        """The ``model_type`` of both."""
+        return self.target.family
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A loaded pair, ready to read videos."""
+
+    target: VideoLanguageModel
+    draft: VideoLanguageModel | None  # None if it was not asked for
+    tokenizer: Any
+    family: str  # the configurations' model_type
+    vocabulary_size: int  # of the tokenizer both share
+    stop_tokens: frozenset[int]  # ids that end an answer
+    target_id: str  # hub id or folder
+    draft_id: str
+    target_revision: str | None  # commit on the hub, None for a folder
+    draft_revision: str | None
+
+    def prepare(
+        self, frames: np.ndarray[Any, Any], times: Sequence[float], prompt: str
+    ) -> tuple[PreparedPrompt, PreparedPrompt | None]:
+        """The inputs of target and draft (see `VideoLanguageModel.prepare`); made once if both prepare alike."""
+        prepared = self.target.prepare(frames, times, prompt)
+        if self.draft is None:
+            return prepared, None
+        if self.draft.prepares_like(self.target):
+            return prepared, prepared
+        return prepared, self.draft.prepare(frames, times, prompt)
+
+
+def check_pair(preset: Preset) -> CheckedPair:
+    """Check that the preset's models exist, are of one known family and share a tokenizer, without loading weights.
+
+    Raises PairError if they do not fit together, PresetError if the preset asks for what they or this machine cannot
+    do, ModelError if files are missing or unreadable.
+    """
+    target, draft = read_checkpoint(preset.target, "target"), read_checkpoint(preset.draft, "draft")
+    if target.family != draft.family:
+        raise PairError(
+            f"the target is of family {target.family} and the draft of family {draft.family}: choose two of one family"
+        )
+    _check_tokenizers(target.tokenizer, draft.tokenizer)
+    vocabulary_size = max(target.tokenizer.get_vocab().values()) + 1
+    for role, checkpoint in (("target", target), ("draft", draft)):
+        if checkpoint.padded_vocabulary_size < vocabulary_size:
+            raise PairError(
+                f"the tokenizer has {vocabulary_size} tokens but the {role} {checkpoint.spec.model} only "
+                f"{checkpoint.padded_vocabulary_size} outputs: choose models that belong to their tokenizer"
+            )
+        resolve_device(checkpoint.spec.device)
+        quantization_config(checkpoint)
+    if not target.adapter.any_frame_size and (preset.frames.min_pixels or preset.frames.max_pixels):
+        raise PresetError(
+            f"frames.min_pixels and frames.max_pixels mean nothing to {target.family}, which takes one frame size: "
+            "remove them"
+        )
+    return CheckedPair(target, draft, vocabulary_size)
+
+
+def load_pair(preset: Preset, *, with_draft: bool = True) -> Pair:
+    """Check a pair and load it; the draft too unless the method needs none. Raises as `check_pair` and `load_model`."""
+    checked = check_pair(preset)
+    frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
+    target = load_model(checked.target, "target", checked.vocabulary_size, frame_size)
+    draft = load_model(checked.draft, "draft", checked.vocabulary_size, frame_size) if with_draft else None
+    return Pair(
+        target=target,
+        draft=draft,
+        tokenizer=checked.target.tokenizer,
+        family=checked.family,
+        vocabulary_size=checked.vocabulary_size,
+        stop_tokens=checked.target.stop_tokens,
+        target_id=checked.target.spec.model,
+        draft_id=checked.draft.spec.model,
+        target_revision=checked.target.revision,
+        draft_revision=checked.draft.revision,
+    )
+
+
+def _check_tokenizers(target: Any, draft: Any) -> None:
+    """Raise PairError unless both map the same tokens to the same ids and hold the same tokens to be special."""
+    ours, theirs = target.get_vocab(), draft.get_vocab()
+    advice = "choose two models that share a tokenizer"
+    if ours != theirs:
+        token = min((token for token in ours.keys() | theirs.keys() if ours.get(token) != theirs.get(token)), key=str)
+        raise PairError(
+            f"the tokenizers differ: {token!r} is token {ours.get(token, 'none')} of the target and "
+            f"{theirs.get(token, 'none')} of the draft; {advice}"
+        )
+    special = set(target.all_special_tokens) ^ set(draft.all_special_tokens)
+    if special or target.eos_token_id != draft.eos_token_id:
+        names = ", ".join(sorted(special)) or "the end of a text"
+        raise PairError(f"the tokenizers differ in their special tokens ({names}): {advice}")

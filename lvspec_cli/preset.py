@@ -1,0 +1,132 @@
+"""Presets: which pair of models, how many frames, which method. The schema, and finding and reading the YAML files."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvspec_cli.errors import PresetError
+
+SCHEMA = "lvspec.preset/1"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+QUANTIZATIONS = ("none", "nf4", "int8")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model of a pair."""
+
+    model: str  # hub id, or the absolute path of a folder
+    is_local: bool  # whether `model` is a folder
+    revision: str | None = None  # branch, tag or commit on the hub; None: its default branch
+    dtype: str = "auto"  # one of DTYPES; auto: as saved
+    quantization: str = "none"  # one of QUANTIZATIONS; of the language model's linear layers only
+    device: str = "auto"  # auto (an accelerator if there is one), or as torch names it: cpu, cuda, cuda:1, mps
+
+
+@dataclass(frozen=True)
+class FrameSpec:
+    """Which frames the models see."""
+
+    count: int | None = 8  # frames a video; None: by `fps`
+    fps: float | None = None  # frames a second; None: by `count`
+    max_frames: int = 768  # frames a video at most, whatever fps says
+    min_pixels: int | None = None  # pixels a frame; None: as the models' processors say
+    max_pixels: int | None = None  # pixels a frame; None: as the models' processors say
+
+
+@dataclass(frozen=True)
+class GenerationSpec:
+    """How text is generated."""
+
+    max_tokens: int = 256  # new tokens at most
+    temperature: float = 0.0  # 0: greedy
+    top_p: float = 1.0  # probability mass kept when sampling
+    top_k: int = 0  # tokens kept when sampling; 0: all
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PromptSpec:
+    """What is asked when the user does not ask."""
+
+    caption: str = "Describe this video in detail."
+
+
+@dataclass(frozen=True)
+class MemorySpec:
+    """What the pair needs; None where it was not measured."""
+
+    device_gib: float | None = None  # GiB on the device of the models
+    host_gib: float | None = None  # GiB of main memory
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A draft/target pair and everything that has a default with it."""
+
+    name: str
+    target: ModelSpec
+    draft: ModelSpec
+    path: Path  # the file it was read from
+    description: str = ""
+    notice: str | None = None  # said on stderr whenever the preset is used
+    frames: FrameSpec = FrameSpec()
+    method: str = "strict"
+    draft_tokens: int = 5  # proposed a round
+    generation: GenerationSpec = GenerationSpec()
+    prompts: PromptSpec = PromptSpec()
+    memory: MemorySpec = MemorySpec()
+
+
+def load_preset(name_or_path: str | os.PathLike[str]) -> Preset:
+    """Read a preset: a built-in one by name, or any by the path of its .yaml file.
+
+    Raises PresetError if there is none, or if something in it is wrong: the message names file, line, key and what was
+    expected.
+    """
+    from lvspec_cli.preset_reader import read_preset
+
+    path = _find(os.fspath(name_or_path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise PresetError(f"cannot read the preset {path}: {reason}; give the path of a YAML file") from error
+    return read_preset(text, path)
+
+
+def list_presets() -> tuple[str, ...]:
+    """The names of the built-in presets, sorted."""
+    return tuple(sorted({path.stem for folder in _folders() for path in folder.glob("*.yaml")}))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt word: `` (did you mean X?)``, or nothing if none is near."""
+    matches = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {matches[0]}?)" if matches else ""
+
+
+def _folders() -> list[Path]:
+    """Where built-in presets are: beside the package in a checkout, inside it once installed."""
+    package = Path(__file__).resolve().parent
+    return [folder for folder in (package / "presets", package.parent / "presets") if folder.is_dir()]
+
+
+def _find(name_or_path: str) -> Path:
+    if Path(name_or_path).suffix in (".yaml", ".yml") or os.sep in name_or_path:
+        path = Path(name_or_path).expanduser()
+        if not path.is_file():
+            raise PresetError(f"there is no preset file {name_or_path}: check the path")
+        return path.resolve()
+    for folder in _folders():
+        if (path := folder / f"{name_or_path}.yaml").is_file():
+            return path
+    known = list_presets()
+    raise PresetError(
+        f"there is no preset {name_or_path!r}{nearest(name_or_path, known)}: "
+        f"choose one of {', '.join(known) or 'none (no preset is installed)'}, or give the path of a .yaml file"
+    )

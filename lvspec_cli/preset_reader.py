@@ -1,0 +1,238 @@
+"""From the YAML of a preset to a `Preset`, with the line of everything that is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from lvspec_cli.errors import PresetError
+from lvspec_cli.preset import (
+    DTYPES,
+    QUANTIZATIONS,
+    SCHEMA,
+    FrameSpec,
+    GenerationSpec,
+    MemorySpec,
+    ModelSpec,
+    Preset,
+    PromptSpec,
+    nearest,
+)
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the value of a key must be."""
+
+    expected: str  # in words, for the message
+    accepts: Callable[[Any], bool]
+    convert: Callable[[Any], Any] = lambda value: value
+
+
+def read_preset(text: str, path: Path) -> Preset:
+    """The preset in a file's ``text``. Raises PresetError, naming file, line, key and what was expected."""
+    top = _Section.of_document(text, path)
+    top.check_keys(_KEYS)
+    if top.value("schema", _one_of(SCHEMA)) is None:
+        raise top.error("schema", f"must be {SCHEMA}")
+    return Preset(
+        name=top.value("name", _TEXT) or path.stem,
+        description=top.value("description", _TEXT) or "",
+        notice=top.value("notice", _TEXT),
+        path=path,
+        target=_model(top, "target"),
+        draft=_model(top, "draft"),
+        method=top.value("method", _TEXT) or Preset.method,
+        draft_tokens=top.value("draft_tokens", _integer(1)) or Preset.draft_tokens,
+        frames=_frames(top.section("frames")),
+        generation=top.section("generation").make(GenerationSpec, _GENERATION),
+        prompts=top.section("prompts").make(PromptSpec, _PROMPTS),
+        memory=top.section("memory").make(MemorySpec, _MEMORY),
+    )
+
+
+def _model(top: _Section, key: str) -> ModelSpec:
+    section = top.section(key)
+    section.check_keys(_MODEL)
+    name = section.value("model", _TEXT)
+    if name is None:
+        raise section.error("model", "is missing: give a hub id or a folder")
+    model, is_local = _locate(name, section.path.parent)
+    return section.make(ModelSpec, _MODEL, model=model, is_local=is_local)
+
+
+def _locate(name: str, folder: Path) -> tuple[str, bool]:
+    """A model's absolute folder and True, or its hub id and False.
+
+    A name is a folder if it is written like one (./x, ../x, /x, ~/x), or if it, or its first part, is a folder beside
+    the preset; so weights that are missing are reported as missing, not looked for on the hub.
+    """
+    path = Path(name).expanduser()
+    written = path.is_absolute() or name.startswith(("./", "../"))
+    if written or (folder / path).is_dir() or (folder / path.parts[0]).is_dir():
+        return str((folder / path).resolve()), True
+    return name, False
+
+
+def _frames(section: _Section) -> FrameSpec:
+    section.check_keys(_FRAMES)
+    count, fps = section.value("count", _integer(1)), section.value("fps", _number(above=0))
+    if count is not None and fps is not None:
+        raise section.error("fps", "must be null where count is given: choose one of the two")
+    frames = section.make(FrameSpec, _FRAMES, count=count if count or fps else FrameSpec.count)
+    if frames.min_pixels and frames.max_pixels and frames.min_pixels > frames.max_pixels:
+        raise section.error("min_pixels", "must not exceed max_pixels")
+    return frames
+
+
+class _Section:
+    """One mapping of the file with the line of every key."""
+
+    def __init__(self, name: str, path: Path, line: int, entries: Mapping[str, tuple[int, Any]]) -> None:
+        self.name = name  # dotted, empty at the top
+        self.path = path
+        self.line = line  # counted from 1
+        self._entries = entries  # key -> (line, value)
+
+    @staticmethod
+    def of_document(text: str, path: Path) -> _Section:
+        try:
+            _refuse_aliases(text, path)
+            loader = yaml.SafeLoader(text)
+            node = loader.get_single_node()
+            if not isinstance(node, yaml.MappingNode):
+                raise PresetError(f"{path}, line 1: expected a preset, that is keys and values, beginning with schema")
+            return _Section("", path, 1, _entries(loader, node, "", path))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = "" if mark is None else f", line {mark.line + 1}"
+            problem = getattr(error, "problem", None) or "it cannot be read"
+            raise PresetError(f"{path}{line}: this is not valid YAML: {problem}; correct it") from error
+        except (RecursionError, ValueError) as error:
+            raise PresetError(f"{path}: this cannot be read: {type(error).__name__}; write a plain preset") from error
+
+    def check_keys(self, known: Mapping[str, Any]) -> None:
+        for key, (line, _) in self._entries.items():
+            if key not in known:
+                hint = nearest(key, known) or f" (known are {', '.join(known)})"
+                raise PresetError(
+                    f"{self.path}, line {line}: unknown key {self._dotted(key)}{hint}: correct or remove it"
+                )
+
+    def value(self, key: str, kind: Kind) -> Any:
+        """The value of a key, None if it is absent or null."""
+        value = self._entries[key][1] if key in self._entries else None
+        if value is None:
+            return None
+        if not kind.accepts(value):
+            raise self.error(key, f"must be {kind.expected}, not {_shown(value)}")
+        return kind.convert(value)
+
+    def section(self, key: str) -> _Section:
+        """The mapping below a key; empty if it is absent or null."""
+        line, value = self._entries.get(key, (self.line, None))
+        if value is None:
+            return _Section(self._dotted(key), self.path, line, {})
+        if not isinstance(value, _Section):
+            raise self.error(key, f"must be a section of keys and values, not {_shown(value)}")
+        return value
+
+    def make(self, cls: Callable[..., Made], kinds: Mapping[str, Kind], **given: Any) -> Made:
+        """An object of the values in the file, its defaults for those that are not, and ``given``."""
+        self.check_keys(kinds)
+        values = {key: self.value(key, kind) for key, kind in kinds.items() if key not in given}
+        return cls(**{key: value for key, value in values.items() if value is not None}, **given)
+
+    def error(self, key: str, what: str) -> PresetError:
+        line = self._entries[key][0] if key in self._entries else self.line
+        return PresetError(f"{self.path}, line {line}: {self._dotted(key)} {what}")
+
+    def _dotted(self, key: str) -> str:
+        return f"{self.name}.{key}" if self.name else key
+
+
+def _shown(value: Any) -> str:
+    """A wrong value, short enough for a message."""
+    if isinstance(value, (str, int, float, bool)):
+        text = repr(value)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+    return "a section" if isinstance(value, _Section) else f"a {type(value).__name__}"
+
+
+def _refuse_aliases(text: str, path: Path) -> None:
+    """Presets are short: what aliases save is not worth the files that unfold without end."""
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise PresetError(
+                f"{path}, line {event.start_mark.line + 1}: write the value out instead of *{event.anchor}"
+            )
+
+
+def _entries(loader: yaml.SafeLoader, node: yaml.MappingNode, name: str, path: Path) -> dict[str, tuple[int, Any]]:
+    entries: dict[str, tuple[int, Any]] = {}
+    for key_node, value_node in node.value:
+        key, line = str(loader.construct_object(key_node, deep=True)), key_node.start_mark.line + 1
+        dotted = f"{name}.{key}" if name else key
+        if key in entries:
+            raise PresetError(f"{path}, line {line}: {dotted} is given twice: remove one of the two")
+        if isinstance(value_node, yaml.MappingNode):
+            value: Any = _Section(dotted, path, line, _entries(loader, value_node, dotted, path))
+        else:
+            value = loader.construct_object(value_node, deep=True)
+        entries[key] = line, value
+    return entries
+
+
+def _integer(least: int) -> Kind:
+    return Kind(f"a whole number of at least {least}", lambda value: type(value) is int and value >= least)
+
+
+def _number(above: float | None = None, least: float | None = None, most: float = math.inf) -> Kind:
+    bound = f"above {above:g}" if above is not None else f"of at least {least or 0:g}"
+    limit = "" if most == math.inf else f" and at most {most:g}"
+
+    def accepts(value: Any) -> bool:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value) or value > most:
+            return False
+        return value > above if above is not None else value >= (least or 0)
+
+    return Kind(f"a number {bound}{limit}", accepts, float)
+
+
+def _one_of(*choices: str) -> Kind:
+    return Kind(" or ".join(choices), lambda value: value in choices)
+
+
+_TEXT = Kind("text", lambda value: isinstance(value, str) and bool(value.strip()), str.strip)
+_MODEL = {
+    "model": _TEXT,
+    "revision": _TEXT,
+    "dtype": _one_of(*DTYPES),
+    "quantization": _one_of(*QUANTIZATIONS),
+    "device": _TEXT,
+}
+_FRAMES = {
+    "count": _integer(1),
+    "fps": _number(above=0),
+    "max_frames": _integer(1),
+    "min_pixels": _integer(1),
+    "max_pixels": _integer(1),
+}
+_GENERATION = {
+    "max_tokens": _integer(1),
+    "temperature": _number(least=0),
+    "top_p": _number(above=0, most=1),
+    "top_k": _integer(0),
+    "seed": _integer(0),
+}
+_PROMPTS = {"caption": _TEXT}
+_MEMORY = {"device_gib": _number(above=0), "host_gib": _number(above=0)}
+_SECTIONS = ("target", "draft", "frames", "generation", "prompts", "memory")
+_KEYS = dict.fromkeys(("schema", "name", "description", "notice", "method", "draft_tokens", *_SECTIONS))
