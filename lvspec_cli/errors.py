@@ -32,6 +32,10 @@ class PairError(UsageError):
     """A draft and a target that do not fit together."""
 
 
+class DecoderUnavailable(UsageError):
+    """A video decoder that was asked for and is not installed."""
+
+
 class ModelError(LvspecError):
     """Model weights that are missing, unreadable or not what their folder says."""
 
@@ -52,6 +56,10 @@ class VideoNotFound(VideoError):
 
 class VideoEmpty(VideoError):
     kind = "empty"
+
+
+class VideoUnreadable(VideoError):
+    kind = "unreadable"
 
 
 class NotAVideo(VideoError):

@@ -1,0 +1,60 @@
+"""Reading videos: frames chosen by time, facts, and typed errors.
+
+``read_clip`` works in this process; ``worker.VideoWorker`` does the same in a child with a deadline and a memory limit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.source import SourceKind, VideoPath, source_kind
+
+if TYPE_CHECKING:
+    from lvspec_cli.video.clip import Clip, VideoFacts
+
+__all__ = ["ReadOptions", "inspect_video", "read_clip"]
+
+
+# The readers are imported when they are needed: the command line imports this package to check its options.
+def read_clip(path: VideoPath, options: ReadOptions | None = None) -> Clip:
+    """The selected frames of a video file, an animated or still image, or a folder of images.
+
+    ``deadline_seconds`` is not kept here and ``memory_limit_bytes`` only bounds the frames returned; ``VideoWorker``
+    keeps both.
+
+    Raises:
+        VideoError: the video cannot be read; its subclasses say why.
+        SelectionOutsideVideo: ``start_s`` is past the end.
+        DecoderUnavailable: ``decoder`` is not installed.
+    """
+    options = options or ReadOptions()
+    kind = source_kind(path)
+    if kind is not SourceKind.CONTAINER:
+        from lvspec_cli.video.image_reader import read_images
+
+        return read_images(path, kind, options)
+    if options.decoder == "decord":
+        from lvspec_cli.video.decord_reader import read_with_decord
+
+        return read_with_decord(path, options)
+    from lvspec_cli.video.pyav_reader import read_with_pyav
+
+    return read_with_pyav(path, options)
+
+
+def inspect_video(path: VideoPath, options: ReadOptions | None = None) -> VideoFacts:
+    """The facts of a video from its header and first frame; the header's duration, which may be 0 for unknown.
+
+    Raises:
+        VideoError: the video cannot be read; its subclasses say why.
+    """
+    options = options or ReadOptions()
+    kind = source_kind(path)
+    if kind is not SourceKind.CONTAINER:
+        from lvspec_cli.video.image_reader import inspect_images
+
+        return inspect_images(path, kind, options)
+    from lvspec_cli.video.probe import inspect_container
+
+    return inspect_container(path, options)

@@ -1,0 +1,176 @@
+"""Walking through a stream to the frames shown at given times: seek, verify where that led, decode on.
+
+A seek is a hint at best: demuxers land late, flag packets as key frames that are none, or restart their clocks. So it
+counts only if the first packet lies no later than the key frame in decoding order and the key frame itself comes out
+of the decoder as one. Otherwise the seek is repeated further back, and at last the stream is read from its beginning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from lvspec_cli.video.container import decode_packet
+from lvspec_cli.video.index import FrameIndex
+
+OpenStream = Callable[[], tuple[InputContainer, VideoStream]]
+Shown = tuple[int, VideoFrame]  # a frame and its timestamp
+NEVER = -math.inf  # earlier than every timestamp
+
+
+class TimestampsContradict(Exception):
+    """The frames leave the decoder with other times than the packets announced."""
+
+
+class FrameCursor:
+    """A position in a stream that moves forward over ascending timestamps. A context manager: closes the file.
+
+    Args:
+        open_stream: opens the file afresh at its beginning.
+        index: the stream's presentation times.
+        may_seek: False to decode everything from the beginning.
+    """
+
+    def __init__(self, open_stream: OpenStream, index: FrameIndex, may_seek: bool = True) -> None:
+        self._open_stream = open_stream
+        self._index = index
+        self._known = frozenset(index.timestamps)
+        self._may_seek = may_seek and not index.counted
+        self._first_packet: Packet[VideoStream] | None = None  # since the last seek
+        self.stream: VideoStream  # the stream of the file as now open
+        self._container: InputContainer
+        self.bad_packets = 0  # refused by the decoder
+        self._held: Shown | None = None  # the frame showing now
+        self._ahead: Shown | None = None  # the one after it, where already decoded
+        self._open()
+
+    def __enter__(self) -> FrameCursor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+    def first(self) -> Shown | None:
+        """The first frame that can be decoded and its timestamp, or None if there is none. Only before ``frame_at``."""
+        if self._ahead is None:
+            self._ahead = self._next()
+        return self._ahead
+
+    def frame_at(self, timestamp: int) -> Shown | None:
+        """The frame showing at ``timestamp`` and its own timestamp, or None if nothing can be decoded any more.
+
+        Where that frame is damaged or missing, the one before it goes on showing; before the first frame that can be
+        decoded, that one is taken.
+
+        Raises:
+            TimestampsContradict: the index is not to be trusted.
+        """
+        key = self._index.key_at_or_before(timestamp)
+        if self._may_seek and key is not None and key > self._reached:
+            self._seek_before(timestamp)
+        return self._advance(timestamp)
+
+    @property
+    def _reached(self) -> float:
+        """Timestamp of the last frame decoded so far; the beginning counts as reaching the first key frame."""
+        if self._ahead is not None:
+            return self._ahead[0]
+        if self._held is not None:
+            return self._held[0]
+        return self._index.keys[0] if self._at_beginning and self._index.keys else NEVER
+
+    def _advance(self, timestamp: int) -> Shown | None:
+        while self._held is None or self._held[0] < timestamp:
+            if self._ahead is None:
+                self._ahead = self._next()
+            if self._ahead is None or (self._held is not None and self._ahead[0] > timestamp):
+                break
+            self._held, self._ahead = self._ahead, None
+        return self._held
+
+    def _seek_before(self, timestamp: int) -> None:
+        for key in self._index.earlier_keys(timestamp):
+            if self._seek_to_key(key, timestamp):
+                return
+        # From here on the stream is read in one go: a damaged file must not cost a full pass for every frame.
+        self._may_seek = False
+        if not self._at_beginning:
+            self._container.close()
+            self._open()
+
+    def _seek_to_key(self, key: int, timestamp: int) -> bool:
+        """Seek and decode to the key frame; whether it was really found there."""
+        try:
+            self._container.seek(key, stream=self.stream)
+        except av.error.FFmpegError:
+            return False
+        self._begin(at_beginning=False)
+        try:
+            found = self._next()
+            while found is not None and found[0] < key:  # leading pictures, perhaps damaged, or an early landing
+                found = self._next()
+        except TimestampsContradict:
+            return False
+        self._ahead = found
+        return found is not None and self._landed_in_time(key) and self._is_key_frame(found, key, timestamp)
+
+    def _landed_in_time(self, key: int) -> bool:
+        packet = self._first_packet
+        positions = self._index.decode_positions
+        return packet is not None and packet.pts in positions and positions[packet.pts] <= positions[key]
+
+    def _is_key_frame(self, found: Shown, key: int, timestamp: int) -> bool:
+        if key in self._index.hidden_keys:
+            return found[0] <= timestamp
+        return found[0] == key and (found[1].key_frame or found[1].pict_type == PictureType.I)
+
+    def _open(self) -> None:
+        self._container, self.stream = self._open_stream()
+        self._begin(at_beginning=True)
+
+    def _begin(self, at_beginning: bool) -> None:
+        self._frames = self._decode()
+        self._at_beginning = at_beginning
+        self._first_packet = None
+        self._count = 0
+        self._last: float = NEVER
+        self._held = self._ahead = None
+
+    def _next(self) -> Shown | None:
+        frame = next(self._frames, None)
+        if frame is None:
+            return None
+        timestamp = self._timestamp_of(frame)
+        return None if timestamp is None else (timestamp, frame)
+
+    def _timestamp_of(self, frame: VideoFrame) -> int | None:
+        if self._index.counted:
+            self._count += 1
+            counted = self._index.timestamps
+            return counted[self._count - 1] if self._count <= len(counted) else None
+        if frame.pts is None or frame.pts <= self._last or frame.pts not in self._known:
+            raise TimestampsContradict
+        self._last = frame.pts
+        return frame.pts
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        try:
+            for packet in self._container.demux(self.stream):
+                if self._first_packet is None:
+                    self._first_packet = packet
+                yield from self._decode_packet(packet)
+        except av.error.MemoryError:
+            raise
+        except av.error.FFmpegError:  # unreadable from here on; the index has counted it
+            yield from self._decode_packet(None)
+
+    def _decode_packet(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        frames = decode_packet(self.stream, packet)
+        self.bad_packets += frames is None
+        return frames or []

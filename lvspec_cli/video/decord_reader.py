@@ -1,0 +1,99 @@
+"""The reader behind ``decoder="decord"``: frames are picked by time here, decord decodes them.
+
+decord ignores edit lists and has been seen to return frames of another group of pictures, in silence, from MPEG-TS,
+MPEG-PS and open-GOP files; that is why it is not the default.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lvspec_cli.errors import DecoderUnavailable, NoFrames
+from lvspec_cli.video.clip import Clip, VideoFacts
+from lvspec_cli.video.geometry import scaled_to
+from lvspec_cli.video.limits import check_duration, empty_frames
+from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.probe import inspect_container
+from lvspec_cli.video.selection import selected_span, showing, wanted_times
+from lvspec_cli.video.source import VideoPath, shown
+
+THREADS = 2  # decord fails on some VP9 files with its default and with more
+TIMES_WARNING = "decord gave no usable times; they were worked out from the frame rate"
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When decord's frames are shown."""
+
+    times_s: NDArray[np.float64]  # seconds since the first frame, ascending
+    duration_s: float  # seconds until the last one's end
+    warnings: tuple[str, ...]
+
+
+def read_with_decord(path: VideoPath, options: ReadOptions) -> Clip:
+    """The selected frames of a container file, decoded by decord.
+
+    Raises:
+        DecoderUnavailable: decord is not installed.
+        VideoError: as ``read_clip`` says.
+    """
+    decord = _import_decord()
+    facts = inspect_container(path, options)  # PyAV vets the file: decord would follow a playlist to other files
+    try:
+        reader = decord.VideoReader(f"file:{os.fspath(path)}", ctx=decord.cpu(0), num_threads=THREADS)
+        timeline = _timeline(reader)
+        check_duration(path, timeline.duration_s, options)
+        span = selected_span(options, timeline.duration_s)
+        chosen = showing(timeline.times_s.tolist(), wanted_times(options, span))
+        width, height = scaled_to((facts.width, facts.height), options.max_frame_pixels)
+        frames = empty_frames(path, len(chosen), height, width, options)
+        for place, index in enumerate(chosen):
+            frames[place] = _resized(reader[index].asnumpy(), width, height)
+    except (decord.DECORDError, RuntimeError, IndexError) as error:
+        raise NoFrames(f"decord cannot decode {shown(path)}: use --decoder pyav") from error
+    times = tuple(float(timeline.times_s[index]) for index in chosen)
+    return Clip(frames, times, span.start_s, span.end_s, _facts(facts, timeline))
+
+
+def _import_decord() -> Any:
+    try:
+        import decord
+    except ImportError as error:
+        raise DecoderUnavailable("--decoder decord needs the package decord: install it, or use pyav") from error
+    return decord
+
+
+def _timeline(reader: Any) -> Timeline:
+    # [n, 2]: seconds at which each frame appears and disappears.
+    spans = np.asarray(reader.get_frame_timestamp(range(len(reader))), np.float64).reshape(-1, 2)
+    times = spans[:, 0] - spans[0, 0]
+    if np.isfinite(spans).all() and (np.diff(times) > 0).all() and spans[0, 0] >= 0:
+        return Timeline(times, max(float(spans[-1, 1] - spans[0, 0]), float(times[-1])), ())
+    rate = reader.get_avg_fps()
+    if not rate > 0:
+        raise RuntimeError("neither times nor a frame rate")
+    return Timeline(np.arange(len(reader)) / rate, len(reader) / rate, (TIMES_WARNING,))
+
+
+def _resized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The frame [h, w, 3], which decord has already turned upright, at [height, width, 3]."""
+    if frame.shape[:2] == (height, width):
+        return frame
+    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _facts(facts: VideoFacts, timeline: Timeline) -> VideoFacts:
+    times = timeline.times_s
+    return replace(
+        facts,
+        duration_s=timeline.duration_s,
+        average_frame_rate=(len(times) - 1) / float(times[-1]) if len(times) > 1 else None,
+        decoder="decord",
+        warnings=timeline.warnings + facts.warnings,
+    )

@@ -1,0 +1,90 @@
+"""The reader of images: folders, animations and stills become clips like any other video."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lvspec_cli.video.clip import Clip, VideoFacts
+from lvspec_cli.video.geometry import fitted_into, padded_to, scaled_to
+from lvspec_cli.video.image_sequence import ImageSequence, open_sequence
+from lvspec_cli.video.limits import check_duration, empty_frames, no_frames
+from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.selection import selected_span, showing, wanted_times
+from lvspec_cli.video.source import SourceKind, VideoPath
+
+
+def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions) -> Clip:
+    """The selected frames of an image file or a folder of images; damaged images are skipped and counted.
+
+    Raises:
+        VideoError: as ``read_clip`` says.
+    """
+    with open_sequence(path, kind, options) as sequence:
+        check_duration(path, sequence.end_s, options)
+        span = selected_span(options, sequence.end_s)
+        chosen = showing(sequence.times_s, wanted_times(options, span))
+        images = ((sequence.times_s[index], sequence.load(index)) for index in chosen)
+        intact = ((time, image) for time, image in images if image is not None)
+        first = next(intact, None)
+        if first is None:
+            raise no_frames(path)
+        box = scaled_to(first[1].size, options.max_frame_pixels)
+        frames = empty_frames(path, len(chosen), box[1], box[0], options)
+        frames[0], times, sizes = _fitted(first[1], box), [first[0]], {first[1].size}
+        for time, image in intact:
+            frames[len(times)] = _fitted(image, box)
+            times.append(time)
+            sizes.add(image.size)
+        facts = _with_damage(_facts(path, sequence, first[1].size), len(chosen) - len(times), len(sizes) > 1)
+    return Clip(frames[: len(times)], tuple(times), span.start_s, span.end_s, facts)
+
+
+def inspect_images(path: VideoPath, kind: SourceKind, options: ReadOptions) -> VideoFacts:
+    """The facts of an image file or a folder of images.
+
+    Raises:
+        VideoError: as ``read_clip`` says.
+    """
+    with open_sequence(path, kind, options) as sequence:
+        for index in range(len(sequence.times_s)):
+            image = sequence.load(index)
+            if image is not None:
+                return _facts(path, sequence, image.size)
+    raise no_frames(path)
+
+
+def _facts(path: VideoPath, sequence: ImageSequence, size: tuple[int, int]) -> VideoFacts:
+    last = sequence.times_s[-1]
+    return VideoFacts(
+        path=os.fspath(path),
+        fingerprint=sequence.fingerprint,
+        container=sequence.container,
+        codec=sequence.codec,
+        width=size[0],
+        height=size[1],
+        rotation_degrees=0,
+        sample_aspect_ratio="1:1",
+        duration_s=sequence.end_s,
+        average_frame_rate=(len(sequence.times_s) - 1) / last if last else None,
+        bad_packets=0,
+        decoder="pillow",
+        warnings=(),
+    )
+
+
+def _with_damage(facts: VideoFacts, bad_images: int, sizes_differ: bool) -> VideoFacts:
+    damage = (f"{bad_images} damaged images were skipped",) if bad_images else ()
+    sizes = ("the images differ in size; all are fitted into the first one's",) if sizes_differ else ()
+    return replace(facts, bad_packets=bad_images, warnings=damage + sizes)
+
+
+def _fitted(image: Image.Image, box: tuple[int, int]) -> NDArray[np.uint8]:
+    """The image as uint8 [height, width, 3], scaled into the box with its aspect kept."""
+    size = fitted_into(image.size, box)
+    scaled = image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+    return padded_to(np.asarray(scaled, np.uint8), box)

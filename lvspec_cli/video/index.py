@@ -1,0 +1,185 @@
+"""When each frame of a stream is shown, learnt from its packets without decoding any."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+DEFAULT_FRAME_RATE = Fraction(25)  # of streams that carry neither timestamps nor a rate
+
+COUNTED_WARNING = "presentation times are missing or contradictory; frames were counted from the start instead"
+RATE_WARNING = "the stream has no usable timestamps; times were worked out from its frame rate"
+CUT_WARNING = "the file could not be read to its end; it is damaged or cut off"
+
+
+@dataclass(frozen=True)
+class PacketFacts:
+    """What the index needs of one packet, in decoding order; times in ticks of the stream's time base."""
+
+    pts: int | None  # when its frame is shown
+    dts: int | None  # when it is decoded
+    duration: int  # how long its frame is shown, 0 when unknown
+    is_key: bool  # whether decoding can start here
+    is_discarded: bool  # decoded but never shown (edit lists)
+    is_corrupt: bool  # the demuxer marked it so
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """Presentation times of all frames of a stream, in ticks of ``time_base``.
+
+    Of a *counted* index the timestamps are not the packets' own: the k-th frame to leave the decoder is shown at
+    ``timestamps[k]``, and reading must start at the beginning.
+    """
+
+    timestamps: list[int]  # ascending, no repeats, at least one
+    end: int  # when the last frame stops being shown
+    time_base: Fraction  # seconds a tick
+    counted: bool
+    keys: list[int]  # ascending presentation times of key frames
+    hidden_keys: frozenset[int]  # those of them that are never shown
+    decode_positions: dict[int, int]  # presentation time -> place in decoding order
+    bad_packets: int
+    warnings: tuple[str, ...]
+
+    def key_at_or_before(self, timestamp: int) -> int | None:
+        """The last key frame shown no later than ``timestamp``."""
+        place = bisect_right(self.keys, timestamp)
+        return self.keys[place - 1] if place else None
+
+    def earlier_keys(self, timestamp: int) -> Iterator[int]:
+        """Key frames to try one after another, from the nearest back in doubling steps, the first one left out."""
+        place, step = bisect_right(self.keys, timestamp) - 1, 1
+        while place > 0:
+            yield self.keys[place]
+            place, step = place - step, step * 2
+
+    def starting_at(self, timestamp: int) -> FrameIndex:
+        """The index without frames before ``timestamp``, which cannot be decoded."""
+        return replace(self, timestamps=self.timestamps[bisect_left(self.timestamps, timestamp) :])
+
+    def seconds(self, timestamp: int) -> float:
+        """Seconds from the first frame's time to ``timestamp``."""
+        # Whole numbers until the one division: exact to the last bit, and faster than fractions.
+        return (timestamp - self.timestamps[0]) * self.time_base.numerator / self.time_base.denominator
+
+    @property
+    def times_s(self) -> list[float]:
+        """Seconds since the first frame, one per timestamp."""
+        return [self.seconds(timestamp) for timestamp in self.timestamps]
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first frame's appearance to the last one's end."""
+        return self.seconds(self.end)
+
+    @property
+    def average_rate(self) -> float | None:
+        """Frames per second from the first frame's time to the last one's; None of a single frame."""
+        if len(self.timestamps) == 1:
+            return None
+        return (len(self.timestamps) - 1) / self.seconds(self.timestamps[-1])
+
+
+def read_packets(container: InputContainer, stream: VideoStream) -> tuple[list[PacketFacts], bool]:
+    """All packets of a stream, and whether the file could be read to its end. Consumes the container."""
+    packets: list[PacketFacts] = []
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is None and packet.dts is None and packet.size == 0:
+                continue  # the end marker
+            packets.append(
+                PacketFacts(
+                    packet.pts,
+                    packet.dts,
+                    packet.duration or 0,
+                    packet.is_keyframe,
+                    packet.is_discard,
+                    packet.is_corrupt,
+                )
+            )
+    except av.error.MemoryError:
+        raise
+    except av.error.FFmpegError:
+        return packets, False
+    return packets, True
+
+
+def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool, trusted: bool = True) -> FrameIndex:
+    """The index of a stream.
+
+    Args:
+        packets: all of them, in decoding order, at least one.
+        complete: whether the file could be read to its end.
+        trusted: False where decoding has shown that the packets' presentation times are wrong.
+    """
+    assert stream.time_base is not None
+    warnings: list[str] = []
+    if trusted and _times_are_usable(packets, stream):
+        timestamps, time_base = _presentation_times(packets), stream.time_base
+    else:
+        timestamps, time_base, warnings = _counted_times(packets, stream)
+    return FrameIndex(
+        timestamps=timestamps,
+        end=timestamps[-1] + _last_duration(packets, timestamps, stream, time_base),
+        time_base=time_base,
+        counted=bool(warnings),
+        keys=sorted({p.pts for p in packets if p.is_key and p.pts is not None}),
+        hidden_keys=frozenset(p.pts for p in packets if p.is_key and p.is_discarded and p.pts is not None),
+        decode_positions={p.pts: place for place, p in enumerate(packets) if p.pts is not None},
+        bad_packets=sum(p.is_corrupt for p in packets) + (not complete),
+        warnings=tuple(warnings) + (() if complete else (CUT_WARNING,)),
+    )
+
+
+def _presentation_times(packets: list[PacketFacts]) -> list[int]:
+    return sorted({p.pts for p in packets if p.pts is not None and not p.is_discarded})
+
+
+def _times_are_usable(packets: list[PacketFacts], stream: VideoStream) -> bool:
+    if any(p.pts is None for p in packets) or not _ascends([p.dts for p in packets if p.dts is not None]):
+        return False
+    shown = sum(not p.is_discarded for p in packets)
+    if shown == 0 or 2 * len(_presentation_times(packets)) <= shown > 1:
+        return False
+    # AVI stores no presentation times; for reordered H.264 the demuxer passes decoding order off as such.
+    reordered = stream.codec_context.has_b_frames and not all(p.is_key for p in packets)
+    made_up = "avi" in stream.container.format.name and _ascends([p.pts for p in packets if p.pts is not None])
+    return not (reordered and made_up)
+
+
+def _ascends(times: list[int]) -> bool:
+    return all(earlier <= later for earlier, later in pairwise(times))
+
+
+def _counted_times(packets: list[PacketFacts], stream: VideoStream) -> tuple[list[int], Fraction, list[str]]:
+    """Times for frames in the order in which they leave the decoder: decoding times if these can be trusted."""
+    shown = [p for p in packets if not p.is_discarded] or packets
+    decoded_at = [p.dts for p in shown if p.dts is not None]
+    if len(decoded_at) == len(shown) and len(set(decoded_at)) == len(shown) and _ascends(decoded_at):
+        assert stream.time_base is not None
+        return decoded_at, stream.time_base, [COUNTED_WARNING]
+    return list(range(len(shown))), 1 / stream_rate(stream), [RATE_WARNING]
+
+
+def stream_rate(stream: VideoStream) -> Fraction:
+    """The frame rate that the header states or the demuxer guesses."""
+    return stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
+
+
+def _last_duration(packets: list[PacketFacts], timestamps: list[int], stream: VideoStream, time_base: Fraction) -> int:
+    if time_base == stream.time_base:
+        durations = {p.pts: p.duration for p in packets}
+        if durations.get(timestamps[-1]):
+            return durations[timestamps[-1]]
+    gaps = sorted(later - earlier for earlier, later in pairwise(timestamps))
+    if gaps:
+        return gaps[len(gaps) // 2]
+    return max(1, round(1 / (stream_rate(stream) * time_base)))

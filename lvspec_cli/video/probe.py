@@ -1,0 +1,76 @@
+"""What a container's header says of its video, and its first frame: facts that cost next to nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from lvspec_cli.video.clip import VideoFacts
+from lvspec_cli.video.container import decode_packet, open_stream
+from lvspec_cli.video.conversion import FrameConverter
+from lvspec_cli.video.fingerprint import file_fingerprint
+from lvspec_cli.video.geometry import Geometry
+from lvspec_cli.video.limits import no_frames
+from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.source import VideoPath
+
+
+def inspect_container(path: VideoPath, options: ReadOptions) -> VideoFacts:
+    """The facts of a container file as its header and its first frame have them.
+
+    Raises:
+        VideoError: as ``read_clip`` says.
+    """
+    container, stream = open_stream(path, options)
+    with container:
+        first = _first_frame(container, stream)
+        if first is None:
+            raise no_frames(path)
+        converter = FrameConverter(path, stream, first, options)
+        return replace(header_facts(path, stream, converter.geometry), warnings=converter.warnings)
+
+
+def header_facts(path: VideoPath, stream: VideoStream, geometry: Geometry) -> VideoFacts:
+    """The facts of a stream as its header has them; a duration of 0 means that the header has none."""
+    width, height = geometry.display_size
+    return VideoFacts(
+        path=os.fspath(path),
+        fingerprint=file_fingerprint(path),
+        container=stream.container.format.name,
+        codec=stream.codec_context.name,
+        width=width,
+        height=height,
+        rotation_degrees=geometry.orientation.rotation_degrees,
+        sample_aspect_ratio=f"{geometry.sample_aspect.numerator}:{geometry.sample_aspect.denominator}",
+        duration_s=_header_duration(stream),
+        average_frame_rate=float(stream.average_rate) if stream.average_rate else None,
+        bad_packets=0,
+        decoder="pyav",
+        warnings=(),
+    )
+
+
+def _header_duration(stream: VideoStream) -> float:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    whole_file = getattr(stream.container, "duration", None)
+    return float(Fraction(whole_file, av.time_base)) if whole_file else 0.0
+
+
+def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+    try:
+        for packet in container.demux(stream):
+            for frame in decode_packet(stream, packet) or ():
+                return frame
+    except av.error.MemoryError:
+        raise
+    except av.error.FFmpegError:
+        return None
+    return None

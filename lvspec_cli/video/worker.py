@@ -1,0 +1,109 @@
+"""Reading videos in a child process: a crash, a hang or a bomb costs that video and nothing else."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from lvspec_cli.errors import VideoTimeout, VideoWorkerCrashed
+from lvspec_cli.video.child import DeadlinePassed, ProcessEnded, ReaderProcess
+from lvspec_cli.video.clip import Clip, VideoFacts
+from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.source import VideoPath, shown
+from lvspec_cli.video.wire import Request, error_of, facts_of
+
+ATTEMPTS = 2
+
+
+class VideoWorker:
+    """Reads videos one after another in one child process, started on first use. A context manager.
+
+    A child that crashes is started anew and tries the same video once more; a child that passes the deadline is
+    killed, and the next video gets a new one. Threads may share a worker: their videos take turns.
+    """
+
+    def __init__(self) -> None:
+        self._process: ReaderProcess | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> VideoWorker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, path: VideoPath, options: ReadOptions | None = None) -> Clip:
+        """``read_clip`` in the child.
+
+        Raises:
+            LvspecError: what ``read_clip`` raises.
+            VideoTimeout: it took longer than ``options.deadline_seconds``.
+            VideoWorkerCrashed: the decoder crashed on both attempts.
+        """
+        clip = self._ask("read", path, options or ReadOptions())[1]
+        assert clip is not None
+        return clip
+
+    def inspect(self, path: VideoPath, options: ReadOptions | None = None) -> VideoFacts:
+        """``inspect_video`` in the child; raises as ``read`` does."""
+        return facts_of(self._ask("inspect", path, options or ReadOptions())[0])
+
+    def close(self) -> None:
+        """End the child, if there is one. The worker may be used again: it starts another."""
+        with self._lock:
+            self._end()
+
+    @property
+    def process_id(self) -> int | None:
+        """The running child's process id."""
+        return self._process.pid if self._process is not None and self._process.is_running else None
+
+    def _ask(self, action: str, path: VideoPath, options: ReadOptions) -> tuple[dict[str, Any], Clip | None]:
+        request = Request(action, os.fspath(path), str(Path.cwd()), options)
+        ending = ""
+        with self._lock:
+            for _ in range(ATTEMPTS):
+                try:
+                    return self._answer(request)
+                except ProcessEnded as ended:
+                    ending = str(ended)
+        raise VideoWorkerCrashed(
+            f"the decoder crashed on {shown(path)} ({ending}): convert the video, or try another --decoder"
+        )
+
+    def _answer(self, request: Request) -> tuple[dict[str, Any], Clip | None]:
+        try:
+            message, clip = self._running().ask(request, request.options.deadline_seconds)
+        except DeadlinePassed:
+            self._end()
+            raise VideoTimeout(
+                f"reading {shown(request.path)} took longer than {request.options.deadline_seconds:g} s: "
+                "cut the video, or allow more time"
+            ) from None
+        except BaseException:  # also an interrupt: half an answer may still be on its way
+            self._end()
+            raise
+        if message.get("leaving"):
+            self._end()
+        if "error" in message:
+            raise error_of(message)
+        if "bug" in message:
+            cause = RuntimeError(message["traceback"])
+            raise VideoWorkerCrashed(
+                f"reading {shown(request.path)} failed unexpectedly ({message['bug']}): convert the video"
+            ) from cause
+        return message, clip
+
+    def _running(self) -> ReaderProcess:
+        if self._process is not None and not self._process.is_running:
+            self._end()
+        if self._process is None:
+            self._process = ReaderProcess()
+        return self._process
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.end()
+            self._process = None

@@ -1,0 +1,112 @@
+"""The video worker's own side: a process that reads videos for its parent.
+
+Whatever a file does to the decoder happens here. The process ends when its parent does, when a video takes much longer
+than its deadline, and after running out of memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from lvspec_cli.errors import LvspecError, VideoTooLarge
+from lvspec_cli.video import inspect_video, read_clip
+from lvspec_cli.video.source import shown
+from lvspec_cli.video.wire import READY, Request, error_message, read_line, request_of, send_clip, write_line
+
+GRACE_SECONDS = 5.0  # past the deadline; the parent is expected to act before
+
+
+def main() -> None:
+    """Serve requests from standard input until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    answers = _private_stdout()
+    requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
+    _import_readers()  # before any limit holds
+    threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
+    write_line(answers, READY)
+    while True:
+        request = requests.get()
+        os.chdir(request.folder)
+        with _limits(request):
+            _serve(request, answers)
+
+
+def _private_stdout() -> BinaryIO:
+    """The pipe to the parent, out of reach of libraries that print."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
+
+
+def _import_readers() -> None:
+    importlib.import_module("lvspec_cli.video.image_reader")
+    importlib.import_module("lvspec_cli.video.pyav_reader")
+    importlib.import_module("lvspec_cli.video.probe")
+
+
+def _receive(stream: BinaryIO, requests: queue.SimpleQueue[Request]) -> None:
+    """Take in requests; a thread of its own, so that the end of the parent is noticed at any moment."""
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            requests.put(request_of(read_line(stream)))
+    os._exit(0)
+
+
+def _serve(request: Request, answers: BinaryIO) -> None:
+    try:
+        if request.action == "inspect":
+            facts = inspect_video(request.path, request.options)
+            write_line(answers, {"facts": vars(facts)})
+        else:
+            send_clip(answers, read_clip(request.path, request.options))
+    except LvspecError as error:
+        write_line(answers, error_message(error))
+    except MemoryError:
+        write_line(answers, {**error_message(_out_of_memory(request)), "leaving": True})
+        os._exit(0)  # what is left of the heap is of no use
+    except Exception as error:
+        write_line(answers, {"bug": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+
+
+def _out_of_memory(request: Request) -> VideoTooLarge:
+    return VideoTooLarge(f"reading {shown(request.path)} takes more than the memory limit: scale the video down first")
+
+
+@contextlib.contextmanager
+def _limits(request: Request) -> Iterator[None]:
+    """Bound the memory and, should the parent be gone or stuck, the time of one request."""
+    _limit_memory(request.options.memory_limit_bytes)
+    _set_alarm(request.options.deadline_seconds + GRACE_SECONDS)
+    try:
+        yield
+    finally:
+        _set_alarm(0.0)
+
+
+def _limit_memory(limit_bytes: int | None) -> None:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    wanted = hard if limit_bytes is None else limit_bytes
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with contextlib.suppress(OSError, ValueError):  # macOS knows the limit and does not always accept one
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _set_alarm(seconds: float) -> None:
+    if sys.platform == "win32":
+        return
+    # The default action of the signal is to end the process, even inside a decoder that never returns.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
