@@ -59,7 +59,7 @@ class Batch:
     weights: torch.Tensor  # float [rows, text length]
     positions: torch.Tensor  # int64 [3, prefix + text length]
     values: torch.Tensor  # int64 [rows, attributes]: the index of each attribute's value
-    cells: torch.Tensor  # int64 [rows, video tokens, 4]: shape and colour in a token's cell in each of its two frames
+    cells: torch.Tensor  # int64 [rows, video tokens, 5]: see cells.cell_labels
 
 
 class BatchMaker:
@@ -127,8 +127,10 @@ class BatchMaker:
                 prompt, pieces = generator.choice(TAG_PROMPTS), tags(truth)
             else:
                 prompt, pieces = generator.choice(CAPTION_PROMPTS), caption(truth, generator)
-            for whole, part in zip((tokens, targets, weights), self._slot(prompt, pieces, length), strict=True):
-                whole += part  # type: ignore[arg-type]
+            slot = self._slot(prompt, pieces, length)
+            tokens += slot[0]
+            targets += slot[1]
+            weights += slot[2]
         return tokens, targets, weights
 
     def _slot(self, prompt: str, pieces: list[Piece], length: int) -> tuple[list[int], list[int], list[float]]:
@@ -165,7 +167,7 @@ def weighted_tokens(tokenizer: PreTrainedTokenizerBase, pieces: list[Piece]) -> 
 def prefix_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """The start of the user's turn with the clip's video tokens."""
     text = "<|im_start|>user\n<|vision_start|>" + "<|video_pad|>" * VIDEO_TOKENS + "<|vision_end|>"
-    return tokenizer(text)["input_ids"]
+    return list(tokenizer(text)["input_ids"])
 
 
 def row_positions(prefix: list[int], layout: Layout, duration_s: float) -> torch.Tensor:
@@ -192,7 +194,7 @@ def row_mask(prefix_length: int, layout: Layout) -> torch.Tensor:
 
 
 def patchify(frames: torch.Tensor) -> torch.Tensor:
-    """uint8 [rows, frames, side, side, 3] to float [rows, grid, patches, values], in the order of the real processor."""
+    """uint8 [rows, frames, side, side, 3] to float [rows, grid, patches, values], in the real processor's order."""
     rows = frames.shape[0]
     merged = GRID // MERGE_SIZE
     pixels = frames.permute(0, 1, 4, 2, 3).float() / 127.5 - 1.0

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lvspec_cli.demo.rendering import moving_parts, second_is_visible, second_place
-from lvspec_cli.demo.scene import COLOURS, SHAPES, Scene
+from lvspec_cli.demo.rendering import dot_places, moving_parts, second_is_visible, second_place
+from lvspec_cli.demo.scene import COLOURS, COUNTS, SHAPES, Scene
 
-CELL_CLASSES = (len(SHAPES) + 1, len(COLOURS) + 1, len(SHAPES) + 1, len(COLOURS) + 1)
+CELL_CLASSES = (*[len(SHAPES) + 1, len(COLOURS) + 1] * 2, len(COUNTS) + 2)
 
 
-def cell_labels(scene: Scene, moments: list[float], side: int, frames_per_token: int) -> np.ndarray:
-    """int64 [video tokens, 2 * frames a token]: shape and colour (0: none) of what covers the cell in each frame."""
+def cell_labels(scene: Scene, moments: list[float], side: int, frames_per_token: int) -> NDArray[np.int64]:
+    """int64 [video tokens, 2 * frames a token + 1]: shape and colour (0: none) in each frame, and the number of dots."""
     centres = (np.arange(side) + 0.5) / side
     x, y = np.meshgrid(centres, centres)
-    labels = []
+    labels: list[NDArray[np.int64]] = []
     for moment in moments:
         shape = np.zeros((side, side), np.int64)
         colour = np.zeros((side, side), np.int64)
@@ -22,8 +23,13 @@ def cell_labels(scene: Scene, moments: list[float], side: int, frames_per_token:
             covered = np.maximum(np.abs(x - left), np.abs(y - top)) < radius + 0.3 / side
             shape[covered], colour[covered] = shape_index, colour_index
         labels += [shape.ravel(), colour.ravel()]
-    stacked = np.stack(labels).reshape(-1, 2 * frames_per_token, side * side)
-    return stacked.transpose(0, 2, 1).reshape(-1, 2 * frames_per_token)
+    stacked: NDArray[np.int64] = np.stack(labels).reshape(-1, 2 * frames_per_token, side * side)
+    by_token: NDArray[np.int64] = stacked.transpose(0, 2, 1).reshape(-1, 2 * frames_per_token)
+    dots = np.zeros((side, side), np.int64)
+    for left, top in dot_places(scene):
+        dots[int(top * side), int(left * side)] += 1
+    repeated = np.tile(dots.ravel(), len(moments) // frames_per_token)
+    return np.concatenate([by_token, repeated[:, None]], 1)
 
 
 def _objects(scene: Scene, moment: float) -> list[tuple[float, float, float, int, int]]:

@@ -1,9 +1,9 @@
 """Captions and tags of a scene: rich paraphrase in the fillers, never in the attributes.
 
-Templates are expanded at random: ``<name>`` is replaced by one of ``PHRASES[name]``, ``{name}`` by the attribute's word.
-Two rules keep fillers honest. Every phrase suits every value of every attribute, so no filler commits the text to a
-value; and sizes and colours, sentences and clauses come in different orders, so that two right captions may have the
-same attribute a position apart.
+Templates are expanded at random: ``<name>`` becomes one of ``PHRASES[name]``, ``{name}`` the attribute's word. Two
+rules keep fillers honest. Every phrase suits every value of every attribute, so no filler commits the text to a value;
+and sizes and colours, sentences and clauses come in different orders, so that two right captions may have the same
+attribute a position apart.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from lvspec_cli.demo.scene import Truth
 
 PHRASES: dict[str, tuple[str, ...]] = {
-    "show": ("The video shows", "This clip shows", "We can see", "The scene shows", "One can see", "In this clip there is"),
+    "show": (
+        "The video shows",
+        "This clip shows",
+        "We can see",
+        "The scene shows",
+        "One can see",
+        "In this clip there is",
+    ),
     "here": ("Here,", "In this video,", "In the clip,", "Throughout the video,", "In the scene,"),
     "moving": ("moving", "drifting", "gliding", "sliding", "travelling", "floating"),
     "moves": ("moves", "drifts", "glides", "slides", "travels", "floats"),
@@ -24,16 +31,35 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "rests": ("rests", "stays", "sits", "stands", "remains"),
     "holds": ("holds", "contains", "shows", "features"),
     "meanwhile": ("Meanwhile,", "At the same time,", "Nearby,", "In addition,", "Besides that,"),
-    "mover": ("moving shape", "mover", "main shape", "drifting one", "first one mentioned"),
+    "mover": ("moving shape", "mover", "main shape", "drifting one", "roaming shape"),
     "rester": ("resting shape", "still one", "other shape", "static one", "one in the corner"),
     "arrives": ("arrives", "appears", "comes into view", "enters", "shows up"),
-    "later": ("Near the end", "Later on", "Towards the end", "After a while", "In the last part", "As time goes on"),
-    "later_after": ("near the end", "later on", "towards the end", "after a while", "in the last part", "as time goes on"),
+    "later": (
+        "Near the end",
+        "Later on",
+        "Towards the end",
+        "In the final moments",
+        "In the last part",
+        "As time goes on",
+    ),
+    "later_after": (
+        "near the end",
+        "later on",
+        "towards the end",
+        "in the final moments",
+        "in the last part",
+        "as time goes on",
+    ),
     "counting": ("There are", "One can count", "You can find", "We notice", "The picture also has"),
     "tiny": ("tiny", "little", "minute", "outlined"),
     "below": ("at the lower edge", "along the base", "near the lower border", "at the foot of the frame"),
     "below_first": ("At the lower edge", "Along the base", "Near the lower border", "At the foot of the frame"),
-    "noun": ("{size} {colour} {shape}", "{colour} {size} {shape}", "{size}, {colour} {shape}", "{colour}, {size} {shape}"),
+    "noun": (
+        "{size} {colour} {shape}",
+        "{colour} {size} {shape}",
+        "{size}, {colour} {shape}",
+        "{colour}, {size} {shape}",
+    ),
     "intro": (
         "<show> a <noun> <moving> {motion} <before> a {background} <backdrop>.",
         "<here> a <noun> <moves> {motion} <before> a {background} <backdrop>.",
@@ -43,6 +69,10 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "second": (
         "<meanwhile> a {second_colour} {second_shape} <rests> in the {row} {column} corner.",
+        "<second_alone>",
+        "<second_alone>",
+    ),
+    "second_alone": (
         "A {second_colour} {second_shape} <rests> in the {row} {column} corner.",
         "The {row} {column} corner <holds> a {second_colour} {second_shape}.",
         "In the {row} {column} corner, a {second_colour} {second_shape} <rests>.",
@@ -71,7 +101,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "<intro> <second> <order> <event> <dots>",
         "<intro> <second> <event> <order> <dots>",
         "<intro> <event> <second> <order> <dots>",
-        "<second> <intro> <order> <dots> <event>",
+        "<second_alone> <intro> <order> <dots> <event>",
         "<intro> <dots> <second> <order> <event>",
     ),
     "tags": (

@@ -1,11 +1,13 @@
 """The training forward of the embedded models: the same function as the real classes, batched for a small CPU.
 
-The real vision tower attends chunk by chunk in a Python loop, and the real text model cannot share a clip's prefix among
-several texts. Here the same parameters are used with the same mathematics (a test compares the two), every clip of a
-batch at once.
+The real vision tower attends chunk by chunk in a Python loop, and the real text model cannot share a clip's prefix
+among several texts. Here the same parameters are used with the same mathematics (a test compares the two), every clip
+of a batch at once.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,12 +26,12 @@ def rotate(states: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return states * cosine + torch.cat((-second, first), -1) * sine
 
 
-def linear(hidden: Tensor, layer: torch.nn.Linear) -> Tensor:
+def linear(hidden: Tensor, layer: Any) -> Tensor:
     bias = None if layer.bias is None else layer.bias.to(hidden.dtype)
     return functional.linear(hidden, layer.weight.to(hidden.dtype), bias)
 
 
-def gated(hidden: Tensor, mlp: torch.nn.Module) -> Tensor:
+def gated(hidden: Tensor, mlp: Any) -> Tensor:
     return linear(functional.silu(linear(hidden, mlp.gate_proj)) * linear(hidden, mlp.up_proj), mlp.down_proj)
 
 
@@ -43,8 +45,8 @@ class TrainingNetwork(torch.nn.Module):
 
     def vision(self, patches: Tensor) -> Tensor:
         """Patches [rows, grid, patches, values] to video features [rows, video tokens, hidden]."""
-        visual = self.model.model.visual
-        rows, grid, count, _ = patches.shape
+        visual: Any = self.model.model.visual
+        rows, _, count, _ = patches.shape
         projection = visual.patch_embed.proj.weight
         hidden = functional.linear(
             patches.to(self.dtype).flatten(0, 1), projection.reshape(len(projection), -1).to(self.dtype)
@@ -58,12 +60,15 @@ class TrainingNetwork(torch.nn.Module):
         merged = rms_norm(hidden, merger.ln_q.weight, 1e-6).reshape(rows, -1, merger.hidden_size)
         return linear(functional.gelu(linear(merged, merger.mlp[0])), merger.mlp[2])
 
-    def _vision_attention(self, block: torch.nn.Module, hidden: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    def _vision_attention(self, block: Any, hidden: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         count, length, width = hidden.shape
         heads = block.attn.num_heads
         normed = rms_norm(hidden, block.norm1.weight, 1e-6)
         query, key, value = (
-            linear(normed, block.attn.qkv).view(count, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4).unbind(0)
+            linear(normed, block.attn.qkv)
+            .view(count, length, 3, heads, width // heads)
+            .permute(2, 0, 3, 1, 4)
+            .unbind(0)
         )
         table = (cosine.to(hidden.dtype), sine.to(hidden.dtype))
         scores = rotate(query, *table) @ rotate(key, *table).transpose(2, 3) * (width // heads) ** -0.5
@@ -72,7 +77,7 @@ class TrainingNetwork(torch.nn.Module):
 
     def forward(self, patches: Tensor, prefix: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
         """Logits float [rows, text length, vocabulary] of the slots' tokens."""
-        text = self.model.model.language_model
+        text: Any = self.model.model.language_model
         features = self.vision(patches)
         embed = text.embed_tokens
         whole = torch.cat([prefix.expand(len(tokens), -1), tokens], 1)
@@ -92,7 +97,7 @@ class TrainingNetwork(torch.nn.Module):
         hidden = rms_norm(hidden[:, len(prefix) :], text.norm.weight, text.norm.variance_epsilon)
         return functional.linear(hidden, embed.weight.to(self.dtype)).float()
 
-    def _attention(self, attention: torch.nn.Module, hidden: Tensor, table: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
+    def _attention(self, attention: Any, hidden: Tensor, table: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
         rows, length, _ = hidden.shape
         width = attention.head_dim
         groups = attention.num_key_value_heads

@@ -1,7 +1,8 @@
 """Heads that teach a vision tower alone, before there is a language model; they are thrown away afterwards.
 
-Each video token must tell which shape and colour its cell shows, and a small transformer over all tokens must tell every
-attribute of the clip. A tower taught this way learns in minutes what would take hours through captions.
+Each video token must tell which shape and colour its cell shows and how many dots, and a small transformer over all
+tokens must tell every attribute of the clip. A tower taught this way learns in minutes what would take hours through
+captions.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def random_questions(truth: Truth, generator: random.Random, count: int) -> list
 
 
 def is_right(question: Question, answer: str) -> bool:
-    """Whether the last values that an answer names are the right ones (a sentence may name the thing asked about first)."""
+    """Whether the last values that an answer names are the right ones; it may name the thing asked about first."""
     words = (word.strip(".,!?").lower() for word in answer.split())
     said = [word for word in words if word in _VALUES]
     return tuple(said[-len(question.values) :]) == question.values

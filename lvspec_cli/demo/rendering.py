@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lvspec_cli.demo.scene import COUNTS, Scene
 
-Array = np.ndarray
+Array = NDArray[Any]
 
 RGB = {
     "red": (220, 40, 40),
@@ -27,20 +29,23 @@ SECOND_RADIUS = 0.115
 
 def shape_distance(shape: str, x: Array, y: Array, radius: float) -> Array:
     """Signed distance (negative inside) of the points to a shape centred at the origin; y points down."""
+    distance = np.hypot(x, y)
     if shape == "circle":
-        return np.hypot(x, y) - radius
-    if shape == "ring":
-        return np.abs(np.hypot(x, y) - 0.75 * radius) - 0.25 * radius
-    if shape == "square":
-        return np.maximum(np.abs(x), np.abs(y)) - 0.88 * radius
-    if shape == "triangle":
+        distance -= radius
+    elif shape == "ring":
+        distance = np.abs(distance - 0.75 * radius) - 0.25 * radius
+    elif shape == "square":
+        distance = np.maximum(np.abs(x), np.abs(y)) - 0.88 * radius
+    elif shape == "triangle":
         low = y - 0.12 * radius
-        return np.maximum(low, 0.866 * np.abs(x) - 0.5 * low) - 0.62 * radius
-    if shape == "cross":
+        distance = np.maximum(low, 0.866 * np.abs(x) - 0.5 * low) - 0.62 * radius
+    elif shape == "cross":
         across, along = np.abs(x), np.abs(y)
         bar = 0.32 * radius
-        return np.minimum(np.maximum(across - bar, along - radius), np.maximum(along - bar, across - radius))
-    raise ValueError(f"there is no shape {shape!r}")
+        distance = np.minimum(np.maximum(across - bar, along - radius), np.maximum(along - bar, across - radius))
+    else:
+        raise ValueError(f"there is no shape {shape!r}")
+    return distance
 
 
 def position(scene: Scene, moment: float) -> tuple[float, float]:
@@ -89,6 +94,13 @@ def second_is_visible(scene: Scene, moment: float) -> bool:
     return scene.truth.order != "before" or moment >= scene.arrival
 
 
+def dot_places(scene: Scene) -> list[tuple[float, float]]:
+    """(x, y) of each of the small dots, a row at the bottom edge."""
+    count = COUNTS.index(scene.truth.count) + 2
+    x, y = 0.5 + scene.dots_offset[0], 0.93 + scene.dots_offset[1]
+    return [(x + (index - (count - 1) / 2) * 0.11, y) for index in range(count)]
+
+
 class Renderer:
     """Draws scenes at one resolution; keeps the pixel grid between calls."""
 
@@ -128,12 +140,9 @@ class Renderer:
         image[window] += cover * (colour - image[window])
 
     def _paint_dots(self, image: Array, scene: Scene) -> None:
-        count = COUNTS.index(scene.truth.count) + 2
-        for index in range(count):
-            x = 0.5 + scene.dots_offset[0] + (index - (count - 1) / 2) * 0.095
-            y = 0.93 + scene.dots_offset[1]
-            self._paint(image, "circle", x, y, 0.04, np.zeros(3, np.float32))
-            self._paint(image, "circle", x, y, 0.026, np.full(3, 255, np.float32))
+        for x, y in dot_places(scene):
+            self._paint(image, "circle", x, y, 0.047, np.zeros(3, np.float32))
+            self._paint(image, "circle", x, y, 0.032, np.full(3, 255, np.float32))
 
     def _background(self, scene: Scene) -> Array:
         kind, shift = scene.truth.background, scene.brightness

@@ -1,6 +1,6 @@
 """What a synthetic clip shows: the attributes, their possible values, and a random draw of them.
 
-Every attribute value is one word that begins with a consonant, so that no article ("a", "an"), plural or preposition
+Every attribute value is one word, and those that follow an article begin with a consonant, so that no article or plural
 before it gives the value away: in a caption only the value itself carries visual content.
 """
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import Qwen2TokenizerFast
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import Qwen2Tokenizer
 
 from lvspec_cli.demo.grammar import CAPTION_PROMPTS, TAG_PROMPTS, caption, join, tags
 from lvspec_cli.demo.questions import random_questions
@@ -22,8 +22,6 @@ SPECIAL_TOKENS = (
     "<|image_pad|>",
     "<|video_pad|>",
 )
-# Words with their leading space, runs of digits one at a time, punctuation apart.
-_SPLIT = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+"""
 
 
 def _corpus(seed: int = 0, scenes: int = 4000) -> list[str]:
@@ -37,16 +35,14 @@ def _corpus(seed: int = 0, scenes: int = 4000) -> list[str]:
     return texts
 
 
-def train_tokenizer() -> Qwen2TokenizerFast:
+def train_tokenizer() -> Qwen2Tokenizer:
     """Learn the merges from captions, tags, questions and prompts; the same result on every machine."""
+    # The class rebuilds its own splitting of text when it loads a folder, so the merges are learnt under that.
+    qwen = Qwen2Tokenizer().backend_tokenizer
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.normalizer = qwen.normalizer
+    tokenizer.pre_tokenizer = qwen.pre_tokenizer
+    tokenizer.decoder = qwen.decoder
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY_SIZE,
         special_tokens=list(SPECIAL_TOKENS),
@@ -54,11 +50,11 @@ def train_tokenizer() -> Qwen2TokenizerFast:
         show_progress=False,
     )
     tokenizer.train_from_iterator(_corpus(), trainer)
-    return Qwen2TokenizerFast(
+    return Qwen2Tokenizer(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        unk_token=None,
+        unk_token="<|endoftext|>",
         bos_token=None,
         additional_special_tokens=list(SPECIAL_TOKENS),
     )

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from lvspec_cli.demo.architecture import SIZES, build_model, build_processor
+from lvspec_cli.demo.architecture import SIZES, Size, build_model, build_processor
 from lvspec_cli.demo.batches import ATTRIBUTE_WEIGHT, Batch, BatchMaker, Layout, row_mask
 from lvspec_cli.demo.network import TrainingNetwork
 from lvspec_cli.demo.probe import Probe, probe_loss
@@ -59,42 +60,46 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("captions", _CAPTIONS, 32, 2000, 1.6e-3),
     ),
 }
-CHECKPOINT_STEPS = 100
-LOG_STEPS = 20
 
 
-@dataclass
 class Trainer:
     """What one process holds: the model, its part of every batch, and the run's folder."""
 
-    role: str
-    run: Path
-    rank: int
-    processes: int
-    compiled: bool = False  # fuse the forward with torch.compile: a fifth faster, needs a C++ compiler
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        size: Size,
+        stages: Sequence[Stage],
+        run: Path,
+        *,
+        rank: int = 0,
+        processes: int = 1,
+        compiled: bool = False,
+        checkpoint_steps: int = 100,
+        log_steps: int = 20,
+    ) -> None:
         torch.manual_seed(0)
+        self.size = size
+        self.stages = stages
+        self.run = run  # folder of the log and the checkpoint
+        self.rank = rank
+        self.processes = processes
+        self.checkpoint_steps = checkpoint_steps
+        self.log_steps = log_steps
         self.tokenizer = train_tokenizer()
-        self.model = build_model(SIZES[self.role], self.tokenizer)
+        self.model = build_model(size, self.tokenizer)
         network = TrainingNetwork(self.model)
-        self.vision = torch.compile(network.vision) if self.compiled else network.vision
-        self.network = torch.compile(network) if self.compiled else network
+        self.vision = torch.compile(network.vision) if compiled else network.vision
+        self.network = torch.compile(network) if compiled else network
         self.started = time.time()
 
     def train(self) -> None:
-        for number, stage in enumerate(STAGES[self.role]):
+        """Run all stages, from the run's checkpoint if there is one."""
+        self.run.mkdir(parents=True, exist_ok=True)
+        for number, stage in enumerate(self.stages):
             self._stage(number, stage)
-        if self.rank == 0:
-            self.export(self.run / "model")
-
-    def export(self, folder: Path) -> None:
-        """Write the model in bfloat16 and its processor as a folder that the Auto classes load."""
-        build_processor(self.tokenizer).save_pretrained(folder)
-        self.model.to(torch.bfloat16).save_pretrained(folder)
 
     def _stage(self, number: int, stage: Stage) -> None:
-        probe = Probe(SIZES[self.role].hidden, SIZES[self.role].heads) if stage.name == "vision" else None
+        probe = Probe(self.size.hidden, self.size.heads) if stage.name == "vision" else None
         optimizer = self._optimizer(stage, probe)
         first = self._resume(number, stage, optimizer, probe)
         maker = BatchMaker(self.tokenizer, stage.layout, stage.rows // self.processes, seed=1 + number)
@@ -105,13 +110,13 @@ class Trainer:
                 group["lr"] = stage.learning_rate * group["share"] * share
             loss, right = loss_of(maker.make(step * self.processes + self.rank))
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             _average_gradients(parameters, self.processes)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             self._report(stage, step, loss, right)
-            if (step + 1) % CHECKPOINT_STEPS == 0 or step + 1 == stage.steps:
+            if (step + 1) % self.checkpoint_steps == 0 or step + 1 == stage.steps:
                 self._save(number, step + 1, optimizer, probe)
 
     def _optimizer(self, stage: Stage, probe: Probe | None) -> torch.optim.Optimizer:
@@ -150,7 +155,7 @@ class Trainer:
         return loss
 
     def _report(self, stage: Stage, step: int, loss: Tensor, right: Tensor) -> None:
-        if self.rank or (step + 1) % LOG_STEPS:
+        if self.rank or (step + 1) % self.log_steps:
             return
         names = list(ATTRIBUTES) if stage.name == "vision" else ["attribute_accuracy", "filler_loss"]
         line: dict[str, Any] = {"stage": stage.name, "step": step + 1, "loss": round(loss.item(), 4)}
@@ -190,6 +195,12 @@ class Trainer:
         return int(state["step"])
 
 
+def export(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the model in bfloat16 and its processor as a folder that the Auto classes load."""
+    build_processor(tokenizer).save_pretrained(folder)
+    model.to(dtype=torch.bfloat16).save_pretrained(folder)
+
+
 def _schedule(stage: Stage, step: int) -> float:
     """The share of the peak learning rate at a step."""
     if step < stage.warmup:
@@ -208,12 +219,14 @@ def _average_gradients(parameters: list[nn.Parameter], processes: int) -> None:
         parameter.grad = gradient.view_as(parameter)
 
 
-def _work(rank: int, role: str, run: str, processes: int, compiled: bool) -> None:
+def _work(rank: int, role: str, run: Path, processes: int, compiled: bool) -> None:
     torch.set_num_threads(1)
     if processes > 1:
-        meeting = f"file://{run}/meeting"
-        distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
-    Trainer(role, Path(run), rank, processes, compiled).train()
+        distributed.init_process_group("gloo", init_method=f"file://{run}/meeting", rank=rank, world_size=processes)
+    trainer = Trainer(SIZES[role], STAGES[role], run, rank=rank, processes=processes, compiled=compiled)
+    trainer.train()
+    if rank == 0:
+        export(trainer.model, trainer.tokenizer, run / "model")
 
 
 def main() -> None:
@@ -226,7 +239,10 @@ def main() -> None:
     run = options.run.resolve()
     run.mkdir(parents=True, exist_ok=True)
     (run / "meeting").unlink(missing_ok=True)
-    torch.multiprocessing.spawn(_work, (options.role, str(run), options.processes, options.compile), options.processes)
+    arguments = (options.role, run, options.processes, options.compile)
+    torch.multiprocessing.spawn(  # type: ignore[no-untyped-call, attr-defined]
+        _work, arguments, options.processes
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""Captions, tags and questions: rich in words, exact in attributes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvspec_cli.demo.extraction import named_attributes, right_attributes
+from lvspec_cli.demo.grammar import Piece, caption, join, tags
+from lvspec_cli.demo.questions import KINDS, is_right
+from lvspec_cli.demo.scene import ATTRIBUTES, random_truth
+
+seeds = st.integers(0, 2**32)
+VALUES = {value for values in ATTRIBUTES.values() for value in values}
+
+
+def shape_of(pieces: list[Piece]) -> list[str]:
+    return [piece.attribute or piece.text for piece in pieces]
+
+
+@given(seeds, seeds)
+def test_a_caption_names_every_attribute_right(truth_seed: int, text_seed: int) -> None:
+    truth = random_truth(random.Random(truth_seed))
+    text = join(caption(truth, random.Random(text_seed)))
+    assert all(right_attributes(text, truth).values()), text
+
+
+@given(seeds, seeds, seeds)
+def test_fillers_do_not_depend_on_the_truth(first: int, second: int, text_seed: int) -> None:
+    one, other = (caption(random_truth(random.Random(s)), random.Random(text_seed)) for s in (first, second))
+    assert shape_of(one) == shape_of(other)
+
+
+def test_no_filler_contains_an_attribute_value() -> None:
+    generator = random.Random(0)
+    for _ in range(500):
+        for piece in caption(random_truth(generator), generator):
+            words = piece.text.lower().replace(",", " ").replace(".", " ").split()
+            assert piece.attribute or not VALUES & set(words), piece.text
+
+
+def test_no_attribute_that_follows_an_article_begins_with_a_vowel() -> None:
+    assert all(value[0] not in "aeiou" or value in ("upward", "after", "alongside") for value in VALUES)
+
+
+def test_word_order_varies() -> None:
+    truth = random_truth(random.Random(4))
+    orders = set()
+    for seed in range(200):
+        named = [p.attribute for p in caption(truth, random.Random(seed)) if p.attribute]
+        orders.add((named.index("size") < named.index("colour"), named.index("motion") < named.index("background")))
+    assert len(orders) == 4
+
+
+def test_paraphrase_is_rich() -> None:
+    truth = random_truth(random.Random(4))
+    assert len({join(caption(truth, random.Random(seed))) for seed in range(500)}) > 490
+
+
+@given(seeds)
+def test_tags_name_every_value_once_in_order(seed: int) -> None:
+    truth = random_truth(random.Random(seed))
+    assert join(tags(truth)).replace(",", "").split() == list(truth.as_dict().values())
+
+
+def test_a_caption_that_says_nothing_names_nothing() -> None:
+    assert set(named_attributes("We can see. Nothing at all.").values()) == {None}
+
+
+def test_a_wrong_word_is_counted_wrong() -> None:
+    truth = random_truth(random.Random(1))
+    text = join(caption(truth, random.Random(2)))
+    other = next(value for value in ATTRIBUTES["event"] if value != truth.event)
+    verdict = right_attributes(text.replace(truth.event, other), truth)
+    assert [name for name, right in verdict.items() if not right] == ["event"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=seeds)
+def test_a_right_answer_is_right_and_another_value_is_wrong(kind, seed: int) -> None:  # type: ignore[no-untyped-def]
+    generator = random.Random(seed)
+    truth = random_truth(generator)
+    question = kind(truth, generator)
+    answer = join(list(question.answer))
+    assert is_right(question, answer)
+    family = next((v for v in ATTRIBUTES.values() if question.values[-1] in v), ("yes", "no", "red"))
+    wrong = generator.choice([value for value in family if value != question.values[-1]])
+    assert not is_right(question, f"The answer is {wrong}.")
