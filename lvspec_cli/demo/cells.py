@@ -12,7 +12,7 @@ CELL_CLASSES = (*[len(SHAPES) + 1, len(COLOURS) + 1] * 2, len(COUNTS) + 2)
 
 
 def cell_labels(scene: Scene, moments: list[float], side: int, frames_per_token: int) -> NDArray[np.int64]:
-    """int64 [video tokens, 2 * frames a token + 1]: shape and colour (0: none) in each frame, and the number of dots."""
+    """int64 [video tokens, 2 * frames a token + 1]: shape and colour (0: none) a frame, and the number of dots."""
     centres = (np.arange(side) + 0.5) / side
     x, y = np.meshgrid(centres, centres)
     labels: list[NDArray[np.int64]] = []
