@@ -15,9 +15,12 @@ from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lvspec_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from lvspec_cli.preset import Preset
 
 ENVIRONMENT_PREFIX = "LVSPEC_"
 PROJECT_FILE = "lvspec.toml"
@@ -83,7 +86,7 @@ class Settings:
     method: str | None = _setting(None, _text, "NAME", "Decoding", "How to decode.")
     draft_tokens: int | None = _setting(None, _whole, "N", "Decoding", "Tokens that the draft proposes a round.")
     max_tokens: int | None = _setting(None, _whole, "N", "Decoding", "Longest output, in tokens.")
-    temperature: float | None = _setting(None, _number, "T", "Decoding", "0 takes the likeliest token, above 0 samples.")
+    temperature: float | None = _setting(None, _number, "T", "Decoding", "0 takes the likeliest token; above, sample.")
     top_p: float | None = _setting(None, _number, "P", "Decoding", "Sample from this share of the probability.")
     top_k: int | None = _setting(None, _whole, "K", "Decoding", "Sample from the K likeliest tokens; 0 for all.")
     seed: int | None = _setting(None, _whole, "N", "Decoding", "Seed of the sampling.")
@@ -103,9 +106,10 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)  # key -> where its value came from
 
     def name_of(self, key: str) -> str:
-        """The setting as its user wrote it, for messages: ``--frames``, ``LVSPEC_FRAMES``, ``frames in lvspec.toml``."""
+        """A setting as its user wrote it: ``--frames``, ``LVSPEC_FRAMES`` or ``frames in lvspec.toml``."""
         origin = self.origins.get(key, "default")
-        return origin if origin.startswith(("--", ENVIRONMENT_PREFIX)) else f"{key} in {origin}"
+        names = (flag_name(key), variable_name(key), key)
+        return origin if origin in names else f"{key} in {origin}"
 
     def values(self) -> dict[str, Any]:
         """Every setting by its key, the origins left out."""
@@ -128,6 +132,11 @@ def flag_name(key: str) -> str:
     return "--" + key.replace("_", "-")
 
 
+def variable_name(key: str) -> str:
+    """``draft_tokens`` -> ``LVSPEC_DRAFT_TOKENS``."""
+    return ENVIRONMENT_PREFIX + key.upper()
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint such as ``; did you mean 'frames'?``, or nothing if no known name comes near."""
     matches = get_close_matches(name, list(known), n=1)
@@ -148,6 +157,14 @@ def layer(values: Mapping[str, object], name: Callable[[str], str]) -> Layer:
     return Layer(parsed, origins)
 
 
+def argument_layer(arguments: Mapping[str, object]) -> Layer:
+    """The settings given as arguments of a call; None marks one that was not given. Unknown ones raise UsageError."""
+    for key in arguments:
+        if key not in FIELDS:
+            raise UsageError(f"unknown option {key!r}{nearest(key, FIELDS)}")
+    return layer({key: value for key, value in arguments.items() if value is not None}, str)
+
+
 def flag_layer(flags: Mapping[str, object]) -> Layer:
     """The settings given on the command line; None marks a flag that was not given."""
     return layer({key: value for key, value in flags.items() if value is not None}, flag_name)
@@ -161,10 +178,10 @@ def environment_layer(environment: Mapping[str, str]) -> Layer:
         if name == variable or not value or _INJECTED.match(name):
             continue
         if name.lower() not in FIELDS or name != name.upper():
-            known = [ENVIRONMENT_PREFIX + key.upper() for key in FIELDS]
+            known = [variable_name(key) for key in FIELDS]
             raise UsageError(f"the environment variable {variable} is no setting of lvspec{nearest(variable, known)}")
         values[name.lower()] = value
-    return layer(values, lambda key: ENVIRONMENT_PREFIX + key.upper())
+    return layer(values, variable_name)
 
 
 def file_layer(path: Path, label: str) -> Layer:
@@ -187,13 +204,14 @@ def _read_toml(path: Path, label: str) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        values: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise UsageError(f"{label} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{label} is no valid TOML: {error}") from error
+    return values
 
 
 def user_file() -> Path:
@@ -212,6 +230,25 @@ def gather(flags: Mapping[str, object]) -> list[Layer]:
         file_layer(Path(PROJECT_FILE), PROJECT_FILE),
         file_layer(own, str(own)),
     ]
+
+
+def preset_layer(preset: Preset) -> Layer:
+    """What a preset says where nobody says otherwise."""
+    frames, generation = preset.frames, preset.generation
+    values: dict[str, Any] = {
+        "preset": preset.name,
+        "prompt": preset.prompts.caption,
+        "method": preset.method,
+        "draft_tokens": preset.draft_tokens,
+        "max_tokens": generation.max_tokens,
+        "temperature": generation.temperature,
+        "top_p": generation.top_p,
+        "top_k": generation.top_k,
+        "seed": generation.seed,
+        "max_frames": frames.max_frames,
+        **({"frames": frames.count} if frames.fps is None else {"fps": frames.fps}),
+    }
+    return Layer(values, dict.fromkeys(values, f"preset {preset.name}"))
 
 
 def resolve(layers: Iterable[Layer]) -> Settings:

@@ -1,0 +1,157 @@
+"""What captioning a video gives: a `Caption`, or a `Failure`; and `Progress` on the way there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from lvspec_cli import __version__
+from lvspec_cli.errors import LvspecError
+
+if TYPE_CHECKING:
+    from lvspec_cli.decoding.events import FinishReason, Round, Token
+    from lvspec_cli.decoding.stats import DecodingStats
+    from lvspec_cli.video.clip import VideoFacts
+
+SCHEMA = "lvspec.caption/1"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of one video; exactly one of `prompt` and `question` is set."""
+
+    path: str  # the video, as its user named it
+    prompt: str | None  # the instruction of a caption
+    question: str | None  # the question to answer
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which weights spoke, and how they were loaded."""
+
+    id: str  # hub id, or the path in the preset
+    revision: str | None  # commit of the hub, where it is known
+    dtype: str  # float32, bfloat16, ...
+    quantization: str  # none, nf4 or int8
+    device: str  # cpu, cuda:0, ...
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of the video and what was said about it."""
+
+    start_s: float  # s since the first frame
+    end_s: float  # s since the first frame
+    text: str
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Wall clock of the work around decoding; loading the models is in none of them."""
+
+    read_seconds: float  # s, choosing and decoding the frames
+    prepare_seconds: float  # s, turning prompt and frames into the inputs of both models
+    end_to_end_seconds: float  # s, from the path to the finished text
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A caption or an answer, with everything that is known of how it came to be."""
+
+    request: Request
+    text: str
+    tokens: tuple[Token, ...]  # committed, a final stop token included
+    finish_reason: FinishReason
+    stats: DecodingStats
+    durations: Durations
+    facts: VideoFacts
+    frame_times: tuple[float, ...]  # s since the first frame, one for each frame that was shown
+    segments: tuple[Segment, ...]  # in order of time
+    preset: str  # its name
+    target: ModelIdentity
+    draft: ModelIdentity | None  # None if the method uses no draft
+    method: str
+    lossy: bool  # whether the text may differ from the target's own
+    settings: Mapping[str, Any]  # every setting that shaped the text, as JSON values
+
+    @property
+    def path(self) -> str:
+        """The video, as its user named it."""
+        return self.request.path
+
+    def as_record(self) -> dict[str, Any]:
+        """The record of this caption: schema ``lvspec.caption/1``, JSON values, units in the keys."""
+        video = asdict(self.facts)
+        del video["path"]
+        return _record(
+            self.request,
+            fingerprint=video.pop("fingerprint"),
+            video=video,
+            frame_times_s=list(self.frame_times),
+            text=self.text,
+            segments=[asdict(segment) for segment in self.segments],
+            finish_reason=self.finish_reason,
+            preset=self.preset,
+            target=asdict(self.target),
+            draft=asdict(self.draft) if self.draft else None,
+            method=self.method,
+            lossy=self.lossy,
+            settings=dict(self.settings),
+            stats={**self.stats.as_dict(), **asdict(self.durations)},
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An input of which there is no caption, and why."""
+
+    request: Request
+    type: str  # stable machine-readable name
+    message: str  # one sentence for people
+
+    @classmethod
+    def of(cls, request: Request, error: Exception) -> Failure:
+        """Describe any error; one that lvspec does not know is a defect and of type ``internal``."""
+        if isinstance(error, LvspecError):
+            return cls(request, error.type_name, str(error))
+        return cls(request, "internal", f"{type(error).__name__}: {error}; --debug shows where")
+
+    @property
+    def path(self) -> str:
+        """The video, as its user named it."""
+        return self.request.path
+
+    @property
+    def text(self) -> None:
+        """There is none."""
+        return
+
+    def as_record(self) -> dict[str, Any]:
+        """A record with `error` set and nothing said about the video."""
+        return _record(self.request, error={"type": self.type, "message": self.message})
+
+
+def _record(request: Request, **known: Any) -> dict[str, Any]:
+    """A record with every key there is, null where nothing is known."""
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "lvspec_version": __version__,
+        **asdict(request),
+        **dict.fromkeys(("fingerprint", "video", "frame_times_s", "text", "segments", "finish_reason")),
+        **dict.fromkeys(("preset", "target", "draft", "method", "lossy", "settings", "stats", "error")),
+    }
+    return {**record, **known}
+
+
+Stage = Literal["reading", "loading", "prefilling", "decoding", "done"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step on the way to a caption. The pieces of text of all steps, joined, are the whole text."""
+
+    stage: Stage
+    text: str = ""  # what this round adds, whole characters only
+    round: Round | None = None  # set while decoding
+    caption: Caption | None = field(default=None, repr=False)  # set when done

@@ -1,0 +1,196 @@
+"""The façade: from the path of a video to its caption, with everything loaded once and only when it is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from lvspec_cli.caption import Caption, Progress, Request
+from lvspec_cli.decoding.methods import METHODS
+from lvspec_cli.errors import UsageError
+from lvspec_cli.plan import Plan, placed
+from lvspec_cli.preset import Preset, load_preset
+from lvspec_cli.selection import choose_preset
+from lvspec_cli.settings import Layer, Settings, argument_layer, preset_layer, resolve
+
+if TYPE_CHECKING:
+    from lvspec_cli.models.pair import Pair
+    from lvspec_cli.session import Session
+    from lvspec_cli.video.clip import Clip
+    from lvspec_cli.video.options import ReadOptions
+    from lvspec_cli.video.worker import VideoWorker
+
+# Decided when a captioner is made; a single call cannot change them.
+_OF_THE_CAPTIONER = {"preset", "device", "dtype", "format", "ui"}
+
+
+class Captioner:
+    """Captions videos and answers questions about them with one pair of models.
+
+    Models are loaded by the first video that can be read, and stay. A captioner is a context manager: leaving it ends
+    the process that reads videos. It is not to be shared between threads.
+
+        with Captioner.from_preset("demo", max_tokens=100) as captioner:
+            for path in paths:
+                print(captioner.caption(path).text)
+
+    Options are the settings of the command line, written with underscores: ``frames``, ``fps``, ``start``, ``method``,
+    ``draft_tokens``, ``max_tokens``, ``temperature`` and so on. Errors are of `lvspec_cli.errors.LvspecError`.
+    """
+
+    def __init__(self, preset: Preset, layers: Sequence[Layer] = ()) -> None:
+        """`layers`: settings that go before the preset's, highest first. Wrong ones raise UsageError."""
+        self._layers = (*layers, preset_layer(preset))
+        self._plan = Plan.of(resolve(self._layers))
+        self._preset = placed(preset, self.settings)
+        self._worker: VideoWorker | None = None
+        self._pair: Pair | None = None
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike[str] = "auto", **options: Any) -> Captioner:
+        """A captioner for a preset: the name of a built-in one, the path of a YAML file, or auto for the best here.
+
+        Environment variables and configuration files are the command line's affair and play no part here.
+
+        Raises:
+            PresetError: there is no such preset, or it cannot be understood.
+            UsageError: an option is unknown or wrong.
+        """
+        layers = [argument_layer(options)]
+        name = os.fspath(preset)
+        return cls(choose_preset().preset if name == "auto" else load_preset(name), layers)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force, each with its origin."""
+        return self._plan.settings
+
+    @property
+    def preset(self) -> Preset:
+        """The preset in force."""
+        return self._preset
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the models are in memory."""
+        return self._pair is not None
+
+    def caption(self, video: str | os.PathLike[str], *, prompt: str | None = None, **options: Any) -> Caption:
+        """Describe a video in words; `prompt` takes the place of the preset's instruction.
+
+        Raises:
+            UsageError: an option is wrong, or the pair does not fit together.
+            VideoError: the video cannot be read.
+            ModelError: the weights cannot be loaded.
+        """
+        return _last(self.stream(video, prompt=prompt, **options))
+
+    def ask(self, video: str | os.PathLike[str], question: str, **options: Any) -> Caption:
+        """Answer a question about a video. Raises as `caption` does."""
+        return _last(self.stream(video, question, **options))
+
+    def stream(
+        self,
+        video: str | os.PathLike[str],
+        question: str | None = None,
+        *,
+        prompt: str | None = None,
+        **options: Any,
+    ) -> Iterator[Progress]:
+        """The same as `ask` (with a question) or `caption`, step by step; the last step carries the caption.
+
+        The texts of the steps, joined, are the text. The iterator may be dropped at any time. Wrong options raise
+        UsageError here, everything else on the way.
+        """
+        plan = self._plan_with(options)
+        return self._steps(self._request(os.fspath(video), question, prompt, plan), plan)
+
+    def load(self) -> None:
+        """Load the models now rather than with the first video. Raises PairError or ModelError."""
+        self._loaded_for(self._plan)
+
+    def close(self) -> None:
+        """End the process that reads videos; the next video starts a new one."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def __enter__(self) -> Captioner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _plan_with(self, options: dict[str, Any]) -> Plan:
+        if not options:
+            return self._plan
+        fixed = sorted(_OF_THE_CAPTIONER & options.keys())
+        if fixed:
+            raise UsageError(f"{fixed[0]} cannot change from call to call: make another Captioner for it")
+        return Plan.of(resolve([argument_layer(options), *self._layers]))
+
+    def _request(self, path: str, question: str | None, prompt: str | None, plan: Plan) -> Request:
+        if question is not None and prompt is not None:
+            raise UsageError("a question and a prompt exclude each other: give one of them")
+        if question is not None:
+            return Request(path, None, _said("question", question))
+        return Request(path, _said("prompt", plan.settings.prompt if prompt is None else prompt), None)
+
+    def _steps(self, request: Request, plan: Plan) -> Iterator[Progress]:
+        yield Progress("reading")
+        started = perf_counter()
+        clip = self._read(request.path, plan.read)
+        read_seconds = perf_counter() - started
+        if not self._ready_for(plan):
+            yield Progress("loading")
+        session = self._session(request, plan, clip, read_seconds)
+        yield Progress("prefilling")
+        session.prefill()
+        for event in session.rounds():
+            yield Progress("decoding", session.push(event), event)
+        yield Progress("done", session.finish(), caption=session.caption())
+
+    def _session(self, request: Request, plan: Plan, clip: Clip, read_seconds: float) -> Session:
+        pair = self._loaded_for(plan)
+        from lvspec_cli.session import Session
+
+        return Session(pair, self._preset, plan, request, clip, read_seconds)
+
+    def _ready_for(self, plan: Plan) -> bool:
+        drafts = METHODS[plan.decode.method].drafts
+        return self._pair is not None and (self._pair.draft is not None or not drafts)
+
+    def _loaded_for(self, plan: Plan) -> Pair:
+        """The pair; its draft is loaded for the first method that needs one."""
+        if self._pair is None or not self._ready_for(plan):
+            from lvspec_cli.models.pair import load_pair
+
+            self._pair = None  # never two targets in memory
+            self._pair = load_pair(self._preset, with_draft=METHODS[plan.decode.method].drafts)
+        return self._pair
+
+    def _read(self, path: str, options: ReadOptions) -> Clip:
+        if self._worker is None:
+            from lvspec_cli.video.worker import VideoWorker
+
+            self._worker = VideoWorker()
+        return self._worker.read(path, options)
+
+
+def _said(what: str, text: str | None) -> str:
+    if text is None or not text.strip():
+        raise UsageError(f"the {what} is empty: write what you want to know about the video")
+    return text
+
+
+def _last(steps: Iterator[Progress]) -> Caption:
+    caption = None
+    for step in steps:
+        caption = step.caption
+    assert caption is not None  # the last step always carries it
+    return caption

@@ -1,0 +1,44 @@
+"""The commands of `lvspec`, one file each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lvspec_cli import __version__
+from lvspec_cli.cli.ask import ask
+from lvspec_cli.cli.caption import caption
+from lvspec_cli.cli.demo import demo
+from lvspec_cli.cli.help import GroupedCommand
+from lvspec_cli.cli.presets import presets
+
+app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Exit codes: 0 done, 1 some input failed, 2 wrong usage or configuration, 130 interrupted.",
+)
+app.command(cls=GroupedCommand, no_args_is_help=True)(caption)
+app.command(cls=GroupedCommand, no_args_is_help=True)(ask)
+app.command()(presets)
+app.add_typer(demo, name="demo")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lvspec {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def lvspec(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Caption videos and answer questions about them: a small model proposes, a large one checks."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)

@@ -1,0 +1,32 @@
+"""`lvspec ask`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from lvspec_cli.cli.caption import Videos
+from lvspec_cli.cli.inputs import looks_like_video
+from lvspec_cli.cli.options import SharedOptions, with_shared_options
+from lvspec_cli.errors import UsageError
+
+Question = Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask, in one argument.", show_default=False)]
+
+
+@with_shared_options(without={"prompt"})
+def ask(*, videos: Videos = None, question: Question, shared: SharedOptions) -> int:
+    """Answer a question about each video."""
+    check_question(question)
+    from lvspec_cli.cli.run import run
+
+    return run(videos or [], question, shared)
+
+
+def check_question(question: str) -> None:
+    """Raise UsageError if a question is empty, or is a video because the question was forgotten."""
+    if not question.strip():
+        raise UsageError("the question is empty: write what you want to know about the video")
+    if os.path.lexists(question) or looks_like_video(question):
+        raise UsageError(f"the last argument must be the question, but {question} is a video: add your question")

@@ -1,0 +1,46 @@
+"""`lvspec demo clip`: synthetic videos whose truth is known, for trying things out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lvspec_cli.errors import UsageError
+
+demo = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Synthetic clips that the embedded pair understands."
+)
+
+
+@demo.callback()
+def _demo() -> None:
+    """Keep `clip` a command of its own though it is the only one."""
+
+
+@demo.command(no_args_is_help=True)
+def clip(
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE.mp4", help="The video to write.")],
+    seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="The same seed gives the same clip.")] = 0,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Draw a synthetic clip, and write what happens in it as JSON beside it."""
+    path = checked_output(output)
+    from lvspec_cli.demo.clip import write_clip
+    from lvspec_cli.ui import say
+
+    truth = write_clip(seed, path)
+    say(f"wrote {path} and what happens in it as {truth}")
+
+
+def checked_output(output: str) -> Path:
+    """The path of the clip; one that cannot be right raises UsageError before anything is drawn."""
+    path = Path(output)
+    if path.suffix.lower() != ".mp4":
+        raise UsageError(f"-o {output} must end in .mp4: that is what is written")
+    if path.is_dir():
+        raise UsageError(f"-o {output} is a folder: name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"-o {output} cannot be written: there is no folder {path.parent}")
+    return path

@@ -1,0 +1,102 @@
+"""From arguments to videos: files, folders, lists of paths."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvspec_cli.errors import UsageError
+
+# What -r takes for a video. Still images are none: a folder of them is a video when it is named by itself.
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
+    | {".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
+)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The videos of one run, in order."""
+
+    paths: tuple[str, ...]  # as their user named them; never empty
+    several: bool  # whether results are written as those of many: true for folders and lists, however few they hold
+
+
+def gather_inputs(paths: Sequence[str], *, recursive: bool, from_file: str | None, null: bool) -> Inputs:
+    """All videos that the arguments name; those of the list come last.
+
+    Raises:
+        UsageError: there is none, a list or folder cannot be read, or a folder of videos is named without -r.
+    """
+    if null and from_file is None:
+        raise UsageError("-0 says how --from-file LIST is written: give that option too")
+    named = [*paths, *(_listed(from_file, null) if from_file is not None else [])]
+    for path in named:
+        _refuse_what_is_no_path(path)
+    if recursive:
+        found = tuple(video for path in named for video in _expand(path))
+    else:
+        for path in named:
+            _refuse_folder_of_videos(path)
+        found = tuple(named)
+    if not found:
+        raise UsageError("no video given: name a file, a folder with -r, or a list with --from-file")
+    several = len(found) > 1 or from_file is not None or any(map(os.path.isdir, named if recursive else ()))
+    return Inputs(found, several)
+
+
+def _refuse_what_is_no_path(path: str) -> None:
+    if path == "":
+        raise UsageError("a video's path is empty: is a variable unset?")
+    if path == "-":
+        raise UsageError("a video cannot come from stdin: save it to a file; a list of paths can, with --from-file -")
+
+
+def _listed(source: str, null: bool) -> list[str]:
+    try:
+        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--from-file {source} cannot be read: {error.strerror}") from error
+    if null:
+        return [os.fsdecode(entry) for entry in content.split(b"\0") if entry]
+    lines = (line.removesuffix(b"\r") for line in content.split(b"\n"))
+    return [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
+
+
+def _expand(path: str) -> list[str]:
+    """A file is itself, a folder all the videos in and below it, sorted, hidden ones left out."""
+    if not os.path.isdir(path):
+        return [path]
+    videos = sorted(_walk(path))
+    if not videos:
+        raise UsageError(f"no video in {path} or below: looked for {' '.join(sorted(VIDEO_SUFFIXES))}")
+    return videos
+
+
+def _walk(folder: str) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.join(place, name) for name in files if looks_like_video(name))
+
+
+def looks_like_video(name: str) -> bool:
+    """Whether a visible file of this name would be taken for a video."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
+
+
+def _refuse_folder_of_videos(path: str) -> None:
+    """A folder without -r is one video, made of images; if it holds videos and nothing else, -r was meant."""
+    if not os.path.isdir(path):
+        return
+    try:
+        names = [entry.name for entry in os.scandir(path) if entry.is_file() and not entry.name.startswith(".")]
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    if names and all(map(looks_like_video, names)):
+        raise UsageError(f"{path} is a folder of videos: add -r to caption each of them")

@@ -1,0 +1,118 @@
+"""The options that commands share, defined once: each setting is a flag, and then there are those of a single run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from lvspec_cli.decoding.methods import METHODS
+from lvspec_cli.output import FORMATS
+from lvspec_cli.settings import FIELDS, flag_name
+
+# The settings whose values are names from a list: what the help says of them and completion offers.
+_CHOICES: dict[str, Callable[[], list[str]]] = {
+    "method": lambda: list(METHODS),
+    "format": lambda: list(FORMATS),
+    "decoder": lambda: ["pyav", "decord"],
+    "ui": lambda: ["auto", "plain", "none"],
+}
+
+
+def _option(kind: Any, default: Any, panel: str, *names: str, **more: Any) -> tuple[Any, Any]:
+    return Annotated[kind, typer.Option(*names, rich_help_panel=panel, **more)], default
+
+
+# Options of a single run, which are no settings: parameter -> its annotation and default.
+_RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "output": _option(
+        str | None, None, "Output", "--output", "-o", metavar="FILE|-", help="Write there instead of to stdout."
+    ),
+    "quiet": _option(bool, False, "Output", "--quiet", "-q", help="Show notes and errors only."),
+    "verbose": _option(
+        bool, False, "Output", "--verbose", "-v", help="Show every setting with its origin, and all numbers."
+    ),
+    "debug": _option(bool, False, "Output", "--debug", help="Show tracebacks."),
+    "recursive": _option(
+        bool,
+        False,
+        "Inputs",
+        "--recursive",
+        "-r",
+        help="Take the videos in the given folders and below. Without it, a folder is one video: its images.",
+    ),
+    "from_file": _option(
+        str | None,
+        None,
+        "Inputs",
+        "--from-file",
+        metavar="LIST|-",
+        help="Take paths from this file (- is stdin), one a line; lines that begin with # are left out.",
+    ),
+    "null": _option(bool, False, "Inputs", "--null", "-0", help="Paths in LIST end with NUL, as find -print0 writes."),
+}
+
+
+@dataclass(frozen=True)
+class SharedOptions:
+    """What was given on the command line; settings as they were written, to be parsed with the other layers."""
+
+    flags: dict[str, str | None]  # setting -> its value, None if the flag was not given
+    output: str | None  # file, "-" or None for stdout
+    recursive: bool
+    from_file: str | None  # list of paths, "-" for stdin
+    null: bool
+    quiet: bool
+    verbose: bool
+    debug: bool
+
+
+def with_shared_options(*, without: Container[str] = ()) -> Callable[[Callable[..., int]], Callable[..., None]]:
+    """Give a command all shared options, but for the settings `without`, as its argument ``shared``.
+
+    The command returns its exit code.
+    """
+    settings = [key for key in FIELDS if key not in without]
+
+    def decorate(command: Callable[..., int]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [parameter for parameter in signature.parameters.values() if parameter.name != "shared"]
+
+        @wraps(command)
+        def run(**values: Any) -> None:
+            arguments = {parameter.name: values.pop(parameter.name) for parameter in own}
+            flags = {key: values.pop(key) for key in settings}
+            raise typer.Exit(command(**arguments, shared=SharedOptions(flags=flags, **values)))
+
+        parameters = [*own, *_shared_parameters(settings)]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
+
+
+def _shared_parameters(settings: list[str]) -> list[inspect.Parameter]:
+    options = {key: (_setting_option(key), None) for key in settings} | _RUN_OPTIONS
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in options.items()
+    ]
+
+
+def _setting_option(key: str) -> Any:
+    metadata = FIELDS[key].metadata
+    choices = _CHOICES.get(key)
+    help_text = metadata["help"] + (f" One of: {', '.join(choices())}." if choices else "")
+    option = typer.Option(
+        flag_name(key),
+        metavar=metadata["metavar"],
+        help=help_text,
+        rich_help_panel=metadata["panel"],
+        autocompletion=choices,
+    )
+    return Annotated[str | None, option]

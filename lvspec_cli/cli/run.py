@@ -1,0 +1,132 @@
+"""One run over some videos, the same for every command that makes captions."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lvspec_cli.caption import Failure, Request
+from lvspec_cli.cli.entry import FAILED, OK
+from lvspec_cli.cli.inputs import Inputs, gather_inputs
+from lvspec_cli.cli.options import SharedOptions
+from lvspec_cli.errors import ModelError, UsageError, VideoError
+from lvspec_cli.output import FORMATS, ResultWriter
+from lvspec_cli.output.destination import open_destination
+from lvspec_cli.settings import Layer, Settings, gather, resolve
+from lvspec_cli.ui import View, make_view
+
+if TYPE_CHECKING:
+    from lvspec_cli.captioner import Captioner
+    from lvspec_cli.preset import Preset
+
+
+def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> int:
+    """Caption the videos, or answer a question about each, and return the exit code.
+
+    What can be known to be wrong without reading a video raises UsageError before anything heavy is imported.
+    """
+    layers = gather(shared.flags)
+    chosen = resolve(layers)
+    writer_class = _writer_class(chosen)
+    inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
+    _refuse_to_overwrite_input(inputs, shared.output)
+    with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose) as view:
+        captioner = _make_captioner(layers, chosen.preset, view)
+        with open_destination(shared.output) as destination, captioner:
+            writer = writer_class(destination.stream, several=inputs.several, terminal=destination.terminal)
+            return _Run(captioner, view, writer, shared.debug).over(inputs.paths, question)
+
+
+def _writer_class(settings: Settings) -> type[ResultWriter]:
+    if settings.format not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise UsageError(f"{settings.name_of('format')} must be one of {known}, not {settings.format!r}")
+    return FORMATS[settings.format]
+
+
+def _refuse_to_overwrite_input(inputs: Inputs, output: str | None) -> None:
+    if output is None or output == "-" or not os.path.exists(output):
+        return
+    for path in inputs.paths:
+        if os.path.exists(path) and os.path.samefile(path, output) and os.path.isfile(output):
+            raise UsageError(f"-o {output} is one of the videos: name another file")
+
+
+def _make_captioner(layers: Sequence[Layer], preset: str, view: View) -> Captioner:
+    from lvspec_cli.captioner import Captioner
+
+    captioner = Captioner(_choose_preset(preset, view), layers)
+    if captioner.preset.notice:
+        view.note(captioner.preset.notice)
+    view.settings(captioner.settings)
+    return captioner
+
+
+def _choose_preset(name: str, view: View) -> Preset:
+    from lvspec_cli.preset import load_preset
+
+    if name != "auto":
+        return load_preset(name)
+    from lvspec_cli.selection import choose_preset
+
+    choice = choose_preset()
+    view.note(f"preset {choice.preset.name}: {choice.reason}")
+    return choice.preset
+
+
+@dataclass
+class _Run:
+    """Takes one input after another; a failed one is reported and the next one is taken."""
+
+    captioner: Captioner
+    view: View
+    writer: ResultWriter
+    debug: bool
+    captioned: int = 0
+    failed: int = 0
+
+    def over(self, paths: Sequence[str], question: str | None) -> int:
+        """Work through the paths and return the exit code."""
+        try:
+            for index, path in enumerate(paths):
+                self.view.begin(path, index, len(paths))
+                self._take(path, question)
+        except BaseException:
+            # What is there stays well-formed, whatever ended the run.
+            if self.captioned or self.failed:
+                with suppress(OSError):
+                    self.writer.close()
+            raise
+        self.writer.close()
+        self.view.summary(self.captioned, self.failed)
+        return FAILED if self.failed else OK
+
+    def _take(self, path: str, question: str | None) -> None:
+        try:
+            caption = None
+            for step in self.captioner.stream(path, question):
+                self.view.progress(step)
+                caption = step.caption
+        except (UsageError, ModelError):
+            raise  # no other video would fare better
+        except Exception as error:
+            if not (self.captioner.loaded or isinstance(error, VideoError)):
+                raise  # loading failed, and would fail again
+            self._fail(Request(path, self.captioner.settings.prompt if question is None else None, question), error)
+            return
+        assert caption is not None  # the last step always carries it
+        self.captioned += 1
+        self.view.finished(caption)
+        self.writer.write(caption)
+
+    def _fail(self, request: Request, error: Exception) -> None:
+        self.failed += 1
+        failure = Failure.of(request, error)
+        self.view.failed(failure)
+        if self.debug:
+            traceback.print_exception(error)
+        self.writer.write(failure)

@@ -1,0 +1,17 @@
+"""Records as JSON text that is safe in UTF-8, on a terminal and on one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+# Valid inside a JSON string as they are, and yet trouble: DEL and C1 steer terminals, the separators end lines for
+# some readers, the marks reorder a terminal's line, and half surrogates cannot be encoded.
+_UNSAFE = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON with readable non-ASCII text; a number that JSON does not know (NaN) raises ValueError."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

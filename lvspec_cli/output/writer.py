@@ -1,0 +1,28 @@
+"""What a format is: a small class that writes one result after another to a text stream."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TextIO
+
+from lvspec_cli.output.result import Result
+
+
+class ResultWriter(ABC):
+    """Writes the results of one run in one format; every `write` is flushed, so that readers see it at once."""
+
+    def __init__(self, stream: TextIO, *, several: bool, terminal: bool) -> None:
+        self._stream = stream
+        self._several = several  # whether the run has more than one input
+        self._terminal = terminal  # whether people read the stream directly
+
+    @abstractmethod
+    def write(self, result: Result) -> None:
+        """Take the next result, in the order of the inputs."""
+
+    def close(self) -> None:
+        """Write what the format needs at its end. The stream stays open: it belongs to the caller."""
+
+    def _emit(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

@@ -1,0 +1,80 @@
+"""From settings to options: everything that is decided, and checked, before a video is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.errors import UsageError
+from lvspec_cli.preset import DTYPES, ModelSpec, Preset
+from lvspec_cli.settings import Settings
+from lvspec_cli.video.options import ReadOptions
+
+_DECODING = ("method", "draft_tokens", "max_tokens", "temperature", "top_p", "top_k", "seed")
+_READING = {
+    "frames": "frame_count",
+    "fps": "frames_per_second",
+    "start": "start_s",
+    "end": "end_s",
+    "max_frames": "max_frames",
+    "decoder": "decoder",
+    "source_fps": "source_fps",
+    "timeout": "deadline_seconds",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do with every video of a run."""
+
+    settings: Settings
+    read: ReadOptions
+    decode: DecodingOptions  # without stop tokens: the tokenizer knows them
+
+    @classmethod
+    def of(cls, settings: Settings) -> Plan:
+        """Check all settings. A wrong one raises UsageError that names it as its user wrote it."""
+        return cls(settings, _read_options(settings), _decoding_options(settings))
+
+    def as_record(self) -> dict[str, Any]:
+        """Every setting that shapes the text, as JSON values with units in the keys."""
+        read = self.read
+        return {
+            **{key: getattr(self.decode, key) for key in (*_DECODING, "detect_repetition")},
+            "frames": read.frame_count,
+            "fps": read.frames_per_second,
+            "start_s": read.start_s,
+            "end_s": read.end_s,
+            "max_frames": read.max_frames,
+            "max_frame_pixels": read.max_frame_pixels,
+            "decoder": read.decoder,
+            "source_fps": read.source_fps,
+        }
+
+
+def placed(preset: Preset, settings: Settings) -> Preset:
+    """The preset with both models on the device and in the number format that the settings ask for."""
+    if settings.dtype is not None and settings.dtype not in DTYPES:
+        raise UsageError(f"{settings.name_of('dtype')} must be one of {', '.join(DTYPES)}, not {settings.dtype!r}")
+
+    def place(spec: ModelSpec) -> ModelSpec:
+        return replace(spec, device=settings.device or spec.device, dtype=settings.dtype or spec.dtype)
+
+    return replace(preset, target=place(preset.target), draft=place(preset.draft))
+
+
+def _read_options(settings: Settings) -> ReadOptions:
+    given = {name: value for key, name in _READING.items() if (value := getattr(settings, key)) is not None}
+    if settings.fps is not None:
+        given.setdefault("frame_count", None)
+    return ReadOptions(**given)
+
+
+def _decoding_options(settings: Settings) -> DecodingOptions:
+    given = {key: value for key in _DECODING if (value := getattr(settings, key)) is not None}
+    try:
+        return DecodingOptions(**given)
+    except ValueError as error:
+        key, _, complaint = str(error).partition(" ")
+        raise UsageError(f"{settings.name_of(key)} {complaint}") from error

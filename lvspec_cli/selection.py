@@ -1,0 +1,79 @@
+"""The preset `auto`: the best pair whose weights are on this machine and fit it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvspec_cli.preset import ModelSpec, Preset, list_presets, load_preset
+
+FALLBACK = "demo"  # embedded, so it is always there
+_INDEX = "model.safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A preset and why it was taken."""
+
+    preset: Preset
+    reason: str  # for people, without a full stop
+
+
+def choose_preset() -> Choice:
+    """Take the pair that needs most memory among those that are here and fit; the embedded one if there is none.
+
+    A preset that does not say what memory it needs is not taken by itself. Raises PresetError if there is no preset.
+    """
+    others = [load_preset(name) for name in list_presets() if name != FALLBACK]
+    here = [preset for preset in others if has_weights(preset.target) and has_weights(preset.draft)]
+    fitting = [preset for preset in here if fits(preset)] if here else []
+    if fitting:
+        best = max(fitting, key=lambda preset: preset.memory.device_gib or 0)
+        return Choice(best, "chosen as the largest pair whose weights are here and fit this machine")
+    why = "no larger pair fits this machine" if here else "no other pair's weights are on this machine"
+    return Choice(load_preset(FALLBACK), f"chosen because {why}; name one you have with --preset")
+
+
+def has_weights(spec: ModelSpec) -> bool:
+    """Whether all safetensors files of a model are on this disk."""
+    folder = Path(spec.model) if spec.is_local else _cached_folder(spec)
+    if folder is None or not (folder / "config.json").is_file():
+        return False
+    if not (folder / _INDEX).is_file():
+        return any(folder.glob("*.safetensors"))
+    shards = json.loads((folder / _INDEX).read_text(encoding="utf-8"))["weight_map"].values()
+    return all((folder / shard).is_file() for shard in set(shards))
+
+
+def _cached_folder(spec: ModelSpec) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(spec.model, "config.json", revision=spec.revision)
+    return Path(config).parent if isinstance(config, str) else None
+
+
+def fits(preset: Preset) -> bool:
+    """Whether this machine has the memory that a preset says it needs."""
+    needs = preset.memory
+    if needs.device_gib is None:
+        return False
+    return needs.device_gib <= device_gib() and (needs.host_gib or 0) <= host_gib()
+
+
+def device_gib() -> float:
+    """GiB of the largest accelerator, or of main memory where there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return host_gib()
+    return max(torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())) / 2**30
+
+
+def host_gib() -> float:
+    """GiB of main memory; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):
+        return 0.0

@@ -1,0 +1,119 @@
+"""One video on its way through a loaded pair: prepare, prefill, decode, and the caption at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import torch
+
+from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segment
+from lvspec_cli.decoding.engine import decode
+from lvspec_cli.decoding.events import Round, Token
+from lvspec_cli.decoding.methods import METHODS
+from lvspec_cli.decoding.stats import DecodingStats
+from lvspec_cli.plan import Plan
+from lvspec_cli.text_stream import TextStream
+
+if TYPE_CHECKING:
+    from lvspec_cli.models.adapter import VideoLanguageModel
+    from lvspec_cli.models.pair import Pair
+    from lvspec_cli.preset import ModelSpec, Preset
+    from lvspec_cli.video.clip import Clip
+
+
+class Session:
+    """The state of one caption: call `prefill`, take the `rounds`, `push` each, then `finish`, then `caption`."""
+
+    def __init__(
+        self, pair: Pair, preset: Preset, plan: Plan, request: Request, clip: Clip, read_seconds: float
+    ) -> None:
+        self._pair, self._preset, self._plan = pair, preset, plan
+        self._request, self._clip = request, clip
+        self._method = METHODS[plan.decode.method]
+        self._draft = pair.draft if self._method.drafts else None
+        self._options = replace(plan.decode, stop_tokens=pair.stop_tokens)
+        self._read_seconds = read_seconds
+        self._prepare_seconds = 0.0
+        self._started = perf_counter()
+        self._first_token = 0
+        self._stats = DecodingStats()
+        self._tokens: list[Token] = []
+        self._last: Round | None = None
+        self._text = ""
+        self._stream = TextStream(lambda tokens: str(pair.tokenizer.decode(tokens, skip_special_tokens=True)))
+
+    def prefill(self) -> None:
+        """Let both models, or the target alone if the method drafts nothing, watch the video and read the question."""
+        started = perf_counter()
+        wanted = self._request.question or self._request.prompt or ""
+        target, draft = self._pair.prepare(self._clip.frames, self._clip.times, wanted)
+        prepared = perf_counter()
+        self._prepare_seconds = prepared - started
+        reserve = self._options.max_tokens + self._options.draft_tokens + 1
+        self._first_token = self._pair.target.prefill(target, reserve)
+        if self._draft is not None and draft is not None:
+            self._draft.prefill(draft, reserve)
+            _wait_for(self._draft.device)
+        _wait_for(self._pair.target.device)
+        self._stats.prefill_seconds = perf_counter() - prepared
+
+    def rounds(self) -> Iterator[Round]:
+        """Decode to the end."""
+        return decode(self._pair.target, self._draft, self._options, self._first_token)
+
+    def push(self, event: Round) -> str:
+        """Take a round into account and return the text it adds: whole characters, so it may be empty."""
+        self._stats.observe(event)
+        self._tokens.extend(event.tokens)
+        self._last = event
+        return self._add(self._stream.push(token.id for token in event.tokens))
+
+    def finish(self) -> str:
+        """Return what text was held back."""
+        return self._add(self._stream.finish())
+
+    def caption(self) -> Caption:
+        """Everything about the finished caption."""
+        assert self._last is not None  # every decode has a round
+        assert self._last.finish_reason is not None  # and only the last one has a reason
+        text, clip = self._text.strip(), self._clip
+        total = self._read_seconds + perf_counter() - self._started
+        return Caption(
+            request=self._request,
+            text=text,
+            tokens=tuple(self._tokens),
+            finish_reason=self._last.finish_reason,
+            stats=self._stats,
+            durations=Durations(self._read_seconds, self._prepare_seconds, total),
+            facts=clip.facts,
+            frame_times=clip.times,
+            segments=(Segment(clip.start_s, clip.end_s, text),),
+            preset=self._preset.name,
+            target=_identity(self._pair.target, self._preset.target, self._pair.target_revision),
+            draft=_identity(self._draft, self._preset.draft, self._pair.draft_revision) if self._draft else None,
+            method=self._method.name,
+            lossy=self._method.lossy,
+            settings=self._settings(),
+        )
+
+    def _add(self, piece: str) -> str:
+        self._text += piece
+        return piece
+
+    def _settings(self) -> dict[str, object]:
+        frames = self._preset.frames
+        return {**self._plan.as_record(), "min_pixels": frames.min_pixels, "max_pixels": frames.max_pixels}
+
+
+def _identity(model: VideoLanguageModel, spec: ModelSpec, revision: str | None) -> ModelIdentity:
+    dtype = str(model.model.dtype).removeprefix("torch.")
+    return ModelIdentity(spec.model, revision, dtype, spec.quantization, str(model.device))
+
+
+def _wait_for(device: torch.device) -> None:
+    """Let an accelerator catch up, so that the clock does not stop before the work does."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

@@ -1,0 +1,25 @@
+"""All that people see while lvspec works: on stderr, through Rich, and nowhere else in the package."""
+
+from __future__ import annotations
+
+from lvspec_cli.errors import UsageError
+from lvspec_cli.ui.console import error_console, print_error, say
+from lvspec_cli.ui.plain import PlainView
+from lvspec_cli.ui.status import StatusView
+from lvspec_cli.ui.view import View
+
+MODES = ("auto", "plain", "none")
+
+__all__ = ["MODES", "View", "make_view", "print_error", "say"]
+
+
+def make_view(mode: str, *, quiet: bool = False, verbose: bool = False) -> View:
+    """The view for a mode; `auto` moves on a terminal and is plain elsewhere. An unknown mode raises UsageError."""
+    if mode not in MODES:
+        raise UsageError(f"--ui must be one of {', '.join(MODES)}, not {mode!r}")
+    console = error_console()
+    if quiet or mode == "none":
+        return View(console)
+    # FORCE_COLOR makes Rich see a terminal where there is none; colours are welcome there, animation is not.
+    moves = mode == "auto" and console.is_interactive and console.file.isatty()
+    return StatusView(console, verbose) if moves else PlainView(console, verbose)

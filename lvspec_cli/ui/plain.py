@@ -1,0 +1,73 @@
+"""The view for logs and pipes: one line for each finished video, nothing that moves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from lvspec_cli.ui.console import PREFIX, line
+from lvspec_cli.ui.view import View
+
+if TYPE_CHECKING:
+    from lvspec_cli.caption import Caption
+    from lvspec_cli.settings import Settings
+
+
+class PlainView(View):
+    """One line a video; with `verbose`, the settings and the whole statistics too."""
+
+    def __init__(self, console: Console, verbose: bool) -> None:
+        super().__init__(console)
+        self._verbose = verbose
+
+    def settings(self, settings: Settings) -> None:
+        """Every setting and where it came from, if asked for."""
+        if self._verbose:
+            for key, value in settings.values().items():
+                shown = "not set" if value is None else f"{value}  ({settings.origins.get(key, 'default')})"
+                line(self._console, f"{key}: {shown}", "dim")
+
+    def finished(self, caption: Caption) -> None:
+        """What it cost, and what was odd about the video."""
+        line(self._console, f"{caption.path}: {summary_line(caption)}")
+        for warning in caption.facts.warnings:
+            self.note(f"{caption.path}: {warning}")
+        if self._verbose:
+            for text in detail_lines(caption):
+                line(self._console, f"  {text}", "dim")
+
+    def summary(self, captioned: int, failed: int) -> None:
+        """How many of several inputs went well."""
+        if captioned + failed > 1:
+            line(self._console, f"{PREFIX}{captioned} captioned, {failed} failed")
+
+
+def summary_line(caption: Caption) -> str:
+    """Tokens, tokens a second, mean acceptance length and end-to-end time."""
+    stats = caption.stats
+    parts = [f"{stats.num_generated_tokens} tokens"]
+    if stats.tokens_per_second is not None:
+        parts.append(f"{stats.tokens_per_second:.1f} tokens/s")
+    if stats.num_draft_tokens and stats.mean_acceptance_length is not None:
+        parts.append(f"mean acceptance length {stats.mean_acceptance_length:.2f}")
+    parts.append(f"{caption.durations.end_to_end_seconds:.1f} s")
+    if caption.finish_reason != "stop":
+        parts.append(f"ended by {caption.finish_reason}")
+    if caption.lossy:
+        parts.append("lossy")
+    return ", ".join(parts)
+
+
+def detail_lines(caption: Caption) -> list[str]:
+    """All numbers of a caption, one each."""
+    facts = caption.facts
+    size = f"{facts.width}x{facts.height}, {facts.duration_s:.2f} s"
+    return [
+        f"video: {facts.container}, {facts.codec}, {size}, {len(caption.frame_times)} frames shown",
+        *(f"{key}: {_human(value)}" for key, value in caption.as_record()["stats"].items()),
+    ]
+
+
+def _human(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,70 @@
+"""The view for a terminal: a status line while a video is worked on, then its plain line."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from lvspec_cli.output.sanitize import for_terminal, on_one_line
+from lvspec_cli.ui.plain import PlainView
+
+if TYPE_CHECKING:
+    from lvspec_cli.caption import Caption, Failure, Progress
+
+_STAGES = {"reading": "reading the video", "loading": "loading the models", "prefilling": "watching the video"}
+
+
+class StatusView(PlainView):
+    """The status line is gone whenever a result is written, so that stdout may be the same terminal."""
+
+    def __init__(self, console: Console, verbose: bool) -> None:
+        super().__init__(console, verbose)
+        self._live: Live | None = None
+        self._title = ""
+        self._tokens = 0
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the status line away, however the run ended."""
+        self._stop()
+
+    def begin(self, path: str, index: int, count: int) -> None:
+        """Show the status line."""
+        self._stop()
+        self._title = (f"[{index + 1}/{count}] " if count > 1 else "") + for_terminal(on_one_line(path))
+        self._tokens = 0
+        self._spinner = Spinner("dots", Text(self._title, overflow="ellipsis", no_wrap=True))
+        # Rich would take stdout over as well, and results meant for a pipe would land on the terminal.
+        self._live = Live(
+            self._spinner, console=self._console, transient=True, redirect_stdout=False, refresh_per_second=8
+        )
+        self._live.start()
+
+    def progress(self, progress: Progress) -> None:
+        """Say what is going on."""
+        if progress.round is not None:
+            self._tokens += len(progress.round.tokens)
+        state = _STAGES.get(progress.stage, f"{self._tokens} tokens")
+        if self._live is not None:
+            self._spinner.update(text=Text(f"{self._title}: {state}", overflow="ellipsis", no_wrap=True))
+
+    def finished(self, caption: Caption) -> None:
+        """Replace the status line by the plain one."""
+        self._stop()
+        super().finished(caption)
+
+    def failed(self, failure: Failure) -> None:
+        """Replace the status line by the error."""
+        self._stop()
+        super().failed(failure)
+
+    def _stop(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None

@@ -1,0 +1,53 @@
+"""What people see of a run. The base class is the quietest view: notes and errors only."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from lvspec_cli.ui.console import PREFIX, line
+
+if TYPE_CHECKING:
+    from lvspec_cli.caption import Caption, Failure, Progress
+    from lvspec_cli.settings import Settings
+
+
+class View:
+    """Hears of everything that happens in a run, and prints what must never be missed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+
+    def note(self, message: str) -> None:
+        """Something that one must know to read the results rightly."""
+        line(self._console, PREFIX + message, "yellow")
+
+    def failed(self, failure: Failure) -> None:
+        """An input of which there is no caption."""
+        named = repr(failure.path) in failure.message
+        line(self._console, f"{PREFIX}error: {'' if named else f'{failure.path}: '}{failure.message}", "red")
+
+    def settings(self, settings: Settings) -> None:
+        """The settings of the run, known before anything is loaded."""
+
+    def begin(self, path: str, index: int, count: int) -> None:
+        """The input number `index` of `count`, counted from 0, is next."""
+
+    def progress(self, progress: Progress) -> None:
+        """A step of the current input."""
+
+    def finished(self, caption: Caption) -> None:
+        """The current input has its caption."""
+
+    def summary(self, captioned: int, failed: int) -> None:
+        """The run is over."""

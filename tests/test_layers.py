@@ -1,0 +1,127 @@
+"""Dependencies point one way; this reads the imports of every file and holds them to it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "lvspec_cli"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Each part of the package -> the parts it may import, besides itself. A part is a folder or a file of the package.
+BASE = {"errors", "settings", "preset", ""}
+DECODING = BASE | {"decoding"}
+CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection"}
+ALLOWED = {
+    "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
+    "__main__": {"cli"},
+    "errors": set(),
+    "settings": {"errors", "preset"},
+    "preset": {"errors", "settings", "preset_reader"},
+    "preset_reader": {"errors", "preset"},
+    "decoding": {"errors"},
+    "models": DECODING,
+    "video": BASE,
+    "text_stream": set(),
+    "caption": DECODING | {"video"},
+    "plan": DECODING | {"video"},
+    "session": DECODING | {"models", "video", "caption", "text_stream", "plan"},
+    "selection": BASE | {"models"},
+    "captioner": CAPTIONER,
+    "output": {"errors", "caption"},
+    "ui": CAPTIONER | {"output"},
+    "demo": DECODING | {"models", "video", "captioner", "caption"},
+    "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
+    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench"},
+}
+
+# Libraries that only some parts may import.
+HOMES = {
+    "transformers": {"models", "demo", "bench"},
+    "tokenizers": {"models", "demo", "bench"},
+    "safetensors": {"models", "demo"},
+    "bitsandbytes": {"models"},
+    "av": {"video"},
+    "decord": {"video"},
+    "rich": {"ui"},
+    "typer": {"cli"},
+    "PIL": {"video", "models", "demo"},
+    "torch": {"decoding", "models", "demo", "bench", "session", "selection"},
+    "torchvision": {"models"},
+}
+
+# No file of these parts may import such a library when it is itself imported: help must be instant.
+LIGHT = {"", "__main__", "cli", "errors", "settings", "preset", "caption", "text_stream", "output"}
+LIGHT |= {"plan", "captioner", "selection"}
+HEAVY = {"torch", "torchvision", "transformers", "tokenizers", "numpy", "av", "decord", "PIL", "bitsandbytes"}
+
+
+def part_of(file):
+    """The part a file belongs to: its folder, or its own name at the top, "" for the package's __init__."""
+    first = file.relative_to(PACKAGE).parts[0]
+    return "" if first == "__init__.py" else first.removesuffix(".py")
+
+
+def imported_modules(node):
+    """The modules that an import statement names, by their full dotted names."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    assert node.level == 0, "relative import"
+    if node.module == "lvspec_cli":
+        return [f"lvspec_cli.{alias.name}" for alias in node.names]
+    return [node.module]
+
+
+def imports(file):
+    """Pairs of a module and whether importing the file imports it; what is for type checkers alone is left out."""
+    found = []
+
+    def visit(node, now):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.extend((module, now) for module in imported_modules(node))
+        elif isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            return
+        for child in ast.iter_child_nodes(node):
+            visit(child, now and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
+
+    visit(ast.parse(file.read_text(encoding="utf-8")), True)
+    return found
+
+
+def own_part(module):
+    """The part that a module of this package belongs to; None for other packages."""
+    root, _, rest = module.partition(".")
+    if root != "lvspec_cli":
+        return None
+    first = rest.split(".")[0]
+    return first if (PACKAGE / first).is_dir() or (PACKAGE / f"{first}.py").exists() else ""
+
+
+def name(file):
+    return str(file.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_parts_import_only_what_lies_below_them(file):
+    part = part_of(file)
+    assert part in ALLOWED, f"{part} is a new part: say in this test what it may import"
+    used = {own_part(module) for module, _ in imports(file)} - {None, part}
+    assert used <= ALLOWED[part]
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_libraries_stay_in_their_homes(file):
+    part = part_of(file)
+    strays = [module for module, _ in imports(file) if part not in HOMES.get(module.split(".")[0], {part})]
+    assert strays == []
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if part_of(file) in LIGHT], ids=name)
+def test_light_parts_import_nothing_heavy(file):
+    heavy = [module for module, now in imports(file) if now and module.split(".")[0] in HEAVY]
+    assert heavy == []
+
+
+def test_every_library_has_a_file_in_its_home():
+    used = {module.split(".")[0] for file in FILES for module, _ in imports(file)}
+    assert {"torch", "transformers", "av", "rich", "typer"} <= used
