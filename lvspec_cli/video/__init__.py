@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lvspec_cli.errors import VideoTooLarge
 from lvspec_cli.video.options import ReadOptions
-from lvspec_cli.video.source import SourceKind, VideoPath, source_kind
+from lvspec_cli.video.source import SourceKind, VideoPath, shown, source_kind
 
 if TYPE_CHECKING:
     from lvspec_cli.video.clip import Clip, VideoFacts
@@ -24,11 +25,18 @@ def read_clip(path: VideoPath, options: ReadOptions | None = None) -> Clip:
     keeps both.
 
     Raises:
-        VideoError: the video cannot be read; its subclasses say why.
+        VideoError: the video cannot be read; its subclasses say why. VideoTooLarge also where memory runs out, then
+            with the MemoryError as its cause.
         SelectionOutsideVideo: ``start_s`` is past the end.
         DecoderUnavailable: ``decoder`` is not installed.
     """
-    options = options or ReadOptions()
+    try:
+        return _read_clip(path, options or ReadOptions())
+    except MemoryError as error:
+        raise VideoTooLarge(f"there is not enough memory to read {shown(path)}: scale the video down first") from error
+
+
+def _read_clip(path: VideoPath, options: ReadOptions) -> Clip:
     kind = source_kind(path)
     if kind is not SourceKind.CONTAINER:
         from lvspec_cli.video.image_reader import read_images

@@ -13,7 +13,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from lvspec_cli.errors import NotAVideo, NoVideoStream, VideoUnreadable
+from lvspec_cli.errors import NotAVideo, NoVideoStream, VideoTooLarge, VideoUnreadable
 from lvspec_cli.video.limits import check_pixels
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.source import VideoPath, shown
@@ -55,8 +55,8 @@ def open_container(path: VideoPath) -> InputContainer:
         return av.open(f"file:{os.fspath(path)}", container_options=options, metadata_errors="replace")
     except (av.error.PermissionError, av.error.FileNotFoundError) as error:
         raise VideoUnreadable(f"{shown(path)} cannot be read ({error.strerror}): check its permissions") from error
-    except av.error.MemoryError:
-        raise
+    except av.error.MemoryError as error:
+        raise VideoTooLarge(f"{shown(path)} asks for more memory than there is: it is damaged or too large") from error
     except (av.error.FFmpegError, UnicodeError) as error:
         raise NotAVideo(_what_is_wrong(path)) from error
 

@@ -108,6 +108,8 @@ class FrameConverter:
             self._warn(f"the video has wide colour ({name}); colours are passed on without tone mapping")
 
     def _note(self, frame: VideoFrame) -> None:
+        if frame.is_corrupt:
+            self._warn("some frames are damaged")
         if frame.interlaced_frame:
             self._warn("the video is interlaced; both fields of a frame are shown together")
         if (frame.width, frame.height) != (self.geometry.coded_width, self.geometry.coded_height):

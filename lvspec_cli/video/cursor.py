@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from lvspec_cli.video.container import decode_packet
 from lvspec_cli.video.index import FrameIndex
+from lvspec_cli.video.packets import too_many_strays
 
 OpenStream = Callable[[], tuple[InputContainer, VideoStream]]
 Shown = tuple[int, VideoFrame]  # a frame and its timestamp
@@ -46,6 +47,8 @@ class FrameCursor:
         self.stream: VideoStream  # the stream of the file as now open
         self._container: InputContainer
         self.bad_packets = 0  # refused by the decoder
+        self.stray_frames = 0  # left out because their timestamps contradict the index
+        self._decoded = 0  # frames in all, for comparison
         self._held: Shown | None = None  # the frame showing now
         self._ahead: Shown | None = None  # the one after it, where already decoded
         self._open()
@@ -111,12 +114,15 @@ class FrameCursor:
         except av.error.FFmpegError:
             return False
         self._begin(at_beginning=False)
+        strays = self.stray_frames  # those on the way to the key frame are not missed
         try:
             found = self._next()
             while found is not None and found[0] < key:  # leading pictures, perhaps damaged, or an early landing
                 found = self._next()
         except TimestampsContradict:
             return False
+        finally:
+            self.stray_frames = strays
         self._ahead = found
         return found is not None and self._landed_in_time(key) and self._is_key_frame(found, key, timestamp)
 
@@ -143,34 +149,38 @@ class FrameCursor:
         self._held = self._ahead = None
 
     def _next(self) -> Shown | None:
-        frame = next(self._frames, None)
-        if frame is None:
-            return None
-        timestamp = self._timestamp_of(frame)
-        return None if timestamp is None else (timestamp, frame)
+        for frame in self._frames:
+            timestamp = self._counted_time() if self._index.counted else self._own_time(frame)
+            if timestamp is not None:
+                return timestamp, frame
+        return None
 
-    def _timestamp_of(self, frame: VideoFrame) -> int | None:
-        if self._index.counted:
-            self._count += 1
-            counted = self._index.timestamps
-            return counted[self._count - 1] if self._count <= len(counted) else None
+    def _counted_time(self) -> int | None:
+        self._count += 1
+        counted = self._index.timestamps
+        return counted[self._count - 1] if self._count <= len(counted) else None
+
+    def _own_time(self, frame: VideoFrame) -> int | None:
+        self._decoded += 1
         if frame.pts is None or frame.pts <= self._last or frame.pts not in self._known:
-            raise TimestampsContradict
+            self.stray_frames += 1
+            if too_many_strays(self.stray_frames, self._decoded):
+                raise TimestampsContradict
+            return None
         self._last = frame.pts
         return frame.pts
 
     def _decode(self) -> Iterator[VideoFrame]:
+        for packet in self._packets():
+            frames = decode_packet(self.stream, packet)
+            self.bad_packets += frames is None
+            yield from frames or ()
+
+    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         try:
             for packet in self._container.demux(self.stream):
                 if self._first_packet is None:
                     self._first_packet = packet
-                yield from self._decode_packet(packet)
-        except av.error.MemoryError:
-            raise
+                yield packet
         except av.error.FFmpegError:  # unreadable from here on; the index has counted it
-            yield from self._decode_packet(None)
-
-    def _decode_packet(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
-        frames = decode_packet(self.stream, packet)
-        self.bad_packets += frames is None
-        return frames or []
+            yield None

@@ -20,7 +20,7 @@ from lvspec_cli.video.geometry import scaled_to
 from lvspec_cli.video.limits import check_duration, empty_frames
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.probe import inspect_container
-from lvspec_cli.video.selection import selected_span, showing, wanted_times
+from lvspec_cli.video.selection import Selection, select, showing
 from lvspec_cli.video.source import VideoPath, shown
 
 THREADS = 2  # decord fails on some VP9 files with its default and with more
@@ -49,8 +49,8 @@ def read_with_decord(path: VideoPath, options: ReadOptions) -> Clip:
         reader = decord.VideoReader(f"file:{os.fspath(path)}", ctx=decord.cpu(0), num_threads=THREADS)
         timeline = _timeline(reader)
         check_duration(path, timeline.duration_s, options)
-        span = selected_span(options, timeline.duration_s)
-        chosen = showing(timeline.times_s.tolist(), wanted_times(options, span))
+        selection = select(options, timeline.duration_s)
+        chosen = showing(timeline.times_s.tolist(), selection.moments)
         width, height = scaled_to((facts.width, facts.height), options.max_frame_pixels)
         frames = empty_frames(path, len(chosen), height, width, options)
         for place, index in enumerate(chosen):
@@ -58,7 +58,7 @@ def read_with_decord(path: VideoPath, options: ReadOptions) -> Clip:
     except (decord.DECORDError, RuntimeError, IndexError) as error:
         raise NoFrames(f"decord cannot decode {shown(path)}: use --decoder pyav") from error
     times = tuple(float(timeline.times_s[index]) for index in chosen)
-    return Clip(frames, times, span.start_s, span.end_s, _facts(facts, timeline))
+    return Clip(frames, times, selection.start_s, selection.end_s, _facts(facts, timeline, selection))
 
 
 def _import_decord() -> Any:
@@ -88,12 +88,12 @@ def _resized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
     return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _facts(facts: VideoFacts, timeline: Timeline) -> VideoFacts:
+def _facts(facts: VideoFacts, timeline: Timeline, selection: Selection) -> VideoFacts:
     times = timeline.times_s
     return replace(
         facts,
         duration_s=timeline.duration_s,
         average_frame_rate=(len(times) - 1) / float(times[-1]) if len(times) > 1 else None,
         decoder="decord",
-        warnings=timeline.warnings + facts.warnings,
+        warnings=selection.warnings + timeline.warnings + facts.warnings,
     )

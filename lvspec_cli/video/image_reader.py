@@ -14,7 +14,7 @@ from lvspec_cli.video.geometry import fitted_into, padded_to, scaled_to
 from lvspec_cli.video.image_sequence import ImageSequence, open_sequence
 from lvspec_cli.video.limits import check_duration, empty_frames, no_frames
 from lvspec_cli.video.options import ReadOptions
-from lvspec_cli.video.selection import selected_span, showing, wanted_times
+from lvspec_cli.video.selection import select, showing
 from lvspec_cli.video.source import SourceKind, VideoPath
 
 
@@ -26,8 +26,8 @@ def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions) -> Clip
     """
     with open_sequence(path, kind, options) as sequence:
         check_duration(path, sequence.end_s, options)
-        span = selected_span(options, sequence.end_s)
-        chosen = showing(sequence.times_s, wanted_times(options, span))
+        selection = select(options, sequence.end_s)
+        chosen = showing(sequence.times_s, selection.moments)
         images = ((sequence.times_s[index], sequence.load(index)) for index in chosen)
         intact = ((time, image) for time, image in images if image is not None)
         first = next(intact, None)
@@ -40,8 +40,9 @@ def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions) -> Clip
             frames[len(times)] = _fitted(image, box)
             times.append(time)
             sizes.add(image.size)
-        facts = _with_damage(_facts(path, sequence, first[1].size), len(chosen) - len(times), len(sizes) > 1)
-    return Clip(frames[: len(times)], tuple(times), span.start_s, span.end_s, facts)
+        facts = _facts(path, sequence, first[1].size)
+        facts = _with_warnings(facts, selection.warnings, len(chosen) - len(times), len(sizes) > 1)
+    return Clip(frames[: len(times)], tuple(times), selection.start_s, selection.end_s, facts)
 
 
 def inspect_images(path: VideoPath, kind: SourceKind, options: ReadOptions) -> VideoFacts:
@@ -77,10 +78,12 @@ def _facts(path: VideoPath, sequence: ImageSequence, size: tuple[int, int]) -> V
     )
 
 
-def _with_damage(facts: VideoFacts, bad_images: int, sizes_differ: bool) -> VideoFacts:
-    damage = (f"{bad_images} damaged images were skipped",) if bad_images else ()
-    sizes = ("the images differ in size; all are fitted into the first one's",) if sizes_differ else ()
-    return replace(facts, bad_packets=bad_images, warnings=damage + sizes)
+def _with_warnings(facts: VideoFacts, warnings: tuple[str, ...], bad_images: int, sizes_differ: bool) -> VideoFacts:
+    if bad_images:
+        warnings += (f"{bad_images} damaged images were skipped",)
+    if sizes_differ:
+        warnings += ("the images differ in size; all are fitted into the first one's",)
+    return replace(facts, bad_packets=bad_images, warnings=warnings)
 
 
 def _fitted(image: Image.Image, box: tuple[int, int]) -> NDArray[np.uint8]:

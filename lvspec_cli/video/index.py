@@ -8,27 +8,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
-import av.error
-from av.container import InputContainer
 from av.video.stream import VideoStream
+
+from lvspec_cli.video.packets import PacketFacts, ascends, believed_times, too_many_strays
 
 DEFAULT_FRAME_RATE = Fraction(25)  # of streams that carry neither timestamps nor a rate
 
 COUNTED_WARNING = "presentation times are missing or contradictory; frames were counted from the start instead"
 RATE_WARNING = "the stream has no usable timestamps; times were worked out from its frame rate"
 CUT_WARNING = "the file could not be read to its end; it is damaged or cut off"
-
-
-@dataclass(frozen=True)
-class PacketFacts:
-    """What the index needs of one packet, in decoding order; times in ticks of the stream's time base."""
-
-    pts: int | None  # when its frame is shown
-    dts: int | None  # when it is decoded
-    duration: int  # how long its frame is shown, 0 when unknown
-    is_key: bool  # whether decoding can start here
-    is_discarded: bool  # decoded but never shown (edit lists)
-    is_corrupt: bool  # the demuxer marked it so
 
 
 @dataclass(frozen=True)
@@ -88,30 +76,6 @@ class FrameIndex:
         return (len(self.timestamps) - 1) / self.seconds(self.timestamps[-1])
 
 
-def read_packets(container: InputContainer, stream: VideoStream) -> tuple[list[PacketFacts], bool]:
-    """All packets of a stream, and whether the file could be read to its end. Consumes the container."""
-    packets: list[PacketFacts] = []
-    try:
-        for packet in container.demux(stream):
-            if packet.pts is None and packet.dts is None and packet.size == 0:
-                continue  # the end marker
-            packets.append(
-                PacketFacts(
-                    packet.pts,
-                    packet.dts,
-                    packet.duration or 0,
-                    packet.is_keyframe,
-                    packet.is_discard,
-                    packet.is_corrupt,
-                )
-            )
-    except av.error.MemoryError:
-        raise
-    except av.error.FFmpegError:
-        return packets, False
-    return packets, True
-
-
 def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool, trusted: bool = True) -> FrameIndex:
     """The index of a stream.
 
@@ -121,49 +85,47 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
         trusted: False where decoding has shown that the packets' presentation times are wrong.
     """
     assert stream.time_base is not None
+    times = believed_times(packets)
     warnings: list[str] = []
-    if trusted and _times_are_usable(packets, stream):
-        timestamps, time_base = _presentation_times(packets), stream.time_base
+    if trusted and _are_usable(times, packets, stream):
+        timestamps, time_base = _shown_times(times, packets), stream.time_base
     else:
         timestamps, time_base, warnings = _counted_times(packets, stream)
+    known = [(time, packet) for time, packet in zip(times, packets, strict=True) if time is not None]
     return FrameIndex(
         timestamps=timestamps,
         end=timestamps[-1] + _last_duration(packets, timestamps, stream, time_base),
         time_base=time_base,
         counted=bool(warnings),
-        keys=sorted({p.pts for p in packets if p.is_key and p.pts is not None}),
-        hidden_keys=frozenset(p.pts for p in packets if p.is_key and p.is_discarded and p.pts is not None),
-        decode_positions={p.pts: place for place, p in enumerate(packets) if p.pts is not None},
+        keys=sorted({time for time, packet in known if packet.is_key}),
+        hidden_keys=frozenset(time for time, packet in known if packet.is_key and packet.is_discarded),
+        decode_positions={time: place for place, time in enumerate(times) if time is not None},
         bad_packets=sum(p.is_corrupt for p in packets) + (not complete),
         warnings=tuple(warnings) + (() if complete else (CUT_WARNING,)),
     )
 
 
-def _presentation_times(packets: list[PacketFacts]) -> list[int]:
-    return sorted({p.pts for p in packets if p.pts is not None and not p.is_discarded})
+def _shown_times(times: list[int | None], packets: list[PacketFacts]) -> list[int]:
+    return sorted({t for t, p in zip(times, packets, strict=True) if t is not None and not p.is_discarded})
 
 
-def _times_are_usable(packets: list[PacketFacts], stream: VideoStream) -> bool:
-    if any(p.pts is None for p in packets) or not _ascends([p.dts for p in packets if p.dts is not None]):
+def _are_usable(times: list[int | None], packets: list[PacketFacts], stream: VideoStream) -> bool:
+    if too_many_strays(times.count(None), len(times)):
         return False
-    shown = sum(not p.is_discarded for p in packets)
-    if shown == 0 or 2 * len(_presentation_times(packets)) <= shown > 1:
+    shown, distinct = sum(not p.is_discarded for p in packets), len(_shown_times(times, packets))
+    if distinct == 0 or 2 * distinct <= shown > 1:
         return False
     # AVI stores no presentation times; for reordered H.264 the demuxer passes decoding order off as such.
     reordered = stream.codec_context.has_b_frames and not all(p.is_key for p in packets)
-    made_up = "avi" in stream.container.format.name and _ascends([p.pts for p in packets if p.pts is not None])
+    made_up = "avi" in stream.container.format.name and ascends([time for time in times if time is not None])
     return not (reordered and made_up)
-
-
-def _ascends(times: list[int]) -> bool:
-    return all(earlier <= later for earlier, later in pairwise(times))
 
 
 def _counted_times(packets: list[PacketFacts], stream: VideoStream) -> tuple[list[int], Fraction, list[str]]:
     """Times for frames in the order in which they leave the decoder: decoding times if these can be trusted."""
     shown = [p for p in packets if not p.is_discarded] or packets
     decoded_at = [p.dts for p in shown if p.dts is not None]
-    if len(decoded_at) == len(shown) and len(set(decoded_at)) == len(shown) and _ascends(decoded_at):
+    if len(decoded_at) == len(shown) and len(set(decoded_at)) == len(shown) and ascends(decoded_at):
         assert stream.time_base is not None
         return decoded_at, stream.time_base, [COUNTED_WARNING]
     return list(range(len(shown))), 1 / stream_rate(stream), [RATE_WARNING]

@@ -53,4 +53,6 @@ def empty_frames(path: VideoPath, count: int, height: int, width: int, options: 
 
 def no_frames(path: VideoPath) -> NoFrames:
     """The error for a file of which nothing can be decoded."""
-    return NoFrames(f"no frame of {shown(path)} can be decoded: it is damaged or cut off, copy or record it again")
+    return NoFrames(
+        f"no frame of {shown(path)} can be decoded: it is damaged, cut off or absurdly large; copy or record it again"
+    )

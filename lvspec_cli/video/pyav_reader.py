@@ -12,11 +12,12 @@ from lvspec_cli.video.clip import Clip, VideoFacts
 from lvspec_cli.video.container import open_stream
 from lvspec_cli.video.conversion import FrameConverter
 from lvspec_cli.video.cursor import FrameCursor, TimestampsContradict
-from lvspec_cli.video.index import FrameIndex, build_index, read_packets
+from lvspec_cli.video.index import FrameIndex, build_index
 from lvspec_cli.video.limits import check_duration, empty_frames, no_frames
 from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.packets import read_packets
 from lvspec_cli.video.probe import header_facts
-from lvspec_cli.video.selection import selected_span, showing, wanted_times
+from lvspec_cli.video.selection import Selection, select, showing
 from lvspec_cli.video.source import VideoPath
 
 
@@ -57,15 +58,15 @@ def _read_clip(path: VideoPath, options: ReadOptions, index: FrameIndex, may_see
         index = index.starting_at(first[0])
         check_duration(path, index.duration_s, options)
         converter = FrameConverter(path, cursor.stream, first[1], options)
-        span = selected_span(options, index.duration_s)
-        chosen = showing(index.times_s, wanted_times(options, span), float(index.time_base))
+        selection = select(options, index.duration_s)
+        chosen = showing(index.times_s, selection.moments, float(index.time_base))
         frames = empty_frames(path, len(chosen), converter.height, converter.width, options)
         timestamps = _fill(frames, [index.timestamps[place] for place in chosen], cursor, converter)
         if not timestamps:
             raise no_frames(path)
-        facts = _facts(path, cursor, index, converter)
+        facts = _facts(path, cursor, index, selection, converter)
     times = tuple(index.seconds(timestamp) for timestamp in timestamps)
-    return Clip(frames[: len(times)], times, span.start_s, span.end_s, facts)
+    return Clip(frames[: len(times)], times, selection.start_s, selection.end_s, facts)
 
 
 def _fill(frames: NDArray[np.uint8], wanted: list[int], cursor: FrameCursor, converter: FrameConverter) -> list[int]:
@@ -80,13 +81,17 @@ def _fill(frames: NDArray[np.uint8], wanted: list[int], cursor: FrameCursor, con
     return timestamps
 
 
-def _facts(path: VideoPath, cursor: FrameCursor, index: FrameIndex, converter: FrameConverter) -> VideoFacts:
+def _facts(
+    path: VideoPath, cursor: FrameCursor, index: FrameIndex, selection: Selection, converter: FrameConverter
+) -> VideoFacts:
     bad_packets = index.bad_packets + cursor.bad_packets
-    damage = (f"{bad_packets} bad packets were skipped",) if bad_packets else ()
+    damage = [f"{bad_packets} bad packets were skipped"] if bad_packets else []
+    if cursor.stray_frames:
+        damage.append(f"{cursor.stray_frames} frames with contradictory times were left out")
     return replace(
         header_facts(path, cursor.stream, converter.geometry),
         duration_s=index.duration_s,
         average_frame_rate=index.average_rate,
         bad_packets=bad_packets,
-        warnings=(*index.warnings, *damage, *converter.warnings),
+        warnings=(*selection.warnings, *index.warnings, *damage, *converter.warnings),
     )

@@ -20,15 +20,17 @@ LARGEST_TICK_S = 0.002
 
 
 @dataclass(frozen=True)
-class Span:
-    """The part of a video to select from, half open."""
+class Selection:
+    """Which moments of a video to look at."""
 
-    start_s: float  # seconds
-    end_s: float  # seconds, greater than start_s
+    start_s: float  # seconds; the selected span is [start_s, end_s)
+    end_s: float  # seconds, no later than the end of the video
+    moments: list[float]  # seconds, ascending, all within the span
+    warnings: tuple[str, ...] = ()
 
 
-def selected_span(options: ReadOptions, duration_s: float) -> Span:
-    """The options' span, cut at the end of a video of ``duration_s`` seconds.
+def select(options: ReadOptions, duration_s: float) -> Selection:
+    """The moments that the options ask for, of a video of ``duration_s`` seconds.
 
     Raises:
         SelectionOutsideVideo: the span begins at or after the end.
@@ -39,30 +41,26 @@ def selected_span(options: ReadOptions, duration_s: float) -> Span:
             f"--start {start:g} is past the end of the video, which lasts {duration_s:.3f} s: choose an earlier start"
         )
     end = duration_s if options.end_s is None else min(options.end_s, duration_s)
-    return Span(start, end)
-
-
-def wanted_times(options: ReadOptions, span: Span) -> list[float]:
-    """The moments to look at, ascending, all in [start, end): slot middles, or every 1/fps."""
     if options.frames_per_second is None:
         assert options.frame_count is not None  # ReadOptions allows exactly one of the two to be None
-        return slot_middles(span, options.frame_count)
-    count = rate_count(options.frames_per_second, span)
-    if count > options.max_frames:
-        return slot_middles(span, options.max_frames)
-    return [span.start_s + i / options.frames_per_second for i in range(count)]
+        return Selection(start, end, slot_middles(start, end, options.frame_count))
+    wanted = rate_count(start, end, options.frames_per_second)
+    if wanted <= options.max_frames:
+        return Selection(start, end, [start + i / options.frames_per_second for i in range(wanted)])
+    warning = f"--fps asks for {wanted} frames; {options.max_frames} (--max-frames) were spread evenly instead"
+    return Selection(start, end, slot_middles(start, end, options.max_frames), (warning,))
 
 
-def slot_middles(span: Span, count: int) -> list[float]:
-    """The middles of ``count`` equal slots of the span."""
-    slot = (span.end_s - span.start_s) / count
-    return [span.start_s + (i + 0.5) * slot for i in range(count)]
+def slot_middles(start_s: float, end_s: float, count: int) -> list[float]:
+    """The middles of ``count`` equal slots of [start, end)."""
+    slot = (end_s - start_s) / count
+    return [start_s + (i + 0.5) * slot for i in range(count)]
 
 
-def rate_count(frames_per_second: float, span: Span) -> int:
+def rate_count(start_s: float, end_s: float, frames_per_second: float) -> int:
     """How many moments ``start + i / fps`` lie before the end; the first always does."""
     # A span of exactly k periods holds k moments however the division rounds.
-    return max(1, math.ceil((span.end_s - span.start_s) * frames_per_second - 1e-6))
+    return max(1, math.ceil((end_s - start_s) * frames_per_second - 1e-6))
 
 
 def showing(frame_times: Sequence[float], moments: Sequence[float], tick_s: float = 0.0) -> list[int]:

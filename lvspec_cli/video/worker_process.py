@@ -17,9 +17,8 @@ import traceback
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from lvspec_cli.errors import LvspecError, VideoTooLarge
+from lvspec_cli.errors import LvspecError
 from lvspec_cli.video import inspect_video, read_clip
-from lvspec_cli.video.source import shown
 from lvspec_cli.video.wire import READY, Request, error_message, read_line, request_of, send_clip, write_line
 
 GRACE_SECONDS = 5.0  # past the deadline; the parent is expected to act before
@@ -69,16 +68,13 @@ def _serve(request: Request, answers: BinaryIO) -> None:
         else:
             send_clip(answers, read_clip(request.path, request.options))
     except LvspecError as error:
-        write_line(answers, error_message(error))
-    except MemoryError:
-        write_line(answers, {**error_message(_out_of_memory(request)), "leaving": True})
-        os._exit(0)  # what is left of the heap is of no use
+        # After running out of memory, what is left of the heap is of no use.
+        leaving = isinstance(error.__cause__, MemoryError)
+        write_line(answers, {**error_message(error), "leaving": leaving})
+        if leaving:
+            os._exit(0)
     except Exception as error:
         write_line(answers, {"bug": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
-
-
-def _out_of_memory(request: Request) -> VideoTooLarge:
-    return VideoTooLarge(f"reading {shown(request.path)} takes more than the memory limit: scale the video down first")
 
 
 @contextlib.contextmanager

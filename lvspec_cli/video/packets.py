@@ -1,0 +1,78 @@
+"""What a stream's packets say of its frames, read without decoding any, and how much of it to believe."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+# A stray timestamp, from a damaged packet, is passed over; more of them than this mean that the clock is wrong.
+STRAYS = 2
+STRAY_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class PacketFacts:
+    """What the index needs of one packet; times in ticks of the stream's time base."""
+
+    pts: int | None  # when its frame is shown
+    dts: int | None  # when it is decoded
+    duration: int  # how long its frame is shown, 0 when unknown
+    is_key: bool  # whether decoding can start here
+    is_discarded: bool  # decoded but never shown (edit lists)
+    is_corrupt: bool  # the demuxer marked it so
+
+
+def read_packets(container: InputContainer, stream: VideoStream) -> tuple[list[PacketFacts], bool]:
+    """All packets of a stream in decoding order, and whether the file could be read to its end.
+
+    Consumes the container.
+    """
+    packets: list[PacketFacts] = []
+    try:
+        for p in container.demux(stream):
+            if p.pts is None and p.dts is None and p.size == 0:
+                continue  # the end marker
+            packets.append(PacketFacts(p.pts, p.dts, p.duration or 0, p.is_keyframe, p.is_discard, p.is_corrupt))
+    except av.error.FFmpegError:  # out of memory, too: damaged sizes make the demuxer ask for the impossible
+        return packets, False
+    return packets, True
+
+
+def too_many_strays(strays: int, total: int) -> bool:
+    """Whether so many stray timestamps among so many mean that none should be believed."""
+    return strays > STRAYS + STRAY_SHARE * total
+
+
+def believed_times(packets: list[PacketFacts]) -> list[int | None]:
+    """Each packet's presentation time, None where it is missing or where the decoding clock jumps out of order."""
+    steady = _longest_ascent([p.dts for p in packets])
+    return [p.pts if is_steady else None for p, is_steady in zip(packets, steady, strict=True)]
+
+
+def ascends(times: list[int]) -> bool:
+    """Whether no time is earlier than the one before it."""
+    return all(earlier <= later for earlier, later in pairwise(times))
+
+
+def _longest_ascent(times: list[int | None]) -> list[bool]:
+    """Which times belong to the longest subsequence that never descends; unknown ones do not disturb it."""
+    if ascends([time for time in times if time is not None]):
+        return [True] * len(times)
+    ends: list[int] = []  # ends[n]: the least time in which an ascent of n + 1 times can end,
+    places: list[int] = []  # and its place
+    previous = [-1] * len(times)
+    for place, time in enumerate(times):
+        if time is not None:
+            length = bisect_right(ends, time)
+            previous[place] = places[length - 1] if length else -1
+            ends[length : length + 1], places[length : length + 1] = [time], [place]
+    belongs = [time is None for time in times]
+    place = places[-1]
+    while place >= 0:
+        belongs[place], place = True, previous[place]
+    return belongs
