@@ -34,6 +34,11 @@ class StatusView(PlainView):
         """Take the status line away, however the run ended."""
         self._stop()
 
+    @property
+    def active(self) -> bool:
+        """Whether the status line is on the terminal."""
+        return self._live is not None
+
     def begin(self, path: str, index: int, count: int) -> None:
         """Show the status line."""
         self._stop()
@@ -53,6 +58,8 @@ class StatusView(PlainView):
         state = _STAGES.get(progress.stage, f"{self._tokens} tokens")
         if self._live is not None:
             self._spinner.update(text=Text(f"{self._title}: {state}", overflow="ellipsis", no_wrap=True))
+            if progress.round is None:  # a new stage is shown at once, rounds with the next turn of the spinner
+                self._live.refresh()
 
     def finished(self, caption: Caption) -> None:
         """Replace the status line by the plain one."""

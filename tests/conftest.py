@@ -1,0 +1,90 @@
+"""What all tests share: one thread, no network, none of the settings of whoever runs them, and a tiny real pair."""
+
+import os
+
+# Before torch is imported anywhere: toy models are slower on many threads, and tests may run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_nobody(monkeypatch, tmp_path_factory):
+    """No variable and no user configuration of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith("LVSPEC_"):
+            monkeypatch.delenv(name)
+    empty = tmp_path_factory.getbasetemp() / "no-configuration"
+    for name in ("XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(empty))
+
+
+@pytest.fixture(scope="session")
+def tiny_preset(tmp_path_factory) -> Path:
+    """A preset for a pair of tiny random Qwen2.5-VL models that are really on disk."""
+    from tests.models import tiny
+
+    folder = tmp_path_factory.mktemp("tiny")
+    for name, shape in (("target", tiny.TARGET), ("draft", tiny.DRAFT)):
+        tiny.save_checkpoint(folder / name, "qwen2_5_vl", shape)
+    keys = {
+        "name": "tiny",
+        "notice": "tiny knows nothing at all",
+        "frames": "{count: 4}",
+        "generation": "{max_tokens: 12}",
+        "prompts": "{caption: Describe it.}",
+    }
+    return tiny.write_preset(folder / "tiny.yaml", folder / "target", folder / "draft", **keys)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory) -> Path:
+    """Two seconds of a real mp4: 16 frames of moving noise."""
+    from lvspec_cli.video.writer import write_mp4
+    from tests.models import tiny
+
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    write_mp4(path, list(tiny.video(16, 56, 56)), 8.0)
+    return path
+
+
+@pytest.fixture(scope="session")
+def _shared_worker():
+    from lvspec_cli.video.worker import VideoWorker
+
+    with VideoWorker() as worker:
+        yield worker
+
+
+@pytest.fixture(scope="session")
+def _loaded_pairs():
+    return {}
+
+
+@pytest.fixture
+def loads(monkeypatch, _shared_worker, _loaded_pairs):
+    """Load each pair and start the video process once for all tests; the list tells which presets were loaded."""
+    import lvspec_cli.models.pair
+    import lvspec_cli.video.worker
+
+    load_pair, asked = lvspec_cli.models.pair.load_pair, []
+
+    def load_once(preset, *, with_draft=True):
+        asked.append(preset.name)
+        key = (preset, with_draft)
+        if key not in _loaded_pairs:
+            _loaded_pairs[key] = load_pair(preset, with_draft=with_draft)
+        return _loaded_pairs[key]
+
+    class Worker:
+        read = staticmethod(_shared_worker.read)
+
+        def close(self):
+            """The process stays for the next test."""
+
+    monkeypatch.setattr(lvspec_cli.models.pair, "load_pair", load_once)
+    monkeypatch.setattr(lvspec_cli.video.worker, "VideoWorker", Worker)
+    return asked

@@ -1,0 +1,77 @@
+"""Nothing that a model or a file name contains steers a terminal."""
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvspec_cli.output.json_text import json_text
+from lvspec_cli.output.sanitize import for_terminal, on_one_line, without_controls
+
+ANY_TEXT = st.text(st.characters(exclude_categories=[]))  # surrogates too
+
+
+def steers(text, allowed=""):
+    return [c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in allowed]
+
+
+@given(ANY_TEXT)
+def test_no_control_character_reaches_a_terminal(text):
+    assert steers(for_terminal(text), "\t\n") == []
+
+
+@given(ANY_TEXT)
+def test_one_line_is_one_line_without_controls(text):
+    folded = on_one_line(text)
+    assert len(folded.splitlines()) <= 1
+    assert "\t" not in folded
+    assert [c for c in steers(folded) if unicodedata.category(c) == "Cc"] == []
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp"])))
+def test_ordinary_text_is_left_as_it_is(text):
+    assert for_terminal(text) == on_one_line(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "[31mred[0m"),
+        ("\x1b]0;title\x07", "]0;title"),
+        ("\x9b31m", "31m"),
+        ("a\rb", "ab"),
+        ("over\b\b\b\bwritten", "overwritten"),
+        ("gpj.\u202exe.mp4", "gpj.xe.mp4"),
+        ("caf\udce9", "caf\ufffd"),
+        ("a\tb\nc", "a\tb\nc"),
+    ],
+)
+def test_escapes_become_harmless(text, shown):
+    assert for_terminal(text) == shown
+
+
+def test_words_stay_apart_when_lines_are_folded():
+    assert on_one_line("one\r\ntwo\tthree\u2028four") == "one two three four"
+    assert without_controls("one\ntwo") == "one\ntwo"
+
+
+@given(
+    st.recursive(ANY_TEXT | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner))
+)
+def test_json_says_the_same_and_is_safe_to_print(value):
+    text = json_text(value)
+    assert json.loads(text) == value
+    assert steers(text) == []
+    assert len(text.splitlines()) == 1
+    text.encode()  # no half surrogate is left
+
+
+def test_json_keeps_readable_text_readable():
+    assert json_text({"text": "ein Käse, 猫"}) == '{"text": "ein Käse, 猫"}'
+
+
+def test_json_refuses_numbers_it_does_not_know():
+    with pytest.raises(ValueError, match="JSON"):
+        json_text({"seconds": float("nan")})

@@ -1,0 +1,196 @@
+"""Settings: which layer wins, what a value may be, and what a mistake is answered with."""
+
+import sys
+
+import pytest
+
+from lvspec_cli.errors import UsageError
+from lvspec_cli.preset import FrameSpec, ModelSpec, Preset
+from lvspec_cli.settings import (
+    FIELDS,
+    Settings,
+    argument_layer,
+    environment_layer,
+    file_layer,
+    flag_layer,
+    gather,
+    preset_layer,
+    resolve,
+    user_file,
+)
+
+MODEL = ModelSpec("some/model", is_local=False)
+
+
+@pytest.fixture
+def everywhere(monkeypatch, tmp_path):
+    """Write `seed` into any of the places where a setting may stand."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def write(*places):
+        if "environment" in places:
+            monkeypatch.setenv("LVSPEC_SEED", "2")
+        if "project" in places:
+            (tmp_path / "lvspec.toml").write_text("seed = 3\n")
+        if "user" in places:
+            user_file().parent.mkdir(parents=True)
+            user_file().write_text("seed = 4\n")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("places", "seed", "origin"),
+    [
+        (["flag", "environment", "project", "user", "preset"], 1, "--seed"),
+        (["environment", "project", "user", "preset"], 2, "LVSPEC_SEED"),
+        (["project", "user", "preset"], 3, "lvspec.toml"),
+        (["user", "preset"], 4, "config.toml"),
+        (["preset"], 0, "preset pair"),
+        ([], None, "default"),
+    ],
+)
+def test_the_nearest_layer_wins_and_is_named(everywhere, places, seed, origin):
+    everywhere(*places)
+    layers = gather({"seed": "1" if "flag" in places else None})
+    if "preset" in places:
+        layers.append(preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml")))
+    settings = resolve(layers)
+    assert settings.seed == seed
+    assert settings.origins.get("seed", "default").endswith(origin)
+
+
+def test_a_setting_that_nobody_gives_has_its_default():
+    assert resolve([]).values() == Settings().values()
+    assert resolve([]).ui == "auto"
+
+
+@pytest.mark.parametrize("high", ["frames", "fps"])
+def test_frames_and_fps_replace_each_other_across_layers(high):
+    low = {"frames": "fps", "fps": "frames"}[high]
+    settings = resolve([flag_layer({high: "3"}), environment_layer({f"LVSPEC_{low.upper()}": "5"})])
+    assert getattr(settings, high) == 3
+    assert getattr(settings, low) is None
+
+
+def test_frames_replace_the_rate_of_a_preset():
+    preset = Preset("pair", MODEL, MODEL, path="pair.yaml", frames=FrameSpec(count=None, fps=2.0))
+    assert resolve([preset_layer(preset)]).fps == 2.0
+    assert resolve([flag_layer({"frames": "3"}), preset_layer(preset)]).fps is None
+
+
+def test_frames_and_fps_in_one_layer_are_refused():
+    with pytest.raises(UsageError, match="--frames and --fps exclude each other"):
+        flag_layer({"frames": "3", "fps": "1"})
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("90", 90.0), ("1.5", 1.5), ("1:30", 90.0), ("90:00", 5400.0), ("1:02:03.25", 3723.25), (7, 7.0), ("00:00:05", 5)],
+)
+def test_times_are_seconds_or_clock_times(written, seconds):
+    assert argument_layer({"start": written}).values["start"] == seconds
+
+
+@pytest.mark.parametrize(
+    "written", ["1:60", "1:75:00", "a:b", "1:2:3:4", "", "nan", "inf", ":30", "-1:00", True, "\uff11:30"]
+)
+def test_other_times_are_refused(written):
+    with pytest.raises(UsageError, match=r"start must be seconds or \[HH:\]MM:SS, not"):
+        argument_layer({"start": written})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("frames", "eight", "--frames must be a whole number, not 'eight'"),
+        ("frames", "8.0", "--frames must be a whole number"),
+        ("temperature", "hot", "--temperature must be a number, not 'hot'"),
+        ("temperature", "nan", "--temperature must be a number"),
+        ("top_p", "inf", "--top-p must be a number"),
+    ],
+)
+def test_a_flag_of_the_wrong_type_is_named_as_written(key, value, complaint):
+    with pytest.raises(UsageError, match=complaint):
+        flag_layer({key: value})
+
+
+@pytest.mark.parametrize("value", [True, 1.5, "x", [1]])
+def test_wrong_types_in_arguments_are_refused(value):
+    with pytest.raises(UsageError, match="seed must be a whole number"):
+        argument_layer({"seed": value})
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest():
+    with pytest.raises(UsageError, match="LVSPEC_FRAMSE is no setting of lvspec; did you mean 'LVSPEC_FRAMES'"):
+        environment_layer({"LVSPEC_FRAMSE": "3"})
+
+
+def test_variables_that_kubernetes_injects_and_empty_ones_are_left_alone():
+    variables = {"LVSPEC_SERVICE_HOST": "10.0.0.1", "LVSPEC_PORT": "tcp://10.0.0.1:80", "LVSPEC_SEED": "", "PATH": "x"}
+    assert environment_layer(variables).values == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("farmes = 3", "unknown key 'farmes'; did you mean 'frames'?"),
+        ("frames = 'x'", "lvspec.toml: frames must be a whole number, not 'x'"),
+        ("frames = [1]", "'frames' must be a single value"),
+        ("[frames]\ncount = 3", "'frames' must be a single value"),
+        ("frames = ", "lvspec.toml is no valid TOML"),
+        ("seed = true", "seed must be a whole number"),
+    ],
+)
+def test_a_mistake_in_a_file_names_the_file(tmp_path, content, complaint):
+    (tmp_path / "lvspec.toml").write_text(content)
+    with pytest.raises(UsageError) as caught:
+        file_layer(tmp_path / "lvspec.toml", "lvspec.toml")
+    assert complaint in str(caught.value)
+    assert str(caught.value).startswith("lvspec.toml")
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "lvspec.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="no valid TOML"):
+        file_layer(tmp_path / "lvspec.toml", "lvspec.toml")
+
+
+def test_keys_in_files_may_be_written_like_flags(tmp_path):
+    (tmp_path / "lvspec.toml").write_text("draft-tokens = 7\n")
+    assert file_layer(tmp_path / "lvspec.toml", "lvspec.toml").values == {"draft_tokens": 7}
+
+
+def test_a_file_that_is_not_there_says_nothing(tmp_path):
+    assert file_layer(tmp_path / "lvspec.toml", "lvspec.toml").values == {}
+
+
+def test_unknown_arguments_are_refused_with_the_nearest():
+    with pytest.raises(UsageError, match="unknown option 'max_token'; did you mean 'max_tokens'"):
+        argument_layer({"max_token": 3})
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        (flag_layer({"draft_tokens": "3"}), "--draft-tokens"),
+        (environment_layer({"LVSPEC_DRAFT_TOKENS": "3"}), "LVSPEC_DRAFT_TOKENS"),
+        (argument_layer({"draft_tokens": 3}), "draft_tokens"),
+        (preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml")), "draft_tokens in preset pair"),
+    ],
+)
+def test_messages_name_a_setting_as_it_was_written(layer, name):
+    assert resolve([layer]).name_of("draft_tokens") == name
+
+
+def test_every_setting_explains_itself():
+    assert all(FIELDS[key].metadata["help"].endswith(".") for key in FIELDS)
+    assert len(FIELDS) >= 20
+
+
+def test_settings_import_nothing_heavy():
+    from subprocess import run
+
+    code = "import sys, lvspec_cli.settings; assert not {'torch', 'numpy', 'rich', 'typer'} & set(sys.modules)"
+    assert run([sys.executable, "-c", code], check=False).returncode == 0
