@@ -1,0 +1,163 @@
+"""The Python interface: the same captions as the command line, step by step or at once."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+import lvspec_cli
+from lvspec_cli import Captioner
+from lvspec_cli.errors import ModelError, PresetError, UsageError, VideoNotFound
+
+
+@pytest.fixture
+def captioner(tiny_preset, loads):
+    with Captioner.from_preset(tiny_preset) as captioner:
+        yield captioner
+
+
+def test_a_caption_has_text_and_everything_about_it(captioner, clip):
+    caption = captioner.caption(clip)
+    assert caption.text
+    assert caption.path == str(clip)
+    assert (caption.finish_reason, caption.method, caption.lossy) == ("length", "strict", False)
+    assert len(caption.tokens) == caption.stats.num_generated_tokens == 12
+    assert caption.as_record()["text"] == caption.text
+    assert len(caption.frame_times) == 4
+
+
+def test_the_steps_join_to_the_text(captioner, clip):
+    steps = list(captioner.stream(clip, "What is it?", max_tokens=40))
+    caption = steps[-1].caption
+    assert (
+        "".join(step.text for step in steps).strip()
+        == caption.text
+        == captioner.ask(clip, "What is it?", max_tokens=40).text
+    )
+    stages = [step.stage for step in steps]
+    rounds = [step.round for step in steps if step.stage == "decoding"]
+    assert stages == ["reading", "loading", "prefilling", *["decoding"] * len(rounds), "done"]
+    assert tuple(token for step in rounds for token in step.tokens) == caption.tokens
+
+
+def test_models_are_loaded_once_and_after_the_first_video_is_read(captioner, clip, loads):
+    with pytest.raises(VideoNotFound):
+        captioner.caption("gone.mp4")
+    assert loads == []
+    assert not captioner.loaded
+    captioner.caption(clip)
+    captioner.ask(clip, "Why?")
+    assert loads == ["tiny"]
+    assert captioner.loaded
+
+
+def test_the_draft_is_loaded_by_the_first_method_that_needs_it(tiny_preset, clip, loads):
+    with Captioner.from_preset(tiny_preset, method="ar") as captioner:
+        alone = captioner.caption(clip)
+        drafted = captioner.caption(clip, method="strict")
+        captioner.caption(clip)
+    assert (alone.draft, drafted.draft is None) == (None, False)
+    assert alone.text == drafted.text
+    assert len(loads) == 2
+
+
+def test_an_iterator_may_be_dropped_at_any_time(captioner, clip):
+    whole = captioner.caption(clip).text
+    for stop in (1, 2, 4):
+        steps = captioner.stream(clip)
+        for _ in range(stop):
+            next(steps)
+        steps.close()
+    assert captioner.caption(clip).text == whole
+
+
+def test_options_of_a_call_go_before_those_of_the_captioner(tiny_preset, clip, loads):
+    with Captioner.from_preset(tiny_preset, max_tokens=5, frames=2) as captioner:
+        assert len(captioner.caption(clip).tokens) == 5
+        caption = captioner.caption(clip, max_tokens=3, fps=4, end="0:01")
+    assert len(caption.tokens) == 3
+    assert caption.frame_times == (0.0, 0.25, 0.5, 0.75)
+    assert caption.settings["frames"] is None
+    assert caption.settings["end_s"] == 1.0
+
+
+def test_the_environment_is_left_to_the_command_line(tiny_preset, monkeypatch, tmp_path, loads):
+    monkeypatch.setenv("LVSPEC_MAX_TOKENS", "1")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lvspec.toml").write_text("seed = 9\n")
+    settings = Captioner.from_preset(tiny_preset).settings
+    assert (settings.max_tokens, settings.seed) == (12, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"max_token": 3}, "unknown option 'max_token'; did you mean 'max_tokens'"),
+        ({"draft_tokens": 0}, "^draft_tokens must be a whole number of at least 1"),
+        ({"frames": 0}, "frames must be a whole number of at least 1"),
+        ({"method": "magic"}, "^method must be one of"),
+        ({"dtype": "int3"}, "^dtype must be one of"),
+    ],
+)
+def test_wrong_options_are_refused_when_the_captioner_is_made(tiny_preset, options, complaint):
+    with pytest.raises(UsageError, match=complaint):
+        Captioner.from_preset(tiny_preset, **options)
+
+
+def test_wrong_calls_are_refused_at_once(captioner, clip):
+    with pytest.raises(UsageError, match="the question is empty"):
+        captioner.stream(clip, " ")
+    with pytest.raises(UsageError, match="the prompt is empty"):
+        captioner.stream(clip, prompt="")
+    with pytest.raises(UsageError, match="exclude each other"):
+        captioner.stream(clip, "Why?", prompt="Describe it.")
+    with pytest.raises(UsageError, match="device cannot change from call to call"):
+        captioner.stream(clip, device="cpu")
+    with pytest.raises(UsageError, match="unknown option 'framse'"):
+        captioner.stream(clip, framse=3)
+
+
+def test_an_unknown_preset_is_refused():
+    with pytest.raises(PresetError, match="there is no preset 'no-such'"):
+        Captioner.from_preset("no-such")
+
+
+def test_device_and_number_format_reach_both_models(tiny_preset):
+    preset = Captioner.from_preset(tiny_preset, device="cuda:1", dtype="bfloat16").preset
+    assert {(spec.device, spec.dtype) for spec in (preset.target, preset.draft)} == {("cuda:1", "bfloat16")}
+
+
+def test_missing_weights_are_a_model_error(tiny_preset, clip, tmp_path, loads):
+    from lvspec_cli.preset import load_preset
+
+    preset = load_preset(tiny_preset)
+    gone = dataclasses.replace(preset.target, model=str(tmp_path / "gone"))
+    with (
+        Captioner(dataclasses.replace(preset, target=gone)) as captioner,
+        pytest.raises(ModelError, match="does not exist"),
+    ):
+        captioner.load()
+
+
+def test_leaving_a_captioner_ends_the_process_that_reads_videos(tiny_preset, clip):
+    captioner = Captioner.from_preset(tiny_preset)
+    with captioner:
+        next(steps := captioner.stream(clip))
+        next(steps)
+        process = captioner._worker.process_id
+        assert process is not None
+        worker = captioner._worker
+    assert worker.process_id is None
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = "import sys, lvspec_cli; lvspec_cli.Captioner; assert not {'torch', 'numpy', 'av'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_public_names_are_there():
+    assert {getattr(lvspec_cli, name) is not None for name in lvspec_cli.__all__} == {True}
+    assert set(lvspec_cli.__all__) <= set(dir(lvspec_cli))
+    with pytest.raises(AttributeError, match="no attribute 'Captoiner'"):
+        _ = lvspec_cli.Captoiner
