@@ -1,0 +1,147 @@
+"""Hugging Face `generate` as a contender: the same weights in its own hands.
+
+The models are loaded a second time, so that transformers runs with its own attention (SDPA), its own contiguous weights
+and its own dynamic cache, as for anybody who calls it. Every call gets the prepared tensors that our adapter gets, the
+same number format, threads, stop tokens and length limit, and a generation configuration with nothing else in it.
+
+`generate` does not tell its prefill from its decoding, so a streamer notes when tokens arrive. The first arrival ends
+the prefill (in assisted generation, of both models, and of the first draft and its verification); the decode time runs
+from there to the last arrival and is divided by the tokens that came after the first arrival. What `generate` does
+before and after counts in the end-to-end time only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lvspec_cli.bench.clips import BenchClip
+from lvspec_cli.bench.comparison import Run
+from lvspec_cli.errors import UsageError
+from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.pair import Pair
+from lvspec_cli.models.quiet import quiet
+from lvspec_cli.preset import ModelSpec, Preset
+
+
+@dataclass(frozen=True)
+class Assistance:
+    """How assisted generation drafts; None leaves a setting to transformers."""
+
+    name: str
+    draft_tokens: int | None = None  # proposed a round, at first
+    schedule: str | None = None  # constant, or heuristic: 2 more after a full success, 1 less otherwise
+    confidence_threshold: float | None = None  # stop drafting below this probability; 0: never
+
+    def apply(self, settings: Any) -> None:
+        """Write into a generation configuration what is not left to transformers."""
+        chosen = {
+            "num_assistant_tokens": self.draft_tokens,
+            "num_assistant_tokens_schedule": self.schedule,
+            "assistant_confidence_threshold": self.confidence_threshold,
+        }
+        for key, value in chosen.items():
+            if value is not None:
+                setattr(settings, key, value)
+
+
+ASSISTANCES = (
+    Assistance("as it comes"),
+    Assistance("heuristic from 5", 5, "heuristic", 0.0),
+    *(Assistance(f"constant {count}", count, "constant", 0.0) for count in (1, 3, 5)),
+)
+
+
+@dataclass(frozen=True)
+class PeerPair:
+    """Both models as transformers loads them."""
+
+    target: Any
+    draft: Any
+
+
+def load_peer(pair: Pair, preset: Preset) -> PeerPair:
+    """A second copy of a loaded pair. Raises UsageError for a quantized one."""
+    assert pair.draft is not None  # the bench loads pairs with their draft
+    return PeerPair(load_plain(pair.target, preset.target), load_plain(pair.draft, preset.draft))
+
+
+def load_plain(model: VideoLanguageModel, spec: ModelSpec) -> Any:
+    """A model's second copy, as transformers makes it by default, in the first one's number format and place."""
+    if spec.quantization != "none":
+        raise UsageError(f"{spec.model} is quantized: the bench compares with transformers on unquantized pairs only")
+    kind: Any = type(model.model)
+    with quiet():
+        copy = kind.from_pretrained(spec.model, revision=spec.revision, dtype=model.model.dtype, use_safetensors=True)
+    return copy.to(model.device).eval()
+
+
+def model_inputs(prepared: PreparedPrompt, device: torch.device) -> dict[str, Tensor]:
+    """A prepared prompt as the keyword arguments of a transformers model."""
+    token_ids = prepared.token_ids[None]
+    inputs = {"input_ids": token_ids, "attention_mask": torch.ones_like(token_ids), **prepared.tensors}
+    return {name: tensor.to(device) for name, tensor in inputs.items()}
+
+
+class Arrivals:
+    """A streamer that notes when how many tokens arrive: all it does is read the clock."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []  # s, one an arrival; the prompt arrives first
+        self.counts: list[int] = []  # tokens
+
+    def put(self, tokens: Tensor) -> None:
+        """Called by `generate` with the prompt, then with every round's tokens on the CPU."""
+        self.times.append(perf_counter())
+        self.counts.append(tokens.numel())
+
+    def end(self) -> None:
+        """Called by `generate` when it is done."""
+
+
+class PeerContender:
+    """`generate`, with an assistant model or without; called with a clip, it answers."""
+
+    def __init__(
+        self, peer: PeerPair, stop_tokens: frozenset[int], max_tokens: int, assistance: Assistance | None = None
+    ) -> None:
+        self._peer = peer
+        settings: Any = type(peer.target.generation_config)
+        stops = sorted(stop_tokens)
+        self._settings = settings(
+            do_sample=False, max_new_tokens=max_tokens, eos_token_id=stops, pad_token_id=stops[0] if stops else None
+        )
+        self._assistant_settings = settings()  # kept from call to call: some schedules learn
+        if assistance is not None:
+            assistance.apply(self._assistant_settings)
+        self._assisted = assistance is not None
+
+    def __call__(self, clip: BenchClip) -> Run:
+        """Answer; see the head of this file for what the clocks take in."""
+        inputs = model_inputs(clip.target, self._peer.target.device)
+        options: dict[str, Any] = {"generation_config": self._settings, "streamer": (arrivals := Arrivals())}
+        if self._assisted:
+            self._peer.draft.generation_config = self._assistant_settings
+            options["assistant_model"] = self._peer.draft
+        with torch.inference_mode(), quiet():
+            started = perf_counter()
+            output = self._peer.target.generate(**inputs, **options)
+            ended = perf_counter()
+        tokens = tuple(output[0, clip.target.length :].tolist())
+        return read_run(tokens, arrivals, clip.input_seconds + ended - started)
+
+
+def read_run(tokens: tuple[int, ...], arrivals: Arrivals, total_seconds: float) -> Run:
+    """What a call's tokens and arrivals come to."""
+    _, first, *_ = arrivals.times
+    return Run(
+        tokens=tokens,
+        num_rounds=len(arrivals.times) - 1,
+        decode_tokens=sum(arrivals.counts[2:]),
+        decode_seconds=arrivals.times[-1] - first,
+        total_seconds=total_seconds,
+    )

@@ -1,0 +1,127 @@
+"""The bench runs from end to end on a tiny pair, and what it compares is comparable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from lvspec_cli.bench.__main__ import main
+from lvspec_cli.bench.long_cache import LARGEST_DIFFERENCE, measure_case, pair_case
+from lvspec_cli.bench.options import BenchOptions
+from lvspec_cli.bench.peer import ASSISTANCES, Arrivals, load_peer, read_run
+from lvspec_cli.bench.startup import imported_by_help
+from lvspec_cli.bench.step_cost import StepCosts, predicted_speed
+from lvspec_cli.demo.architecture import Size, build_model, build_processor
+from lvspec_cli.demo.tokenizer import train_tokenizer
+from lvspec_cli.errors import UsageError
+from lvspec_cli.models.pair import load_pair
+from lvspec_cli.preset import load_preset
+
+SIZES = {"target": Size(2, 64, 96, 4, 1, 1, 32, 48, 2), "draft": Size(1, 64, 96, 4, 1, 1, 32, 48, 2)}
+PRESET = """
+schema: lvspec.preset/1
+target: {model: target, dtype: float32, device: cpu}
+draft: {model: draft, dtype: float32, device: cpu}
+frames: {count: 8, min_pixels: 6400, max_pixels: 6400}
+generation: {max_tokens: 12}
+prompts: {caption: Describe this video.}
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def preset_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pair")
+    tokenizer = train_tokenizer()
+    for role, size in SIZES.items():
+        torch.manual_seed(0)
+        build_model(size, tokenizer).save_pretrained(folder / role)
+        build_processor(tokenizer).save_pretrained(folder / role)
+    (folder / "tiny.yaml").write_text(PRESET, encoding="utf-8")
+    return folder / "tiny.yaml"
+
+
+def test_the_bench_measures_and_reports_all_of_decoding(
+    preset_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "bench.json"
+    arguments = ["--preset", str(preset_path), "--clips", "1", "--draft-tokens", "2,3", "--json", str(record)]
+    assert main([*arguments, "--subjects", "decoding,peer,engine"]) == 0
+    written = json.loads(record.read_text(encoding="utf-8"))
+    lines = {line["name"]: line for subject in written["subjects"] for line in subject["lines"]}
+    assert written["settings"]["max_tokens"] == 12
+    assert written["machine"]["threads"] == 1
+    assert lines["strict / ar at its best"]["goal"] == {"comparison": "at least", "bound": 1.6}
+    for claim in ("strict equal to ar", "generate equal to ar", "assisted equal to generate"):
+        assert lines[claim]["value"] == 1.0
+    assert {f"assisted, {assistance.name} / generate" for assistance in ASSISTANCES} <= lines.keys()
+    printed = capsys.readouterr().out
+    assert all(subject["title"] in printed for subject in written["subjects"])
+
+
+def test_both_caches_compute_the_same_with_many_video_positions(preset_path: Path) -> None:
+    preset = load_preset(preset_path)
+    pair = load_pair(preset)
+    steps = measure_case(pair_case(pair.target, load_peer(pair, preset).target), positions=70)
+    assert steps.difference < LARGEST_DIFFERENCE
+    assert len(steps.ours) == len(steps.plain) > 0
+
+
+def test_the_peer_keeps_its_own_weights_and_attention(preset_path: Path) -> None:
+    preset = load_preset(preset_path)
+    pair = load_pair(preset)
+    peer = load_peer(pair, preset)
+    assert peer.target.config.text_config._attn_implementation == "sdpa"
+    assert all(parameter.is_contiguous() for parameter in peer.target.parameters())
+    ours = {parameter.data_ptr() for parameter in pair.target.model.parameters()}
+    assert ours.isdisjoint(parameter.data_ptr() for parameter in peer.target.parameters())
+
+
+def test_the_decode_of_generate_runs_from_the_first_arrival_to_the_last() -> None:
+    arrivals = Arrivals()
+    arrivals.times, arrivals.counts = [0.0, 5.0, 6.0, 8.0], [100, 4, 2, 1]
+    run = read_run((1, 2, 3, 4, 5, 6, 7), arrivals, 9.0)
+    assert (run.num_rounds, run.decode_tokens, run.decode_seconds, run.total_seconds) == (3, 3, 3.0, 9.0)
+
+
+def test_a_prediction_divides_tokens_by_the_cost_of_a_round() -> None:
+    costs = StepCosts(target_seconds=0.005, draft_ratio=0.1, verify_ratios={6: 1.5})
+    assert predicted_speed(costs, draft_tokens=5, acceptance_length=4.0) == pytest.approx(4.0 / (5 * 0.1 + 1.5))
+
+
+def test_help_is_seen_to_import_typer_and_no_torch() -> None:
+    assert imported_by_help("typer")
+    assert imported_by_help("torch") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flag"),
+    [
+        (["--clips", "0"], "--clips"),
+        (["--draft-tokens", "2,x"], "--draft-tokens"),
+        (["--draft-tokens", "0"], "--draft-tokens"),
+        (["--threads", "0"], "--threads"),
+        (["--subjects", "speed"], "--subjects"),
+        (["--preset", "no-such-preset"], "no-such-preset"),
+    ],
+)
+def test_bad_options_are_one_line_and_exit_2(
+    arguments: list[str], flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert flag in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_max_tokens_must_leave_something_to_time() -> None:
+    with pytest.raises(UsageError, match="--max-tokens"):
+        BenchOptions(max_tokens=1)
