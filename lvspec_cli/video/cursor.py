@@ -1,8 +1,8 @@
 """Walking through a stream to the frames shown at given times: seek, verify where that led, decode on.
 
 A seek is a hint at best: demuxers land late, flag packets as key frames that are none, or restart their clocks. So it
-counts only if the first packet lies no later than the key frame in decoding order and the key frame itself comes out
-of the decoder as one. Otherwise the seek is repeated further back, and at last the stream is read from its beginning.
+counts only if the very key frame that was asked for, shown no later than the wanted frame, comes out of the decoder as
+one. Otherwise the seek is repeated further back, and at last the stream is read from its beginning.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ class FrameCursor:
         self._index = index
         self._known = frozenset(index.timestamps)
         self._may_seek = may_seek and not index.counted
-        self._first_packet: Packet[VideoStream] | None = None  # since the last seek
         self.stream: VideoStream  # the stream of the file as now open
         self._container: InputContainer
         self.bad_packets = 0  # refused by the decoder
@@ -99,7 +98,7 @@ class FrameCursor:
 
     def _seek_before(self, timestamp: int) -> None:
         for key in self._index.earlier_keys(timestamp):
-            if self._seek_to_key(key, timestamp):
+            if self._seek_to_key(key):
                 return
         # From here on the stream is read in one go: a damaged file must not cost a full pass for every frame.
         self._may_seek = False
@@ -107,7 +106,7 @@ class FrameCursor:
             self._container.close()
             self._open()
 
-    def _seek_to_key(self, key: int, timestamp: int) -> bool:
+    def _seek_to_key(self, key: int) -> bool:
         """Seek and decode to the key frame; whether it was really found there."""
         try:
             self._container.seek(key, stream=self.stream)
@@ -124,17 +123,7 @@ class FrameCursor:
         finally:
             self.stray_frames = strays
         self._ahead = found
-        return found is not None and self._landed_in_time(key) and self._is_key_frame(found, key, timestamp)
-
-    def _landed_in_time(self, key: int) -> bool:
-        packet = self._first_packet
-        positions = self._index.decode_positions
-        return packet is not None and packet.pts in positions and positions[packet.pts] <= positions[key]
-
-    def _is_key_frame(self, found: Shown, key: int, timestamp: int) -> bool:
-        if key in self._index.hidden_keys:
-            return found[0] <= timestamp
-        return found[0] == key and (found[1].key_frame or found[1].pict_type == PictureType.I)
+        return found is not None and found[0] == key and _is_key_frame(found[1])
 
     def _open(self) -> None:
         self._container, self.stream = self._open_stream()
@@ -143,7 +132,6 @@ class FrameCursor:
     def _begin(self, at_beginning: bool) -> None:
         self._frames = self._decode()
         self._at_beginning = at_beginning
-        self._first_packet = None
         self._count = 0
         self._last: float = NEVER
         self._held = self._ahead = None
@@ -178,9 +166,10 @@ class FrameCursor:
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         try:
-            for packet in self._container.demux(self.stream):
-                if self._first_packet is None:
-                    self._first_packet = packet
-                yield packet
+            yield from self._container.demux(self.stream)
         except av.error.FFmpegError:  # unreadable from here on; the index has counted it
             yield None
+
+
+def _is_key_frame(frame: VideoFrame) -> bool:
+    return frame.key_frame or frame.pict_type == PictureType.I

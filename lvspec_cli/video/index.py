@@ -31,9 +31,7 @@ class FrameIndex:
     end: int  # when the last frame stops being shown
     time_base: Fraction  # seconds a tick
     counted: bool
-    keys: list[int]  # ascending presentation times of key frames
-    hidden_keys: frozenset[int]  # those of them that are never shown
-    decode_positions: dict[int, int]  # presentation time -> place in decoding order
+    keys: list[int]  # ascending presentation times of the key frames that are shown
     bad_packets: int
     warnings: tuple[str, ...]
 
@@ -86,34 +84,29 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
     """
     assert stream.time_base is not None
     times = believed_times(packets)
+    shown = [(t, p) for t, p in zip(times, packets, strict=True) if t is not None and not p.is_discarded]
     warnings: list[str] = []
     if trusted and _are_usable(times, packets, stream):
-        timestamps, time_base = _shown_times(times, packets), stream.time_base
+        timestamps, time_base = sorted({time for time, _ in shown}), stream.time_base
     else:
         timestamps, time_base, warnings = _counted_times(packets, stream)
-    known = [(time, packet) for time, packet in zip(times, packets, strict=True) if time is not None]
     return FrameIndex(
         timestamps=timestamps,
         end=timestamps[-1] + _last_duration(packets, timestamps, stream, time_base),
         time_base=time_base,
         counted=bool(warnings),
-        keys=sorted({time for time, packet in known if packet.is_key}),
-        hidden_keys=frozenset(time for time, packet in known if packet.is_key and packet.is_discarded),
-        decode_positions={time: place for place, time in enumerate(times) if time is not None},
+        keys=sorted({time for time, packet in shown if packet.is_key}),
         bad_packets=sum(p.is_corrupt for p in packets) + (not complete),
         warnings=tuple(warnings) + (() if complete else (CUT_WARNING,)),
     )
 
 
-def _shown_times(times: list[int | None], packets: list[PacketFacts]) -> list[int]:
-    return sorted({t for t, p in zip(times, packets, strict=True) if t is not None and not p.is_discarded})
-
-
 def _are_usable(times: list[int | None], packets: list[PacketFacts], stream: VideoStream) -> bool:
     if too_many_strays(times.count(None), len(times)):
         return False
-    shown, distinct = sum(not p.is_discarded for p in packets), len(_shown_times(times, packets))
-    if distinct == 0 or 2 * distinct <= shown > 1:
+    shown = [time for time, packet in zip(times, packets, strict=True) if not packet.is_discarded]
+    distinct = len(set(shown) - {None})
+    if distinct == 0 or 2 * distinct <= len(shown) > 1:
         return False
     # AVI stores no presentation times; for reordered H.264 the demuxer passes decoding order off as such.
     reordered = stream.codec_context.has_b_frames and not all(p.is_key for p in packets)
@@ -138,9 +131,9 @@ def stream_rate(stream: VideoStream) -> Fraction:
 
 def _last_duration(packets: list[PacketFacts], timestamps: list[int], stream: VideoStream, time_base: Fraction) -> int:
     if time_base == stream.time_base:
-        durations = {p.pts: p.duration for p in packets}
-        if durations.get(timestamps[-1]):
-            return durations[timestamps[-1]]
+        stated = next((p.duration for p in reversed(packets) if p.pts == timestamps[-1]), 0)
+        if stated:
+            return stated
     gaps = sorted(later - earlier for earlier, later in pairwise(timestamps))
     if gaps:
         return gaps[len(gaps) // 2]

@@ -15,7 +15,7 @@ STRAYS = 2
 STRAY_SHARE = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # slots: a day of video has millions of packets
 class PacketFacts:
     """What the index needs of one packet; times in ticks of the stream's time base."""
 
