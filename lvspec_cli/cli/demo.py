@@ -1,4 +1,4 @@
-"""`lvspec demo clip`: synthetic videos whose truth is known, for trying things out."""
+"""`lvspec demo`: the commands around the embedded pair. `clip` is here: synthetic videos whose truth is known."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
+from lvspec_cli.cli.demo_pair import evaluate, train
 from lvspec_cli.errors import UsageError
 
 demo = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Synthetic clips that the embedded pair understands."
+    no_args_is_help=True, rich_markup_mode=None, help="Synthetic clips, and the embedded pair that understands them."
 )
 
 
-@demo.callback()
-def _demo() -> None:
-    """Keep `clip` a command of its own though it is the only one."""
+demo.command()(evaluate)
+demo.command(no_args_is_help=True)(train)
 
 
 @demo.command(no_args_is_help=True)

@@ -31,9 +31,9 @@ from lvspec_cli.demo.rendering import Renderer
 from lvspec_cli.demo.scene import ATTRIBUTES, Scene, Truth, random_scene
 
 DURATIONS_S = (3.0, 4.0, 5.0, 6.0, 8.0)  # of the pretended clips; they set the temporal positions
-CAPTION_LENGTH = 84
-QUESTION_LENGTH = 30
-TAGS_LENGTH = 30
+CAPTION_LENGTH = 90
+QUESTION_LENGTH = 34
+TAGS_LENGTH = 36
 ATTRIBUTE_WEIGHT = 3.0
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,11 @@ from lvspec_cli.demo.scene import ATTRIBUTES, scene_of_seed
 
 if TYPE_CHECKING:
     from lvspec_cli.captioner import Captioner
+    from lvspec_cli.preset import Preset
 
 FIRST_SEED = 1000
 QUESTIONS_A_CLIP = 2
+ACCEPTANCE_DRAFT_TOKENS = 10
 
 
 @dataclass(frozen=True)
@@ -33,49 +35,68 @@ class ClipScore:
     seed: int
     attributes: dict[str, bool]  # whether each was named right
     answers: tuple[tuple[str, bool], ...]  # (kind of question, answered right)
-    rounds: int
-    tokens: int
+    strict_rounds: int  # of strict decoding at 10 draft tokens; 0 where there is no draft
+    strict_tokens: int
+    strict_agrees: bool  # whether strict decoding said what the model alone says
 
 
-def score_clips(captioner: Captioner, seeds: range, method: str, draft_tokens: int) -> Iterator[ClipScore]:
-    """Caption and question the clips of the seeds, one score after another."""
+def score_clips(captioner: Captioner, seeds: Iterable[int], *, strict: bool) -> Iterator[ClipScore]:
+    """Caption and question the clips of the seeds with the target alone, and caption them by strict decoding too."""
     with tempfile.TemporaryDirectory(prefix="lvspec-") as folder:
         path = Path(folder) / "clip.mp4"
         for seed in seeds:
             write_clip(seed, path)
-            truth = scene_of_seed(seed).truth
-            caption = captioner.caption(path, method=method, draft_tokens=draft_tokens)
-            questions = random_questions(truth, random.Random(f"lvspec evaluation {seed}"), QUESTIONS_A_CLIP)
-            answers = tuple(
-                (question.kind, is_right(question, captioner.ask(path, question.text, method=method).text))
-                for question in questions
-            )
-            yield ClipScore(
-                seed=seed,
-                attributes=right_attributes(caption.text, truth),
-                answers=answers,
-                rounds=caption.stats.num_spec_steps,
-                tokens=caption.stats.num_generated_tokens,
-            )
+            yield _score(captioner, path, seed, strict=strict)
 
 
-def summarise(scores: list[ClipScore]) -> dict[str, Any]:
+def _score(captioner: Captioner, path: Path, seed: int, *, strict: bool) -> ClipScore:
+    truth = scene_of_seed(seed).truth
+    caption = captioner.caption(path, method="ar")
+    questions = random_questions(truth, random.Random(f"lvspec evaluation {seed}"), QUESTIONS_A_CLIP)
+    answers = tuple((q.kind, is_right(q, captioner.ask(path, q.text, method="ar").text)) for q in questions)
+    rounds, tokens, agrees = 0, 0, True
+    if strict:
+        checked = captioner.caption(path, method="strict", draft_tokens=ACCEPTANCE_DRAFT_TOKENS)
+        rounds, tokens = checked.stats.num_spec_steps, checked.stats.num_generated_tokens
+        agrees = checked.text == caption.text
+    return ClipScore(seed, right_attributes(caption.text, truth), answers, rounds, tokens, agrees)
+
+
+def summarise(scores: Sequence[ClipScore]) -> dict[str, Any]:
     """Shares of right attributes and answers, over all and each, and the mean acceptance length."""
     attributes = {name: _mean([score.attributes[name] for score in scores]) for name in ATTRIBUTES}
-    asked: Counter[str] = Counter()
-    right: Counter[str] = Counter()
-    for kind, good in (answer for score in scores for answer in score.answers):
-        asked[kind] += 1
-        right[kind] += good
-    return {
+    asked = Counter(kind for score in scores for kind, _ in score.answers)
+    right = Counter(kind for score in scores for kind, good in score.answers if good)
+    summary: dict[str, Any] = {
         "clips": len(scores),
         "attribute_accuracy": _mean(list(attributes.values())),
         "attributes": attributes,
-        "answer_accuracy": sum(right.values()) / max(1, sum(asked.values())),
+        "answer_accuracy": right.total() / asked.total(),
         "answers": {kind: right[kind] / asked[kind] for kind in sorted(asked)},
-        "mean_acceptance_length": sum(score.tokens for score in scores) / max(1, sum(score.rounds for score in scores)),
     }
+    if rounds := sum(score.strict_rounds for score in scores):
+        summary["strict"] = {
+            "draft_tokens": ACCEPTANCE_DRAFT_TOKENS,
+            "mean_acceptance_length": sum(score.strict_tokens for score in scores) / rounds,
+            "captions_equal_to_target": sum(score.strict_agrees for score in scores),
+        }
+    return summary
 
 
-def _mean(values: list[bool] | list[float]) -> float:
-    return sum(values) / max(1, len(values))
+def evaluate_pair(preset: Preset, seeds: Sequence[int], progress: Callable[[str], None]) -> dict[str, Any]:
+    """The summary of the target (with strict decoding beside it) and that of the draft on its own."""
+    from lvspec_cli.captioner import Captioner
+
+    summaries: dict[str, Any] = {"schema": "lvspec.demo-evaluation/1", "first_seed": seeds[0]}
+    for role, judged in (("target", preset), ("draft", replace(preset, target=preset.draft))):
+        scores: list[ClipScore] = []
+        with Captioner(judged) as captioner:
+            for score in score_clips(captioner, seeds, strict=role == "target"):
+                scores.append(score)
+                progress(f"{role}: {len(scores)} of {len(seeds)} clips")
+        summaries[role] = summarise(scores)
+    return summaries
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

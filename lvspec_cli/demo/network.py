@@ -82,8 +82,8 @@ class TrainingNetwork(torch.nn.Module):
         embed = text.embed_tokens
         whole = torch.cat([prefix.expand(len(tokens), -1), tokens], 1)
         hidden = functional.embedding(whole, embed.weight).to(self.dtype)
-        video = (prefix == self.model.config.video_token_id).nonzero()[:, 0]
-        hidden = torch.cat([hidden[:, : video[0]], features, hidden[:, video[-1] + 1 :]], 1)
+        start = len(prefix) - 1 - features.shape[1]  # the prefix ends with the video tokens and one more
+        hidden = torch.cat([hidden[:, :start], features, hidden[:, len(prefix) - 1 :]], 1)
         cosine, sine = text.rotary_emb(hidden, positions[:, None])
         table = (cosine[0].to(self.dtype), sine[0].to(self.dtype))
         bias = mask.to(self.dtype)

@@ -1,4 +1,4 @@
-"""Trains the embedded pair from nothing on a CPU: `python -m lvspec_cli.demo.training target --run FOLDER`.
+"""Trains the embedded pair from nothing on a CPU: `lvspec demo train target --run FOLDER`.
 
 Three stages: the vision tower alone under a probe; then the whole model on tags and questions; then on captions and
 questions. Work is shared by processes of one thread each, which a small CPU uses better than threads. Every checkpoint
@@ -7,7 +7,6 @@ holds the weights, the optimizer's state and the step, so that the same command 
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
@@ -51,13 +50,13 @@ _CAPTIONS = Layout(("caption", "question", "question", "question"))
 STAGES: dict[str, tuple[Stage, ...]] = {
     "target": (
         Stage("vision", Layout(()), 48, 900, 1.5e-3),
-        Stage("tags", _TAGS, 32, 900, 1.2e-3, final_share=0.8, vision_share=0.5),
-        Stage("captions", _CAPTIONS, 32, 3000, 1.0e-3, vision_share=0.5),
+        Stage("tags", _TAGS, 32, 200, 1.2e-3, final_share=0.8, vision_share=0.5),
+        Stage("captions", _CAPTIONS, 32, 1500, 1.0e-3, vision_share=0.5),
     ),
     "draft": (
-        Stage("vision", Layout(()), 64, 600, 2e-3),
-        Stage("tags", _TAGS, 32, 600, 2e-3, final_share=0.8),
-        Stage("captions", _CAPTIONS, 32, 2000, 1.6e-3),
+        Stage("vision", Layout(()), 48, 500, 2e-3),
+        Stage("tags", _TAGS, 32, 400, 2e-3, final_share=0.8),
+        Stage("captions", _CAPTIONS, 32, 1500, 1.6e-3),
     ),
 }
 
@@ -198,7 +197,8 @@ class Trainer:
 def export(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write the model in bfloat16 and its processor as a folder that the Auto classes load."""
     build_processor(tokenizer).save_pretrained(folder)
-    model.to(dtype=torch.bfloat16).save_pretrained(folder)
+    nn.Module.to(model, torch.bfloat16)
+    model.save_pretrained(folder)
 
 
 def _schedule(stage: Stage, step: int) -> float:
@@ -215,7 +215,8 @@ def _average_gradients(parameters: list[nn.Parameter], processes: int) -> None:
     used = [p for p in parameters if p.grad is not None]
     flat = torch.cat([p.grad.flatten() for p in used if p.grad is not None])
     distributed.all_reduce(flat)
-    for parameter, gradient in zip(used, flat.div_(processes).split([p.numel() for p in used]), strict=True):
+    parts = torch.split(flat.div_(processes), [p.numel() for p in used])
+    for parameter, gradient in zip(used, parts, strict=True):
         parameter.grad = gradient.view_as(parameter)
 
 
@@ -229,21 +230,12 @@ def _work(rank: int, role: str, run: Path, processes: int, compiled: bool) -> No
         export(trainer.model, trainer.tokenizer, run / "model")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("role", choices=sorted(STAGES))
-    parser.add_argument("--run", type=Path, required=True, help="folder of the log, the checkpoint and the model")
-    parser.add_argument("--processes", type=int, default=max(1, min(2, os.cpu_count() or 1)))
-    parser.add_argument("--compile", action="store_true", help="a fifth faster; needs a C++ compiler")
-    options = parser.parse_args()
-    run = options.run.resolve()
+def train_model(role: str, run: Path, processes: int, *, compiled: bool = False) -> Path:
+    """Train "target" or "draft" in the folder ``run``, from its checkpoint if it has one; return the model's folder."""
+    run = run.resolve()
     run.mkdir(parents=True, exist_ok=True)
     (run / "meeting").unlink(missing_ok=True)
-    arguments = (options.role, run, options.processes, options.compile)
     torch.multiprocessing.spawn(  # type: ignore[no-untyped-call, attr-defined]
-        _work, arguments, options.processes
+        _work, (role, run, processes, compiled), processes
     )
-
-
-if __name__ == "__main__":
-    main()
+    return run / "model"
