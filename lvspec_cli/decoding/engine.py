@@ -74,7 +74,7 @@ class _Engine:
         decision = read_verdict(proposal, verdict)
         self._clock.verified()
         tokens = self._transcript.commit(candidates(decision))
-        self._settle(base, proposal, verdict, decision.accepted, len(tokens))
+        self._settle(base + len(tokens), proposal, verdict, len(tokens) - 1)
         return _event(index, decision, tokens, self._transcript.finish_reason, self._clock.stop())
 
     def _draft(self) -> Proposal:
@@ -83,13 +83,12 @@ class _Engine:
             return self._nothing
         return self._drafter.propose(min(self._draft_tokens, self._transcript.room - 1))
 
-    def _settle(self, base: int, proposal: Proposal, verdict: Verdict, accepted: int, committed: int) -> None:
-        """Make both caches forget what was not committed; the last committed token is fed by the next round."""
-        self._target.rollback(base + committed)
-        ended_in_chain = committed <= accepted
-        self._feed = proposal.tokens[committed - 1 : committed] if ended_in_chain else verdict.next_token
+    def _settle(self, length: int, proposal: Proposal, verdict: Verdict, accepted: int) -> None:
+        """Make both caches forget what was not committed; the next round feeds the last committed token."""
+        self._target.rollback(length)
+        self._feed = verdict.next_token
         if self._drafter is not None:
-            self._drafter.settle(proposal, committed - 1, self._feed)
+            self._drafter.settle(proposal, accepted, self._feed)
 
 
 def candidates(decision: Decision) -> Iterator[Token]:

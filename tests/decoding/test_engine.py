@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from lvspec_cli.decoding import engine, methods, options
 from lvspec_cli.decoding.engine import decode
@@ -70,8 +72,8 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-def for_any_case(law: object) -> object:
-    return settings(max_examples=150, deadline=None, derandomize=True)(given(cases())(law))
+def for_any_case(law: Callable[[Case], None]) -> Callable[[], None]:
+    return settings(max_examples=100, deadline=None, derandomize=True)(given(cases())(law))
 
 
 class Run:
@@ -244,6 +246,15 @@ def test_the_consumer_is_not_left_in_inference_mode() -> None:
     target.prefill(case.prompt)
     for _ in decode(target, draft, case.options, draft.prefill(case.prompt)):
         assert not torch.is_inference_mode_enabled()
+
+
+def test_models_run_in_inference_mode() -> None:
+    class Model(ToyModel):
+        def extend(self, tokens: Tensor) -> Extension:
+            assert torch.is_inference_mode_enabled()
+            return super().extend(tokens)
+
+    assert len(list(decode(Model(), Model(), DecodingOptions(max_tokens=12), 1))) == 2
 
 
 def test_a_stop_token_inside_an_accepted_chain_ends_it_there() -> None:

@@ -14,16 +14,23 @@ class ToyModel:
     """Predicts from a hash of its whole history, kept per position like a key-value cache.
 
     Seed 0 is the target's; a model of another seed predicts the same at a `share` of the histories. With few `rows`
-    (distinct predictions) greedy decoding soon falls into a loop. A pass beyond `capacity` positions fails.
+    (distinct predictions) greedy decoding soon falls into a loop. A pass beyond `capacity` positions fails. The
+    logits have the standard deviation `spread`.
     """
 
     device = torch.device("cpu")
 
     def __init__(
-        self, vocabulary_size: int = 7, seed: int = 0, share: float = 0.0, rows: int = 509, capacity: int = 4096
+        self,
+        vocabulary_size: int = 7,
+        seed: int = 0,
+        share: float = 0.0,
+        rows: int = 509,
+        capacity: int = 4096,
+        spread: float = 2.0,
     ) -> None:
         self.vocabulary_size = vocabulary_size
-        self.table = _table(vocabulary_size, seed, share, rows)  # [rows, vocabulary_size] logits
+        self.table = spread * _table(vocabulary_size, seed, share, rows)  # [rows, vocabulary_size] logits
         self._states = [0] * (capacity + 1)  # entry i is the state after i positions; stale ones stay in place
         self._tokens = [-1] * capacity
         self._length = 0
@@ -69,4 +76,4 @@ def _table(vocabulary_size: int, seed: int, share: float, rows: int) -> Tensor:
 
 
 def _logits(vocabulary_size: int, seed: int, rows: int) -> Tensor:
-    return 2 * torch.randn(rows, vocabulary_size, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(rows, vocabulary_size, generator=torch.Generator().manual_seed(seed))
