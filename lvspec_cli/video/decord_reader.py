@@ -24,6 +24,7 @@ from lvspec_cli.video.selection import Selection, select, showing
 from lvspec_cli.video.source import VideoPath, shown
 
 THREADS = 2  # decord fails on some VP9 files with its default and with more
+TICK_S = 0.001  # its times are 32-bit floats: this is their resolution after some hours
 TIMES_WARNING = "decord gave no usable times; they were worked out from the frame rate"
 
 
@@ -50,7 +51,7 @@ def read_with_decord(path: VideoPath, options: ReadOptions) -> Clip:
         timeline = _timeline(reader)
         check_duration(path, timeline.duration_s, options)
         selection = select(options, timeline.duration_s)
-        chosen = showing(timeline.times_s.tolist(), selection.moments)
+        chosen = showing(timeline.times_s.tolist(), selection.moments, TICK_S)
         width, height = scaled_to((facts.width, facts.height), options.max_frame_pixels)
         frames = empty_frames(path, len(chosen), height, width, options)
         for place, index in enumerate(chosen):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from lvspec_cli.errors import NotAVideo, VideoTooLarge, VideoUnreadable
 from lvspec_cli.video.fingerprint import file_fingerprint, files_fingerprint
@@ -63,7 +63,7 @@ def _folder_sequence(folder: VideoPath, options: ReadOptions) -> ImageSequence:
 
     def load(index: int) -> Image.Image | None:
         with _open_image(files[index], folder, options) as image:
-            return None if image is None else _upright_rgb(image)
+            return None if image is None else _frame(image, 0)
 
     rate = options.source_fps or DEFAULT_IMAGE_RATE
     times = [index / rate for index in range(len(files))]
@@ -100,12 +100,7 @@ def _file_sequence(path: VideoPath, image: Image.Image, options: ReadOptions) ->
         times, end = [sum(delays[:index]) for index in range(len(delays))], sum(delays)
 
     def load(index: int) -> Image.Image | None:
-        try:
-            if len(times) > 1:
-                image.seek(index)
-            return _upright_rgb(image)
-        except (OSError, EOFError, SyntaxError, ValueError):
-            return None
+        return _frame(image, index)
 
     return ImageSequence(file_fingerprint(path), name, name, times, end, load)
 
@@ -120,9 +115,23 @@ def _delays_s(image: Image.Image) -> list[float]:
                 image.load()  # its plugin learns the delay only with the pixels
             delay = float(image.info.get("duration") or 0)
             delays.append((delay if delay > UNSET_DELAY_MS else DEFAULT_DELAY_MS) / 1000)
-    except (OSError, EOFError, SyntaxError, ValueError):
+    except MemoryError:
+        raise
+    except Exception:  # Pillow's decoders raise whatever comes to hand on damaged data
         return delays or [DEFAULT_DELAY_MS / 1000]
     return delays
+
+
+def _frame(image: Image.Image, index: int) -> Image.Image | None:
+    """One frame of an image, upright RGB, or None where it is damaged."""
+    try:
+        if image.tell() != index:
+            image.seek(index)
+        return _upright_rgb(image)
+    except MemoryError:
+        raise
+    except Exception:  # see _delays_s
+        return None
 
 
 @contextmanager
@@ -136,7 +145,9 @@ def _open_image(path: VideoPath, video: VideoPath, options: ReadOptions) -> Iter
         raise VideoTooLarge(f"{shown(video)} has images of absurd dimensions: scale them down first") from error
     except PermissionError as error:
         raise VideoUnreadable(f"{shown(path)} cannot be read ({error.strerror}): check its permissions") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except MemoryError:
+        raise
+    except Exception:  # see _delays_s
         yield None
         return
     with image:

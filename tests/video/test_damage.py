@@ -1,0 +1,148 @@
+"""Damaged files give what is left of them, at its own time, and say so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from lvspec_cli.errors import NoFrames, VideoError
+from lvspec_cli.video import ReadOptions, read_clip
+from lvspec_cli.video.clip import Clip
+from tests.video.barcode import barcode_frame, read_barcode
+from tests.video.catalogue import ENCODINGS
+from tests.video.conftest import MakeVideo
+from tests.video.encoding import encode
+
+EVERYTHING = ReadOptions(frame_count=768)
+TS_PACKET = 188  # bytes
+
+
+def _assert_own_times(clip: Clip, first: int) -> None:
+    """Each frame stands at the time of its own number; ``first`` is the number at time 0."""
+    assert clip.times == pytest.approx([(n - first) / 25 for n in _numbers(clip)], abs=0.001)
+
+
+def _numbers(clip: Clip) -> list[int]:
+    return [read_barcode(frame) for frame in clip.frames]
+
+
+@pytest.mark.parametrize("name", ["h264-ts", "mpeg2-ts", "hevc-ts", "h264-mkv", "h264-flv", "vp9-webm", "mpeg2-mpg"])
+@pytest.mark.parametrize("share", [0.6, 0.8])
+def test_a_cut_file_is_read_up_to_the_cut(name: str, share: float, make_video: MakeVideo, tmp_path: Path) -> None:
+    data = make_video(name).read_bytes()
+    cut = tmp_path / make_video(name).name
+    cut.write_bytes(data[: int(len(data) * share)])
+    clip = read_clip(cut, EVERYTHING)
+    assert 6 < len(clip.times) < 48
+    # The group of pictures at the cut lacks references: concealed frames at the very end may carry no clean barcode.
+    intact = replace(clip, frames=clip.frames[:-6], times=clip.times[:-6])
+    _assert_own_times(intact, first=0)
+
+
+@pytest.mark.parametrize("name", ["h264-ts", "mpeg2-ts", "hevc-ts", "open-gop-ts"])
+def test_a_recording_that_begins_in_the_middle_starts_at_its_first_whole_frame(
+    name: str, make_video: MakeVideo, tmp_path: Path
+) -> None:
+    data = make_video(name).read_bytes()
+    begun = tmp_path / "begun.ts"
+    begun.write_bytes(data[len(data) // 2 // TS_PACKET * TS_PACKET :])
+    clip = read_clip(begun, EVERYTHING)
+    first = _numbers(clip)[0]
+    assert first > 0
+    assert clip.times[0] == 0.0
+    assert _numbers(clip) == list(range(first, 48))
+    _assert_own_times(clip, first)
+
+
+@pytest.mark.parametrize("name", ["h264-ts", "mpeg2-ts"])
+def test_lost_transmission_shifts_no_later_frame(name: str, make_video: MakeVideo, tmp_path: Path) -> None:
+    data = make_video(name).read_bytes()
+    packets = [data[place : place + TS_PACKET] for place in range(0, len(data), TS_PACKET)]
+    third = len(packets) // 3
+    lossy = tmp_path / "lossy.ts"
+    lossy.write_bytes(b"".join(packets[:third] + packets[third + 6 :]))
+    clip = read_clip(lossy, EVERYTHING)
+    numbers = _numbers(replace(clip, frames=clip.frames[-12:]))
+    assert numbers == list(range(36, 48))
+    assert clip.times[-12:] == pytest.approx([number / 25 for number in numbers], abs=0.001)
+
+
+def _with_holes(video: Path, numbers: Iterable[int], path: Path) -> Path:
+    """A Motion JPEG file with the data of some frames wiped out."""
+    data = bytearray(video.read_bytes())
+    starts = [match.start() for match in re.finditer(b"\xff\xd8\xff", data)]
+    ends = [match.end() for match in re.finditer(b"\xff\xd9", data)]
+    assert len(starts) == len(ends) == 48
+    for number in numbers:
+        data[starts[number] : ends[number]] = bytes(ends[number] - starts[number])
+    path.write_bytes(data)
+    return path
+
+
+def test_refused_packets_are_skipped_counted_and_told(make_video: MakeVideo, tmp_path: Path) -> None:
+    clip = read_clip(_with_holes(make_video("mjpeg-mov"), (7, 20, 21), tmp_path / "holes.mov"), EVERYTHING)
+    assert clip.facts.bad_packets >= 3
+    assert any("bad packets were skipped" in warning for warning in clip.facts.warnings)
+    assert _numbers(clip) == [number for number in range(48) if number not in (7, 20, 21)]
+    _assert_own_times(clip, first=0)
+
+
+def test_a_hole_shows_the_frame_before_it(make_video: MakeVideo, tmp_path: Path) -> None:
+    path = _with_holes(make_video("mjpeg-mov"), [24], tmp_path / "hole.mov")
+    clip = read_clip(path, ReadOptions(frame_count=1))  # the middle is in frame 24
+    assert _numbers(clip) == [23]
+    assert clip.times == pytest.approx([23 / 25])
+
+
+def test_nothing_decodable_is_an_error(make_video: MakeVideo, tmp_path: Path) -> None:
+    path = _with_holes(make_video("mjpeg-mov"), range(48), tmp_path / "hollow.mov")
+    with pytest.raises(NoFrames, match="copy or record it again"):
+        read_clip(path)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_damage_never_ends_in_anything_but_a_clip_or_a_typed_error(
+    seed: int, make_video: MakeVideo, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(seed)
+    name = sorted(ENCODINGS)[int(random.integers(len(ENCODINGS)))]
+    data = np.frombuffer(make_video(name).read_bytes(), np.uint8).copy()
+    for place in random.integers(0, len(data), size=8):
+        data[place : place + 16] = random.integers(0, 256, size=len(data[place : place + 16]))
+    path = tmp_path / make_video(name).name
+    path.write_bytes(data.tobytes())
+    try:
+        clip = read_clip(path)
+    except VideoError:
+        return
+    assert len(clip.frames) == len(clip.times) >= 1
+    assert list(clip.times) == sorted(set(clip.times))
+
+
+def test_a_file_with_two_videos_takes_the_larger_one(tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as container:
+        streams = []
+        for size in ((96, 64), (192, 128)):
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height = size
+            stream.pix_fmt = "yuv420p"
+            streams.append(stream)
+        for stream in streams:
+            frame = av.VideoFrame.from_ndarray(barcode_frame(stream.width, stream.width, stream.height), format="rgb24")
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+    assert _numbers(read_clip(path)) == [192]
+
+
+def test_a_long_gap_between_frames_shows_the_frame_before_it(tmp_path: Path) -> None:
+    times = (0, 40, 80, 20_000, 20_040)
+    encoding = replace(ENCODINGS["h264-mkv"], frame_count=5, times_ms=times)
+    clip = read_clip(encode(encoding, tmp_path / "gap.mkv"), ReadOptions(frame_count=4))
+    assert _numbers(clip) == [2]
+    assert clip.times == (0.08,)
