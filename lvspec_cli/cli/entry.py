@@ -51,7 +51,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     # Typer's own errors: it keeps their base class private, and where it lives differs between versions.
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        return f"{error.format_message().rstrip('.')}; lvspec --help shows the usage", error.exit_code
+        return f"{error.format_message()} (--help shows the usage)", error.exit_code
     if type(error).__name__ == "Abort":
         return "", INTERRUPTED
     if isinstance(error, OSError) and error.strerror:

@@ -59,23 +59,27 @@ def _refuse_to_overwrite_input(inputs: Inputs, output: str | None) -> None:
 def _make_captioner(layers: Sequence[Layer], preset: str, view: View) -> Captioner:
     from lvspec_cli.captioner import Captioner
 
-    captioner = Captioner(_choose_preset(preset, view), layers)
-    if captioner.preset.notice:
-        view.note(captioner.preset.notice)
+    loaded, reason = _choose_preset(preset)
+    captioner = Captioner(loaded, layers)
+    # Said when it is sure that there is nothing wrong: an error is one line.
+    if reason:
+        view.note(f"preset {loaded.name}: {reason}")
+    if loaded.notice:
+        view.note(loaded.notice)
     view.settings(captioner.settings)
     return captioner
 
 
-def _choose_preset(name: str, view: View) -> Preset:
-    from lvspec_cli.preset import load_preset
-
+def _choose_preset(name: str) -> tuple[Preset, str]:
+    """A preset, and why it was chosen if its user did not choose it."""
     if name != "auto":
-        return load_preset(name)
+        from lvspec_cli.preset import load_preset
+
+        return load_preset(name), ""
     from lvspec_cli.selection import choose_preset
 
     choice = choose_preset()
-    view.note(f"preset {choice.preset.name}: {choice.reason}")
-    return choice.preset
+    return choice.preset, choice.reason
 
 
 @dataclass

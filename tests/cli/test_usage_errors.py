@@ -51,7 +51,7 @@ def refused(lvspec, tiny_preset, loads):
         (["-o", "no/such/folder.txt"], "cannot be written: No such file or directory"),
         (["-0"], "-0 says how --from-file LIST is written"),
         (["--from-file", "no-list"], "--from-file no-list cannot be read: No such file or directory"),
-        (["--farmes", "3"], "No such option: --farmes"),
+        (["--farmes", "3"], "--farmes"),
         (["--frames"], "--frames"),
         (["-"], "a video cannot come from stdin"),
         ([""], "a video's path is empty"),
