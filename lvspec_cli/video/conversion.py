@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 BT2020_PRIMARIES = 9  # ITU-T H.273 table 2
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273 table 3
-SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
+ACCURATE_ROUNDING = 0x40000  # SWS_ACCURATE_RND of libswscale, which older releases of PyAV do not name
+SCALING = int(Interpolation.BICUBIC) | ACCURATE_ROUNDING
 
 
 def display_matrix(frame: VideoFrame) -> bytes | None:
@@ -56,6 +57,7 @@ class FrameConverter:
         self._options = options
         self._reformatter = VideoReformatter()
         self._sample_aspect = stream.sample_aspect_ratio
+        self._coding = stream.codec_context
         self.geometry = geometry_of(first, stream)
         self.width, self.height = self.geometry.output_size(options.max_frame_pixels)
         self._warnings: dict[str, None] = {}  # ordered and without repeats
@@ -102,8 +104,8 @@ class FrameConverter:
             self._warn("the video is turned by a crooked angle; the nearest right angle was applied")
         if self.geometry.orientation.mirrored:
             self._warn("the video is stored mirrored; frames are shown as a player shows them")
-        transfer = HDR_TRANSFERS.get(first.color_trc)
-        if transfer or first.color_primaries == BT2020_PRIMARIES:
+        transfer = HDR_TRANSFERS.get(self._coding.color_trc)
+        if transfer or self._coding.color_primaries == BT2020_PRIMARIES:
             name = "bt2020" + (f", {transfer}" if transfer else "")
             self._warn(f"the video has wide colour ({name}); colours are passed on without tone mapping")
 

@@ -220,7 +220,7 @@ def _song_with_cover(path: Path) -> Path:
         sound = container.add_stream("aac", rate=16_000)
         cover = container.add_stream("mjpeg", rate=25)
         cover.width, cover.height, cover.pix_fmt = 96, 64, "yuvj420p"
-        cover.disposition = Disposition.attached_pic
+        cover.disposition = Disposition.attached_pic.value
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.float32), format="fltp", layout="mono")
         silence.sample_rate = 16_000
         picture = av.VideoFrame.from_ndarray(barcode_frame(1), format="rgb24")
