@@ -170,9 +170,8 @@ def _refuse_aliases(text: str, path: Path) -> None:
     """Presets are short: what aliases save is not worth the files that unfold without end."""
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise PresetError(
-                f"{path}, line {event.start_mark.line + 1}: write the value out instead of *{event.anchor}"
-            )
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise PresetError(f"{path}, line {line}: write the value out instead of *{event.anchor}")
 
 
 def _entries(loader: yaml.SafeLoader, node: yaml.MappingNode, name: str, path: Path) -> dict[str, tuple[int, Any]]:

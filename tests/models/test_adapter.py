@@ -106,18 +106,10 @@ def test_a_cache_that_was_too_small_changes_nothing(tiny_pair: TinyPair) -> None
     inputs = prepared(model)
     model.prefill(inputs)
     roomy = model.extend(fed(inputs)).logits
-    small = VideoLanguageModelFactory.fresh(model)
+    small = type(model)(model.model, model.processor, model.vocabulary_size, model.frame_size)
     small.prefill(inputs, reserve=0)
     tight = torch.cat([small.extend(token[None]).logits for token in fed(inputs)])
     torch.testing.assert_close(tight, roomy, atol=2e-4, rtol=1e-4)
-
-
-class VideoLanguageModelFactory:
-    """A second adapter over the same loaded weights, with a cache of its own."""
-
-    @staticmethod
-    def fresh(model: VideoLanguageModel) -> VideoLanguageModel:
-        return type(model)(model.model, model.processor, model.vocabulary_size, model.frame_size)
 
 
 def greedy(model: VideoLanguageModel, inputs: PreparedPrompt, count: int) -> list[int]:

@@ -14,7 +14,9 @@ from tests.models import tiny
 from tests.models.conftest import TinyPair
 
 
-@given(spacing=st.floats(0.01, 30), count=st.integers(1, 40), start=st.floats(0, 1000), rate=st.sampled_from([1, 2, 25]))
+@given(
+    spacing=st.floats(0.01, 30), count=st.integers(1, 40), start=st.floats(0, 1000), rate=st.sampled_from([1, 2, 25])
+)
 def test_even_times_give_the_floor_of_a_single_interval(spacing: float, count: int, start: float, rate: int) -> None:
     times = tiny.even_times(count, spacing, start)
     for index, position in enumerate(temporal_positions(times, 2, rate)):
@@ -60,9 +62,7 @@ def positions_of(tiny_pair: TinyPair, times: tuple[float, ...]) -> tuple[Any, to
 
 @pytest.mark.parametrize("spacing", [0.04, 0.3, 0.5, 0.75, 1.0, 1.7, 12.5])
 @pytest.mark.parametrize("count", [1, 4, 7])
-def test_positions_for_even_times_equal_get_rope_index(
-    pairs: dict[str, TinyPair], spacing: float, count: int
-) -> None:
+def test_positions_for_even_times_equal_get_rope_index(pairs: dict[str, TinyPair], spacing: float, count: int) -> None:
     tiny_pair = pairs["qwen2_5_vl"]
     inputs, positions = positions_of(tiny_pair, tiny.even_times(count, spacing, start=0.25))
     interval = torch.tensor([2 * spacing])

@@ -1,4 +1,4 @@
-"""Tiny real checkpoints of both families: real tokenizer, processor and model classes, random weights, saved to disk."""
+"""Tiny real checkpoints of both families: real tokenizer, processor and model classes, random weights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Shape:
     heads: int = 4
     kv_heads: int = 2
     head_dim: int = 16
-    intermediate: int = 96
+    intermediate: int = 128  # 4-bit kernels want multiples of 64
     vision_layers: int = 2
     vision_hidden: int = 32
     padded_rows: int = 11  # output rows beyond the tokenizer
@@ -170,14 +170,12 @@ def save_checkpoint(folder: Path, family: str, shape: Shape = TARGET, extra: tup
 
 
 def write_preset(path: Path, target: Path, draft: Path, **keys: str) -> Path:
-    """A preset file for two folders; ``keys`` are further lines at the top level, and `target_*` of the target."""
-    of_target = {key.removeprefix("target_"): value for key, value in keys.items() if key.startswith("target_")}
-    top = {key: value for key, value in keys.items() if not key.startswith("target_")}
+    """A preset file for two folders; ``keys`` are further lines at the top level."""
     lines = [
         "schema: lvspec.preset/1",
-        f"target: {{model: {target}, dtype: float32, device: cpu{''.join(f', {k}: {v}' for k, v in of_target.items())}}}",
+        f"target: {{model: {target}, dtype: float32, device: cpu}}",
         f"draft: {{model: {draft}, dtype: float32, device: cpu}}",
-        *(f"{key}: {value}" for key, value in top.items()),
+        *(f"{key}: {value}" for key, value in keys.items()),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

@@ -1,0 +1,74 @@
+"""The engine over real model classes: speculation changes the speed and nothing else."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from lvspec_cli.decoding.engine import decode
+from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.models.adapter import VideoLanguageModel
+from tests.models import tiny
+from tests.models.conftest import TinyPair
+
+MAX_TOKENS = 40
+
+
+def run(target: VideoLanguageModel, draft: VideoLanguageModel | None, inputs: Any, method: str, chain: int) -> Any:
+    options = DecodingOptions(method=method, draft_tokens=chain, max_tokens=MAX_TOKENS, detect_repetition=False)
+    first = target.prefill(inputs)
+    if draft is not None:
+        draft.prefill(inputs)
+    return list(decode(target, draft, options, first))
+
+
+def tokens(rounds: Sequence[Any]) -> list[int]:
+    return [token.id for event in rounds for token in event.tokens]
+
+
+@pytest.fixture(scope="module")
+def agreeing_drafts(pairs: dict[str, TinyPair]) -> dict[str, VideoLanguageModel]:
+    """For each family a draft that often agrees with the target: the target's weights with a little noise."""
+    drafts = {}
+    for family, tiny_pair in pairs.items():
+        model = copy.deepcopy(tiny_pair.reference)
+        generator = torch.Generator().manual_seed(5)
+        with torch.no_grad():
+            head = model.lm_head.weight
+            head += 0.04 * torch.randn(head.shape, generator=generator)
+        target = tiny_pair.pair.target
+        drafts[family] = type(target)(model, target.processor, target.vocabulary_size, target.frame_size)
+    return drafts
+
+
+@pytest.mark.parametrize("chain", [1, 4, 9])
+def test_strict_equals_the_target_alone(
+    tiny_pair: TinyPair, agreeing_drafts: dict[str, VideoLanguageModel], chain: int
+) -> None:
+    target, agreeing = tiny_pair.pair.target, agreeing_drafts[tiny_pair.family]
+    kept, drafted = 0, 0
+    for draft in (tiny_pair.pair.draft, agreeing):
+        for seed, count in ((0, 4), (1, 7)):
+            inputs = target.prepare(tiny.video(count, seed=seed), tiny.even_times(count), "What moves?")
+            alone = tokens(run(target, None, inputs, "ar", chain))
+            rounds = run(target, draft, inputs, "strict", chain)
+            assert tokens(rounds) == alone
+            assert len(alone) == MAX_TOKENS
+            if draft is agreeing:
+                drafted += sum(len(event.draft_tokens) for event in rounds)
+                kept += sum(len(event.draft_tokens) - len(event.rejected) for event in rounds)
+    assert 0.1 < kept / drafted < 0.9  # both acceptance and rejection took place
+
+
+def test_an_identical_draft_is_always_accepted(tiny_pair: TinyPair) -> None:
+    target = tiny_pair.pair.target
+    model = copy.deepcopy(tiny_pair.reference)
+    twin = type(target)(model, target.processor, target.vocabulary_size, target.frame_size)
+    inputs = target.prepare(tiny.video(5), tiny.even_times(5, 1.3), "What moves?")
+    rounds = run(target, twin, inputs, "strict", 4)
+    assert all(not event.rejected for event in rounds)
+    assert len(rounds) == MAX_TOKENS // 5

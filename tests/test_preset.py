@@ -1,0 +1,151 @@
+"""Presets: read as written, with defaults for the rest, and wrong ones named by file, line and key."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lvspec_cli import preset as preset_module
+from lvspec_cli.errors import PresetError
+from lvspec_cli.preset import FrameSpec, GenerationSpec, MemorySpec, Preset, list_presets, load_preset
+
+FULL = """\
+schema: lvspec.preset/1
+name: pair
+description: Two models.
+notice: "only shapes"
+target: {model: Owner/big, revision: abc, dtype: bfloat16, quantization: nf4, device: cuda}
+draft:  {model: Owner/small}
+frames: {count: null, fps: 2, max_frames: 64, min_pixels: 6400, max_pixels: 12800}
+method: strict
+draft_tokens: 7
+generation: {max_tokens: 200, temperature: 0.5, top_p: 0.9, top_k: 20, seed: 3}
+prompts: {caption: "Describe this video."}
+memory: {device_gib: 24, host_gib: 1.5}
+"""
+SHORT = "schema: lvspec.preset/1\ntarget: {model: Owner/big}\ndraft: {model: Owner/small}\n"
+
+
+def written(folder: Path, text: str, name: str = "my.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def complaint(folder: Path, text: str) -> str:
+    path = written(folder, text)
+    with pytest.raises(PresetError) as caught:
+        load_preset(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    preset = load_preset(written(tmp_path, FULL))
+    assert (preset.name, preset.description, preset.notice) == ("pair", "Two models.", "only shapes")
+    assert dataclasses.astuple(preset.target) == ("Owner/big", False, "abc", "bfloat16", "nf4", "cuda")
+    assert dataclasses.astuple(preset.draft) == ("Owner/small", False, None, "auto", "none", "auto")
+    assert preset.frames == FrameSpec(None, 2.0, 64, 6400, 12800)
+    assert (preset.method, preset.draft_tokens) == ("strict", 7)
+    assert preset.generation == GenerationSpec(200, 0.5, 0.9, 20, 3)
+    assert preset.prompts.caption == "Describe this video."
+    assert preset.memory == MemorySpec(24.0, 1.5)
+
+
+def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
+    preset = load_preset(written(tmp_path, SHORT))
+    assert preset == Preset(name="my", target=preset.target, draft=preset.draft, path=tmp_path / "my.yaml")
+
+
+def test_a_null_is_as_if_not_written(tmp_path: Path) -> None:
+    nulls = "name: null\nframes: null\ngeneration: {seed: null}\nmethod: null\n"
+    assert load_preset(written(tmp_path, SHORT + nulls)) == load_preset(written(tmp_path, SHORT))
+
+
+def test_folders_are_relative_to_the_preset(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    text = SHORT.replace("Owner/big", "weights/target").replace("Owner/small", "./absent")
+    preset = load_preset(written(tmp_path, text))
+    assert (preset.target.model, preset.target.is_local) == (str(tmp_path / "weights" / "target"), True)
+    assert (preset.draft.model, preset.draft.is_local) == (str(tmp_path / "absent"), True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("schema: lvspec.preset/1", "schema: lvspec.preset/9", 1, "schema must be lvspec.preset/1, not"),
+        ("schema: lvspec.preset/1", "", 1, "schema must be lvspec.preset/1"),
+        ("draft_tokens: 7", "draft_token: 7", 9, "draft_token (did you mean draft_tokens?)"),
+        ("fps: 2", "fsp: 2", 7, "frames.fsp (did you mean fps?)"),
+        ("seed: 3", "xyzzy: 3", 10, "known are max_tokens, temperature"),
+        ("draft_tokens: 7", "draft_tokens: seven", 9, "draft_tokens must be a whole number of at least 1, not 'seven'"),
+        ("draft_tokens: 7", "draft_tokens: true", 9, "must be a whole number"),
+        ("draft_tokens: 7", "draft_tokens: 0", 9, "at least 1, not 0"),
+        ("top_p: 0.9", "top_p: 1.5", 10, "generation.top_p must be a number above 0 and at most 1, not 1.5"),
+        ("temperature: 0.5", "temperature: .nan", 10, "generation.temperature must be a number"),
+        ("temperature: 0.5", "temperature: -1", 10, "of at least 0, not -1"),
+        ("dtype: bfloat16", "dtype: float8", 5, "target.dtype must be auto or float32 or bfloat16 or float16"),
+        ("quantization: nf4", "quantization: q4", 5, "target.quantization must be none or nf4 or int8"),
+        ("model: Owner/big, ", "", 5, "target.model is missing"),
+        ("frames: {count: null", "frames: {count: 8", 7, "frames.fps must be null where count is given"),
+        ("min_pixels: 6400", "min_pixels: 64000", 7, "frames.min_pixels must not exceed max_pixels"),
+        ("method: strict", "name: again", 8, "name is given twice"),
+        ("method: strict", "method: [strict]", 8, "method must be text, not a list"),
+        ("method: strict", "method: {a: 1}", 8, "method must be text, not a section"),
+        ("prompts: {caption: ", "prompts: {caption: 3} #", 11, "prompts.caption must be text, not 3"),
+        ("memory: {device_gib: 24, host_gib: 1.5}", "memory: lots", 12, "memory must be a section"),
+        ('notice: "only shapes"', "notice: [", 6, "not valid YAML"),
+        ("name: pair", "name: &a pair\nmethod: *a", 3, "write the value out instead of *a"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
+    assert old in FULL
+    message = complaint(tmp_path, FULL.replace(old, new))
+    assert says in message
+    assert f", line {line}:" in message
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just text", "\x00", "a: 2020-99-99", "[" * 700])
+def test_what_is_no_preset_at_all_is_an_error_of_one_sentence(tmp_path: Path, text: str) -> None:
+    complaint(tmp_path, text)
+
+
+def test_bytes_that_are_no_text_are_an_error_of_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PresetError, match="not UTF-8"):
+        load_preset(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PresetError, match="there is no preset file"):
+        load_preset(tmp_path / "absent.yaml")
+
+
+def test_built_in_presets_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, SHORT, "alpha.yaml")
+    written(tmp_path, SHORT, "beta.yaml")
+    monkeypatch.setattr(preset_module, "_folders", lambda: [tmp_path])
+    assert list_presets() == ("alpha", "beta")
+    assert load_preset("beta").path == tmp_path / "beta.yaml"
+    with pytest.raises(PresetError, match=r"did you mean alpha\?.*choose one of alpha, beta"):
+        load_preset("alhpa")
+
+
+def test_every_built_in_preset_can_be_read() -> None:
+    for name in list_presets():
+        assert load_preset(name).name == name
+
+
+def test_reading_presets_imports_nothing_heavy() -> None:
+    heavy = ("torch", "numpy", "transformers")
+    code = f"import sys, lvspec_cli.preset_reader; print([name for name in {heavy} if name in sys.modules])"
+    root = Path(__file__).resolve().parents[1]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert result.stdout.strip() == "[]"
