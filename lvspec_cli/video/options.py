@@ -65,7 +65,7 @@ class ReadOptions:
         _at_least_one("the most pixels of a frame (max_frame_pixels)", self.max_frame_pixels)
         _at_least_one("the most coded pixels of a frame (max_coded_pixels)", self.max_coded_pixels)
         _positive("the longest duration (max_duration_s)", self.max_duration_s)
-        _positive("the deadline of a video (deadline_seconds)", self.deadline_seconds)
+        _positive("--timeout (the deadline of a video)", self.deadline_seconds)
         if self.memory_limit_bytes is not None:
             _at_least_one("the memory limit (memory_limit_bytes)", self.memory_limit_bytes)
 

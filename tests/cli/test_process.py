@@ -78,7 +78,7 @@ class Terminal:
 
     def __exit__(self, *_):
         os.close(self.side)
-        self._reader.join(timeout=30)
+        self._reader.join(timeout=300)
         os.close(self.main)
 
     def _collect(self):
@@ -147,7 +147,7 @@ def started(tiny_preset, clip, tmp_path, **options):
 def test_an_interrupt_ends_a_run_with_130_and_whole_records(tiny_preset, clip, tmp_path):
     process = started(tiny_preset, clip, tmp_path)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 130
     assert b"Traceback" not in err
     assert all(json.loads(line)["error"] is None for line in out.splitlines())
@@ -159,7 +159,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly(tiny_preset, clip, tmp_path):
     process.stdout.close()
     err = process.stderr.read()
     process.stderr.close()
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=600) == 1
     assert b"Traceback" not in err
     assert b"BrokenPipe" not in err
     assert b"Broken pipe" not in err

@@ -43,7 +43,7 @@ def refused(lvspec, tiny_preset, loads):
         (["--format", "yaml"], "--format must be one of text, json, jsonl, not 'yaml'"),
         (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
         (["--dtype", "int3"], "--dtype must be one of auto, float32, bfloat16, float16, not 'int3'"),
-        (["--timeout", "0"], "greater than 0"),
+        (["--timeout", "0"], "--timeout (the deadline of a video) must be a number greater than 0"),
         (["--prompt", " "], "the prompt is empty"),
         (["--preset", "no-such"], "there is no preset 'no-such'"),
         (["--preset", "no/such.yaml"], "there is no preset file no/such.yaml"),
