@@ -26,7 +26,7 @@ from lvspec_cli.demo.architecture import (
 )
 from lvspec_cli.demo.cells import cell_labels
 from lvspec_cli.demo.grammar import CAPTION_PROMPTS, TAG_PROMPTS, Piece, caption, tags
-from lvspec_cli.demo.questions import random_questions
+from lvspec_cli.demo.questions import binding_question, random_questions
 from lvspec_cli.demo.rendering import Renderer
 from lvspec_cli.demo.scene import ATTRIBUTES, Scene, Truth, random_scene
 
@@ -41,11 +41,12 @@ ATTRIBUTE_WEIGHT = 3.0
 class Layout:
     """How a row is laid out: the prefix, then slots of these kinds."""
 
-    kinds: tuple[str, ...]  # "caption", "question" or "tags"
+    kinds: tuple[str, ...]  # "caption", "tags", "question" or "binding": see questions.py
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        sizes = {"caption": CAPTION_LENGTH, "question": QUESTION_LENGTH, "tags": TAGS_LENGTH}
+        question = {"question": QUESTION_LENGTH, "binding": QUESTION_LENGTH}
+        sizes = {"caption": CAPTION_LENGTH, "tags": TAGS_LENGTH, **question}
         return tuple(sizes[kind] for kind in self.kinds)
 
 
@@ -120,8 +121,8 @@ class BatchMaker:
         targets: list[int] = []
         weights: list[float] = []
         for kind, length in zip(self.layout.kinds, self.layout.lengths, strict=True):
-            if kind == "question":
-                question = questions.pop()
+            if kind in ("question", "binding"):
+                question = questions.pop() if kind == "question" else binding_question(truth, generator)
                 prompt, pieces = question.text, list(question.answer)
             elif kind == "tags":
                 prompt, pieces = generator.choice(TAG_PROMPTS), tags(truth)

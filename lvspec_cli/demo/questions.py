@@ -169,6 +169,14 @@ KINDS: tuple[Callable[[Truth, random.Random], Question], ...] = (
     _moving_shape,
 )
 
+# Those that ask which colour goes with which shape: they take by far the longest to learn.
+_BINDING = (_colour, _shape, _existence)
+
+
+def binding_question(truth: Truth, generator: random.Random) -> Question:
+    """A question about which colour goes with which shape."""
+    return generator.choice(_BINDING)(truth, generator)
+
 
 def random_questions(truth: Truth, generator: random.Random, count: int) -> list[Question]:
     """``count`` questions of different kinds (at most one of each)."""

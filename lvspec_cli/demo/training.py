@@ -1,8 +1,9 @@
 """Trains the embedded pair from nothing on a CPU: `lvspec demo train target --run FOLDER`.
 
-Three stages: the vision tower alone under a probe; then the whole model on tags and questions; then on captions and
-questions. Work is shared by processes of one thread each, which a small CPU uses better than threads. Every checkpoint
-holds the weights, the optimizer's state and the step, so that the same command goes on where an interrupted one was.
+The stages: the vision tower alone under a probe; then the whole model on tags and questions; then on captions and
+questions, at last more of the hardest questions. Work is shared by processes of one thread each, which a small CPU uses
+better than threads. Every checkpoint holds the weights, the optimizer's state and the step, so that the same command
+goes on where an interrupted one was.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ class Stage:
 
 _TAGS = Layout(("tags", "question", "question", "question", "question"))
 _CAPTIONS = Layout(("caption", "question", "question", "question"))
+_QUESTIONS = Layout(("caption", "question", "question", "binding", "binding", "binding"))
 
 STAGES: dict[str, tuple[Stage, ...]] = {
     "target": (
         Stage("vision", Layout(()), 48, 900, 1.5e-3),
         Stage("tags", _TAGS, 32, 200, 1.2e-3, final_share=0.8, vision_share=0.5),
-        Stage("captions", _CAPTIONS, 32, 1500, 1.0e-3, vision_share=0.5),
+        Stage("captions", _CAPTIONS, 32, 700, 1.0e-3, final_share=0.5, vision_share=0.5),
+        Stage("questions", _QUESTIONS, 32, 500, 6e-4, vision_share=0.5),
     ),
     "draft": (
         Stage("vision", Layout(()), 48, 500, 2e-3),
