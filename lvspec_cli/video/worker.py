@@ -80,7 +80,7 @@ class VideoWorker:
             self._end()
             raise VideoTimeout(
                 f"reading {shown(request.path)} took longer than {request.options.deadline_seconds:g} s: "
-                "cut the video, or allow more time"
+                "cut the video, or raise --timeout"
             ) from None
         except BaseException:  # also an interrupt: half an answer may still be on its way
             self._end()
