@@ -38,6 +38,9 @@ def _prepare_streams() -> None:
 def _report(error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
+    if type(error).__name__ == "NoArgsIsHelpError":  # a command without its arguments: its help is the answer
+        sys.stderr.write(f"{error}\n")
+        return USAGE
     message, code = _explain(error)
     if code != INTERRUPTED:
         from lvspec_cli.ui.console import print_error

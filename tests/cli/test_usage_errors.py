@@ -174,3 +174,12 @@ def test_an_address_that_steers_terminals_is_made_harmless(lvspec):
     outcome = lvspec("caption", "x.mp4", "--preset", "\x1b[31mred\x07.yaml")
     assert outcome.code == 2
     assert not {"\x1b", "\x07"} & set(outcome.err)
+
+
+@pytest.mark.parametrize("command", ["caption", "ask", "demo"])
+def test_a_command_without_arguments_shows_its_help(lvspec, command):
+    outcome = lvspec(command)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err.startswith(f"Usage: lvspec {command} ")
+    assert len(outcome.err.splitlines()) > 5
