@@ -1,0 +1,84 @@
+"""The embedded pair that is shipped: small, good at its clips, and decoded losslessly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from lvspec_cli.captioner import Captioner
+from lvspec_cli.demo.architecture import SIZES, VIDEO_TOKENS, build_model
+from lvspec_cli.demo.clip import write_clip
+from lvspec_cli.demo.evaluation import ClipScore, score_clips, summarise
+from lvspec_cli.demo.tokenizer import train_tokenizer
+from lvspec_cli.preset import load_preset
+
+SEEDS = range(5000, 5006)
+
+
+@pytest.fixture(scope="module")
+def captioner() -> Iterator[Captioner]:
+    with Captioner.from_preset("demo") as captioner:
+        yield captioner
+
+
+@pytest.fixture(scope="module")
+def scores(captioner: Captioner) -> list[ClipScore]:
+    return list(score_clips(captioner, SEEDS, strict=True))
+
+
+def test_the_pair_is_small_and_in_bfloat16() -> None:
+    preset = load_preset("demo")
+    files = [Path(spec.model) / "model.safetensors" for spec in (preset.target, preset.draft)]
+    assert sum(file.stat().st_size for file in files) < 25e6
+    for file in files:
+        with safe_open(file, "pt") as weights:
+            assert {weights.get_tensor(name).dtype for name in weights.keys()} == {torch.bfloat16}  # noqa: SIM118
+
+
+@pytest.mark.parametrize("role", ["target", "draft"])
+def test_the_weights_are_those_of_the_architecture_and_tokenizer_that_are_trained(role: str) -> None:
+    spec = getattr(load_preset("demo"), role)
+    tokenizer = train_tokenizer()
+    expected = {name: tuple(value.shape) for name, value in build_model(SIZES[role], tokenizer).state_dict().items()}
+    with safe_open(Path(spec.model) / "model.safetensors", "pt") as weights:
+        shapes = {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
+    assert shapes.items() <= expected.items()
+    saved = json.loads((Path(spec.model) / "tokenizer.json").read_text(encoding="utf-8"))
+    assert saved["model"]["vocab"].items() <= tokenizer.get_vocab().items()
+
+
+def test_captions_name_nearly_all_attributes_and_answers_are_mostly_right(scores: list[ClipScore]) -> None:
+    summary = summarise(scores)
+    assert summary["attribute_accuracy"] >= 0.9
+    assert summary["answer_accuracy"] >= 0.7
+
+
+def test_strict_decoding_says_what_the_target_says_in_fewer_rounds(scores: list[ClipScore]) -> None:
+    assert all(score.strict_agrees for score in scores)
+    assert sum(score.strict_tokens for score in scores) > 2 * sum(score.strict_rounds for score in scores)
+
+
+def test_a_clip_becomes_about_a_hundred_video_tokens(captioner: Captioner, tmp_path: Path) -> None:
+    from lvspec_cli.models.pair import load_pair
+    from lvspec_cli.video import ReadOptions, read_clip
+
+    path = tmp_path / "clip.mp4"
+    write_clip(3, path)
+    clip = read_clip(str(path), ReadOptions(frame_count=8))
+    pair = load_pair(captioner.preset)
+    for inputs in pair.prepare(clip.frames, clip.times, "Describe this video."):
+        assert inputs is not None
+        assert inputs.video_tokens == VIDEO_TOKENS == 100
+
+
+def test_the_truth_beside_a_clip_is_that_of_its_seed(tmp_path: Path) -> None:
+    truth = json.loads(write_clip(7, tmp_path / "clip.mp4").read_text(encoding="utf-8"))
+    again = json.loads(write_clip(7, tmp_path / "again.mp4").read_text(encoding="utf-8"))
+    assert truth == again
+    assert len(truth["attributes"]) == 12
+    assert (tmp_path / "clip.mp4").read_bytes() == (tmp_path / "again.mp4").read_bytes()
