@@ -27,7 +27,9 @@ class KVCache:
     def __init__(self, layer_count: int, capacity: int = 0) -> None:
         """``layer_count``: decoder layers; ``capacity``: positions to make room for at the first write."""
         if layer_count < 1 or capacity < 0:
-            raise ValueError(f"a cache needs at least 1 layer and a capacity of at least 0, not {layer_count}, {capacity}")
+            raise ValueError(
+                f"a cache needs at least 1 layer and a capacity of at least 0, not {layer_count}, {capacity}"
+            )
         self.length = 0
         self._capacity = capacity
         self._keys: list[Tensor | None] = [None] * layer_count
