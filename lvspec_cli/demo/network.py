@@ -75,8 +75,13 @@ class TrainingNetwork(torch.nn.Module):
         mixed = scores.softmax(-1) @ value
         return linear(mixed.transpose(1, 2).reshape(count, length, width), block.attn.proj)
 
-    def forward(self, patches: Tensor, prefix: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        """Logits float [rows, text length, vocabulary] of the slots' tokens."""
+    def forward(
+        self, patches: Tensor, prefix: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Logits float [rows, text length, vocabulary] of the slots' tokens, and of the video tokens half way up.
+
+        The latter are what the video tokens would say if the middle layer were the last.
+        """
         text: Any = self.model.model.language_model
         features = self.vision(patches)
         embed = text.embed_tokens
@@ -87,15 +92,20 @@ class TrainingNetwork(torch.nn.Module):
         cosine, sine = text.rotary_emb(hidden, positions[:, None])
         table = (cosine[0].to(self.dtype), sine[0].to(self.dtype))
         bias = mask.to(self.dtype)
-        for layer in text.layers:
+        middle = hidden
+        for index, layer in enumerate(text.layers):
+            if index == len(text.layers) // 2:
+                middle = hidden
             normed = rms_norm(hidden, layer.input_layernorm.weight, layer.input_layernorm.variance_epsilon)
             hidden = hidden + self._attention(layer.self_attn, normed, table, bias)
             normed = rms_norm(
                 hidden, layer.post_attention_layernorm.weight, layer.post_attention_layernorm.variance_epsilon
             )
             hidden = hidden + gated(normed, layer.mlp)
-        hidden = rms_norm(hidden[:, len(prefix) :], text.norm.weight, text.norm.variance_epsilon)
-        return functional.linear(hidden, embed.weight.to(self.dtype)).float()
+        seen = torch.cat([hidden[:, len(prefix) :], middle[:, start : len(prefix) - 1]], 1)
+        seen = rms_norm(seen, text.norm.weight, text.norm.variance_epsilon)
+        logits = functional.linear(seen, embed.weight.to(self.dtype)).float()
+        return logits[:, : tokens.shape[1]], logits[:, tokens.shape[1] :]
 
     def _attention(self, attention: Any, hidden: Tensor, table: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
         rows, length, _ = hidden.shape

@@ -25,6 +25,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lvspec_cli.demo.architecture import SIZES, Size, build_model, build_processor
 from lvspec_cli.demo.batches import ATTRIBUTE_WEIGHT, Batch, BatchMaker, Layout, row_mask
+from lvspec_cli.demo.naming import cell_names, naming_loss
 from lvspec_cli.demo.network import TrainingNetwork
 from lvspec_cli.demo.probe import Probe, probe_loss
 from lvspec_cli.demo.scene import ATTRIBUTES
@@ -49,6 +50,8 @@ _TAGS = Layout(("tags", "question", "question", "question", "question"))
 _CAPTIONS = Layout(("caption", "question", "question", "question"))
 _BINDING = Layout(("binding",) * 9)
 _MIXED = Layout(("caption", "question", "question", "binding", "binding"))
+
+NAMING_WEIGHT = 0.3  # of the naming loss beside that of the texts
 
 STAGES: dict[str, tuple[Stage, ...]] = {
     "target": (
@@ -146,15 +149,19 @@ class Trainer:
     def _text_loss(self, maker: BatchMaker, layout: Layout) -> Callable[[Batch], tuple[Tensor, Tensor]]:
         prefix = torch.tensor(maker.prefix)
         mask = row_mask(len(prefix), layout)
+        names = cell_names(self.tokenizer)
 
         def loss(batch: Batch) -> tuple[Tensor, Tensor]:
-            logits = self.network(batch.patches, prefix, batch.tokens, batch.positions, mask)
+            logits, video_logits = self.network(batch.patches, prefix, batch.tokens, batch.positions, mask)
             each = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none")
             weights = batch.weights.flatten()
             attribute = (batch.weights == ATTRIBUTE_WEIGHT) & (batch.targets >= 0)
             right = (logits.argmax(-1) == batch.targets)[attribute].float().mean()
             filler = (each * (weights == 1.0)).sum() / (weights == 1.0).sum()
-            return (each * weights).sum() / weights.sum(), torch.stack([right, filler.detach()])
+            total = (each * weights).sum() / weights.sum() + NAMING_WEIGHT * naming_loss(
+                video_logits, batch.cells, names
+            )
+            return total, torch.stack([right, filler.detach()])
 
         return loss
 

@@ -100,7 +100,7 @@ def test_the_training_network_computes_what_the_real_model_computes(tokenizer, b
     batch = batch_maker.make(0)
     prefix = torch.tensor(batch_maker.prefix)
     with torch.no_grad():
-        ours = TrainingNetwork(model, torch.float32)(
+        ours, _ = TrainingNetwork(model, torch.float32)(
             batch.patches, prefix, batch.tokens, batch.positions, row_mask(len(prefix), LAYOUT)
         )
         slot = LAYOUT.lengths[0]
