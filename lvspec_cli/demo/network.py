@@ -7,7 +7,7 @@ of a batch at once.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,6 +33,14 @@ def linear(hidden: Tensor, layer: Any) -> Tensor:
 
 def gated(hidden: Tensor, mlp: Any) -> Tensor:
     return linear(functional.silu(linear(hidden, mlp.gate_proj)) * linear(hidden, mlp.up_proj), mlp.down_proj)
+
+
+class Outputs(NamedTuple):
+    """What a training forward gives."""
+
+    text: Tensor  # float [rows, text length, vocabulary]: logits of the slots' tokens
+    video: Tensor  # float [rows, video tokens, vocabulary]: what they would say if the middle layer were the last
+    gaze: Tensor  # [rows, text length, video tokens]: attention of the middle layer's first head
 
 
 class TrainingNetwork(torch.nn.Module):
@@ -75,13 +83,8 @@ class TrainingNetwork(torch.nn.Module):
         mixed = scores.softmax(-1) @ value
         return linear(mixed.transpose(1, 2).reshape(count, length, width), block.attn.proj)
 
-    def forward(
-        self, patches: Tensor, prefix: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Logits float [rows, text length, vocabulary] of the slots' tokens, and of the video tokens half way up.
-
-        The latter are what the video tokens would say if the middle layer were the last.
-        """
+    def forward(self, patches: Tensor, prefix: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor) -> Outputs:
+        """What the model says of each row's slots, and what `grounding` supervises."""
         text: Any = self.model.model.language_model
         features = self.vision(patches)
         embed = text.embed_tokens
@@ -92,12 +95,15 @@ class TrainingNetwork(torch.nn.Module):
         cosine, sine = text.rotary_emb(hidden, positions[:, None])
         table = (cosine[0].to(self.dtype), sine[0].to(self.dtype))
         bias = mask.to(self.dtype)
-        middle = hidden
+        middle = gaze = hidden
         for index, layer in enumerate(text.layers):
             if index == len(text.layers) // 2:
                 middle = hidden
             normed = rms_norm(hidden, layer.input_layernorm.weight, layer.input_layernorm.variance_epsilon)
-            hidden = hidden + self._attention(layer.self_attn, normed, table, bias)
+            mixed, shares = self._attention(layer.self_attn, normed, table, bias)
+            if index == len(text.layers) // 2:
+                gaze = shares[:, 0, len(prefix) :, start : len(prefix) - 1]
+            hidden = hidden + mixed
             normed = rms_norm(
                 hidden, layer.post_attention_layernorm.weight, layer.post_attention_layernorm.variance_epsilon
             )
@@ -105,9 +111,12 @@ class TrainingNetwork(torch.nn.Module):
         seen = torch.cat([hidden[:, len(prefix) :], middle[:, start : len(prefix) - 1]], 1)
         seen = rms_norm(seen, text.norm.weight, text.norm.variance_epsilon)
         logits = functional.linear(seen, embed.weight.to(self.dtype)).float()
-        return logits[:, : tokens.shape[1]], logits[:, tokens.shape[1] :]
+        return Outputs(logits[:, : tokens.shape[1]], logits[:, tokens.shape[1] :], gaze)
 
-    def _attention(self, attention: Any, hidden: Tensor, table: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
+    def _attention(
+        self, attention: Any, hidden: Tensor, table: tuple[Tensor, Tensor], bias: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The layer's attention output, and the shares [rows, heads, length, length] of attention in it."""
         rows, length, _ = hidden.shape
         width = attention.head_dim
         groups = attention.num_key_value_heads
@@ -119,9 +128,10 @@ class TrainingNetwork(torch.nn.Module):
         # The heads that share a key are folded into rows, so that no key is copied.
         folded = query.reshape(rows, groups, -1, width)
         scores = (folded @ key.transpose(2, 3)).view(rows, -1, length, length) + bias
-        mixed = scores.softmax(-1).view(rows, groups, -1, length) @ value
+        shares = scores.softmax(-1)
+        mixed = shares.view(rows, groups, -1, length) @ value
         mixed = mixed.view(rows, -1, length, width).transpose(1, 2).reshape(rows, length, -1)
-        return linear(mixed, attention.o_proj)
+        return linear(mixed, attention.o_proj), shares
 
 
 def _patch_places(side: int, merge: int) -> Tensor:

@@ -25,7 +25,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lvspec_cli.demo.architecture import SIZES, Size, build_model, build_processor
 from lvspec_cli.demo.batches import ATTRIBUTE_WEIGHT, Batch, BatchMaker, Layout, row_mask
-from lvspec_cli.demo.naming import cell_names, naming_loss
+from lvspec_cli.demo.grounding import cell_names, gaze_loss, naming_loss
 from lvspec_cli.demo.network import TrainingNetwork
 from lvspec_cli.demo.probe import Probe, probe_loss
 from lvspec_cli.demo.scene import ATTRIBUTES
@@ -51,7 +51,7 @@ _CAPTIONS = Layout(("caption", "question", "question", "question"))
 _BINDING = Layout(("binding",) * 9)
 _MIXED = Layout(("caption", "question", "question", "binding", "binding"))
 
-NAMING_WEIGHT = 0.3  # of the naming loss beside that of the texts
+GROUNDING_WEIGHT = 0.3  # of the losses of `grounding` beside that of the texts
 
 STAGES: dict[str, tuple[Stage, ...]] = {
     "target": (
@@ -152,23 +152,23 @@ class Trainer:
         names = cell_names(self.tokenizer)
 
         def loss(batch: Batch) -> tuple[Tensor, Tensor]:
-            logits, video_logits = self.network(batch.patches, prefix, batch.tokens, batch.positions, mask)
-            each = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none")
+            said = self.network(batch.patches, prefix, batch.tokens, batch.positions, mask)
+            each = functional.cross_entropy(said.text.flatten(0, 1), batch.targets.flatten(), reduction="none")
             weights = batch.weights.flatten()
             attribute = (batch.weights == ATTRIBUTE_WEIGHT) & (batch.targets >= 0)
-            right = (logits.argmax(-1) == batch.targets)[attribute].float().mean()
+            right = (said.text.argmax(-1) == batch.targets)[attribute].float().mean()
             filler = (each * (weights == 1.0)).sum() / (weights == 1.0).sum()
-            total = (each * weights).sum() / weights.sum() + NAMING_WEIGHT * naming_loss(
-                video_logits, batch.cells, names
-            )
-            return total, torch.stack([right, filler.detach()])
+            grounding = naming_loss(said.video, batch.cells, names)
+            grounding = grounding + gaze_loss(said.gaze, batch.tokens, batch.cells, names)
+            total = (each * weights).sum() / weights.sum() + GROUNDING_WEIGHT * grounding
+            return total, torch.stack([right, filler.detach(), grounding.detach()])
 
         return loss
 
     def _report(self, stage: Stage, step: int, loss: Tensor, right: Tensor) -> None:
         if self.rank or (step + 1) % self.log_steps:
             return
-        names = list(ATTRIBUTES) if stage.name == "vision" else ["attribute_accuracy", "filler_loss"]
+        names = list(ATTRIBUTES) if stage.name == "vision" else ["attribute_accuracy", "filler_loss", "grounding_loss"]
         line: dict[str, Any] = {"stage": stage.name, "step": step + 1, "loss": round(loss.item(), 4)}
         line |= {name: round(value, 3) for name, value in zip(names, right.tolist(), strict=True)}
         line["seconds"] = round(time.time() - self.started)
