@@ -15,6 +15,9 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
+_LONG = 2048  # cached positions from which splitting pays
+_PARTS = 4
+
 ATTENTION_NAME = "lvspec"  # as an ``attn_implementation`` of transformers: `attention_forward`
 
 
@@ -44,7 +47,35 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, sca
             query, keys, values, scale=scale, is_causal=True, enable_gqa=heads != kv_heads
         )
     packed = query.reshape(batch, kv_heads, heads // kv_heads * new, width)
+    if keys.device.type == "cpu" and keys.shape[2] >= _LONG and kv_heads < torch.get_num_threads():
+        return attend_in_parts(packed, keys, values, mask, scale).reshape(query.shape)
     return scaled_dot_product_attention(packed, keys, values, attn_mask=mask, scale=scale).reshape(query.shape)
+
+
+def attend_in_parts(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """Attention of n packed queries [1, kv_heads, n, head_dim] over m positions, their parts side by side.
+
+    PyTorch's kernel for the CPU gives a key/value head to one thread. Over a long cache with few heads the other
+    threads would wait, so the positions are cut into parts that are multiplied as a batch ("Flash-Decoding", Dao et
+    al. 2023, splits the cache for the same reason). Equal to one softmax over all positions, up to rounding.
+    """
+    mixed = [_one_head(query[0, head] * scale, keys[0, head], values[0, head], mask) for head in range(keys.shape[1])]
+    return torch.stack(mixed)[None]
+
+
+def _one_head(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """Queries [n, head_dim], already scaled, over keys and values [m, head_dim]: [n, head_dim]."""
+    new, width = query.shape
+    size = keys.shape[0] // _PARTS
+    cut = _PARTS * size  # what is left over, less than one position a part, is multiplied apart
+    in_parts = (query @ keys[:cut].view(_PARTS, size, width).transpose(1, 2)).transpose(0, 1).flatten(1)
+    scores = torch.cat((in_parts, query @ keys[cut:].transpose(0, 1)), dim=1)
+    shares = (scores if mask is None else scores + mask).softmax(-1)
+    mixed: Tensor = shares[:, cut:] @ values[cut:]
+    if size:
+        parts = shares[:, :cut].reshape(new, _PARTS, size).transpose(0, 1)
+        mixed = mixed + (parts @ values[:cut].view(_PARTS, size, width)).sum(0)
+    return mixed
 
 
 def attention_forward(

@@ -1,0 +1,43 @@
+"""Attention over cached positions is one softmax over all of them, however it is computed."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import scaled_dot_product_attention
+
+from lvspec_cli.models import attention
+from lvspec_cli.models.attention import attend, attend_in_parts, causal_mask
+
+
+@given(
+    kv_heads=st.integers(1, 3),
+    groups=st.integers(1, 4),
+    new=st.integers(1, 6),
+    past=st.integers(0, 40),
+    seed=st.integers(0, 99),
+)
+def test_parts_add_up_to_one_softmax(kv_heads, groups, new, past, seed):
+    torch.manual_seed(seed)
+    total = past + new
+    query = torch.randn(1, kv_heads, groups * new, 8)
+    keys, values = torch.randn(2, 1, kv_heads, total + 5, 8)[
+        :, :, :, :total
+    ]  # views of a larger buffer, as in the cache
+    mask = causal_mask(new, total, groups, torch.float32, torch.device("cpu"))
+    expected = scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=0.3)
+    assert torch.allclose(attend_in_parts(query, keys, values, mask, 0.3), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("new", [1, 4])
+def test_a_long_cache_on_several_threads_gives_what_a_short_path_gives(monkeypatch, new):
+    torch.manual_seed(0)
+    query, keys, values = torch.randn(1, 3, new, 8), torch.randn(1, 1, 50, 8), torch.randn(1, 1, 50, 8)
+    mask = causal_mask(new, 50, 3, torch.float32, torch.device("cpu"))
+    plain = attend(query, keys, values, mask, 0.5)
+    taken = []
+    monkeypatch.setattr(attention, "_LONG", 50)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(attention, "attend_in_parts", lambda *given: taken.append(1) or attend_in_parts(*given))
+    assert torch.allclose(attend(query, keys, values, mask, 0.5), plain, atol=1e-6)
+    assert taken
