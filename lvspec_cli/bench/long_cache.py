@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import DynamicCache
 
 from lvspec_cli.bench.comparison import interleave, median_ratio, timed
 from lvspec_cli.bench.contenders import wait_for
@@ -24,6 +25,7 @@ from lvspec_cli.bench.report import Goal, Line, Subject
 from lvspec_cli.demo.architecture import FRAME_COUNT, FRAME_SIZE, Size, build_model, build_processor
 from lvspec_cli.demo.tokenizer import train_tokenizer
 from lvspec_cli.models.adapter import FrameSize, VideoLanguageModel
+from lvspec_cli.models.cache import cache_argument
 from lvspec_cli.models.families import family_class
 
 VIDEO_POSITIONS = 8000
@@ -110,7 +112,9 @@ def _filled(case: Case, positions: int) -> tuple[Callable[[], Tensor], Callable[
     frames = np.zeros((FRAME_COUNT, FRAME_SIZE, FRAME_SIZE, 3), dtype=np.uint8)
     prompt = case.ours.prepare(frames, tuple(range(FRAME_COUNT)), "Describe this video.")
     last = torch.tensor([case.ours.prefill(prompt, reserve=positions + 2 * TURNS * STEPS)], device=case.ours.device)
-    past = case.plain(**model_inputs(prompt, case.ours.device), use_cache=True).past_key_values
+    past = DynamicCache(config=case.plain.config.get_text_config())
+    given = {cache_argument(case.plain): past, "use_cache": True}
+    case.plain(**model_inputs(prompt, case.ours.device), **given)
     past.crop(-1)  # the prompt's last token is fed by the first step
     _fill(case.ours, past, positions)
 
@@ -120,7 +124,7 @@ def _filled(case: Case, positions: int) -> tuple[Callable[[], Tensor], Callable[
         return logits
 
     def plain_step() -> Tensor:
-        output = case.plain(input_ids=last[None], past_key_values=past, use_cache=True, logits_to_keep=1)
+        output = case.plain(input_ids=last[None], logits_to_keep=1, **given)
         wait_for(case.ours.device)
         return output.logits[0, -1, : case.ours.vocabulary_size]  # type: ignore[no-any-return]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -15,15 +16,23 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # exit codes
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 an input failed, 2 wrong usage, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in takewhile(lambda argument: argument != "--", given)
     try:
-        _prepare_streams()
-        from lvspec_cli.cli.app import app
-
-        return app(given, prog_name="lvspec", standalone_mode=False) or OK
+        with warnings.catch_warnings():
+            if not debug and not sys.warnoptions:
+                warnings.simplefilter("ignore")  # what libraries tell programmers is not for those who caption videos
+            return _run(given)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        return _report(error, debug="--debug" in takewhile(lambda argument: argument != "--", given))
+        return _report(error, debug)
+
+
+def _run(arguments: list[str]) -> int:
+    _prepare_streams()
+    from lvspec_cli.cli.app import app
+
+    return app(arguments, prog_name="lvspec", standalone_mode=False) or OK
 
 
 def _prepare_streams() -> None:

@@ -16,7 +16,7 @@ from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.errors import ModelError, UsageError
 from lvspec_cli.models.attention import ATTENTION_NAME
-from lvspec_cli.models.cache import TransformersCache
+from lvspec_cli.models.cache import TransformersCache, cache_argument
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.text_stack import Rotary, build_text_stack
 
@@ -75,7 +75,7 @@ class VideoLanguageModel(ABC):
         self._head = model.get_output_embeddings()
         self._stack = build_text_stack(self._text_model)
         self._cache = KVCache(len(self._text_model.layers))
-        self._past = TransformersCache(self._cache)
+        self._past = {cache_argument(self._text_model): TransformersCache(self._cache)}
         self._prompt_length = 0
         self._last_position = torch.zeros((1, 1), dtype=torch.int64)  # [..., 1]
         self._rotary: Rotary = (torch.zeros(0), torch.zeros(0))
@@ -146,8 +146,8 @@ class VideoLanguageModel(ABC):
                 inputs_embeds=embeddings[None, :-1],
                 position_ids=positions[..., :-1],
                 attention_mask={"full_attention": None},  # causal: no mask is built, the kernel knows
-                past_key_values=self._past,
                 use_cache=True,
+                **self._past,
             )
         self._cache.advance(inputs.length - 1)
         self._prompt_length, self._last_position = inputs.length, positions[..., -1:]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Cache
 
 from lvspec_cli.decoding.cache import KVCache
 
 
 class TransformersCache(Cache):
-    """A `KVCache` as the `past_key_values` of a transformers model.
+    """A `KVCache` as the cache of a transformers model.
 
     The model writes and reads through it; the length moves when the caller calls ``KVCache.advance`` after the pass.
     """
@@ -33,3 +34,8 @@ class TransformersCache(Cache):
     def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
         """How many positions a pass over ``query_length`` tokens attends to, and the first of them."""
         return self.cache.length + query_length, 0
+
+
+def cache_argument(module: nn.Module) -> str:
+    """The name of the argument by which a module takes a cache; transformers 5.24 renamed it."""
+    return "cache" if "cache" in signature(module.forward).parameters else "past_key_values"
