@@ -15,11 +15,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, rms_norm
+from torch.nn.functional import rms_norm
 
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.models.attention import attend, causal_mask
-from lvspec_cli.models.cache import TransformersCache
+from lvspec_cli.models.cache import TransformersCache, cache_argument
+from lvspec_cli.models.weight import PACKING_LIMIT, Weight, by_columns
 
 Rotary = tuple[Tensor, Tensor]  # cosines and sines, [n, head_dim] each, prepared by the stack that reads them
 
@@ -72,6 +73,7 @@ class ModuleTextStack:
 
     def __init__(self, text_model: Any) -> None:
         self._layers = tuple(text_model.layers)
+        self._cache_argument = cache_argument(text_model.layers[0])
         self._norm = text_model.norm
         self._groups = text_model.config.num_attention_heads // text_model.config.num_key_value_heads
 
@@ -84,11 +86,9 @@ class ModuleTextStack:
         new = hidden.shape[0]
         mask = causal_mask(new, cache.length + new, self._groups, hidden.dtype, hidden.device)
         states, embeddings = hidden[None], (rotary[0][None], rotary[1][None])
-        past = TransformersCache(cache)
+        past = {self._cache_argument: TransformersCache(cache)}
         for layer in self._layers:
-            states = layer(
-                states, attention_mask=mask, position_embeddings=embeddings, past_key_values=past, use_cache=True
-            )
+            states = layer(states, attention_mask=mask, position_embeddings=embeddings, use_cache=True, **past)
         return self._norm(states)[0]  # type: ignore[no-any-return]
 
 
@@ -98,21 +98,20 @@ class _Layer:
 
     attention_norm: Tensor  # [d]
     attention_epsilon: float
-    qkv_weight: Tensor  # [(h + 2k) * w, d]
-    qkv_bias: Tensor | None  # [(h + 2k) * w]
-    output_weight: Tensor  # [d, h * w]
+    qkv: Weight  # [(h + 2k) * w, d]
+    output: Weight  # [d, h * w]
     mlp_norm: Tensor  # [d]
     mlp_epsilon: float
-    gate_up_weight: Tensor  # [2 * intermediate, d]
-    down_weight: Tensor  # [d, intermediate]
+    gate_up: Weight  # [2 * intermediate, d]
+    down: Weight  # [d, intermediate]
     activation: nn.Module
 
 
 class FusedTextStack:
     """The arithmetic of plain Qwen2-like layers with as few kernels as it takes.
 
-    The layers' own parameters become views of the fused weights, so nothing is held twice and the model stays whole.
-    Results equal the layers' own up to the order of summation.
+    The layers' own parameters become views of the fused weights, so the model stays whole and nothing is held twice but
+    what makes small models quick (see `Weight`). Results equal the layers' own up to the order of summation.
     """
 
     def __init__(self, text_model: Any) -> None:
@@ -120,7 +119,8 @@ class FusedTextStack:
         self._heads, self._kv_heads = config.num_attention_heads, config.num_key_value_heads
         self._width = text_model.layers[0].self_attn.head_dim
         self._scale = text_model.layers[0].self_attn.scaling
-        self._layers = tuple(_fuse_layer(layer) for layer in text_model.layers)
+        small = sum(parameter.nbytes for parameter in text_model.layers.parameters()) <= PACKING_LIMIT
+        self._layers = tuple(_fuse_layer(layer, packed=small) for layer in text_model.layers)
         self._norm = text_model.norm.weight
         self._epsilon = text_model.norm.variance_epsilon
 
@@ -139,21 +139,21 @@ class FusedTextStack:
             normed = _normalise(hidden, layer.attention_norm, layer.attention_epsilon)
             hidden = hidden + self._attention(index, layer, normed, rotary, mask, cache)
             normed = _normalise(hidden, layer.mlp_norm, layer.mlp_epsilon)
-            gate, up = linear(normed, layer.gate_up_weight).chunk(2, dim=-1)
-            hidden = hidden + linear(layer.activation(gate) * up, layer.down_weight)
+            gate, up = layer.gate_up.multiply(normed).chunk(2, dim=-1)
+            hidden = hidden + layer.down.multiply(layer.activation(gate) * up)
         return _normalise(hidden, self._norm, self._epsilon)
 
     def _attention(
         self, index: int, layer: _Layer, normed: Tensor, rotary: Rotary, mask: Tensor | None, cache: KVCache
     ) -> Tensor:
         new, heads, width = normed.shape[0], self._heads, self._width
-        projected = linear(normed, layer.qkv_weight, layer.qkv_bias).view(new, -1, width)
+        projected = layer.qkv.multiply(normed).view(new, -1, width)
         turning = projected[:, : heads + self._kv_heads]
         turned = (turning * rotary[0] + turning.roll(width // 2, -1) * rotary[1]).transpose(0, 1)[None]
         values = projected[:, heads + self._kv_heads :].transpose(0, 1)[None]
         keys, values = cache.update(turned[:, heads:], values, index)
         mixed = attend(turned[:, :heads], keys, values, mask, self._scale)
-        return linear(mixed[0].transpose(0, 1).reshape(new, heads * width), layer.output_weight)
+        return layer.output.multiply(mixed[0].transpose(0, 1).reshape(new, heads * width))
 
 
 def _normalise(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
@@ -163,36 +163,28 @@ def _normalise(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     return weight * rms_norm(hidden.float(), weight.shape, None, epsilon).to(hidden.dtype)
 
 
-def _fuse_layer(layer: Any) -> _Layer:
+def _fuse_layer(layer: Any, *, packed: bool) -> _Layer:
     attention, mlp = layer.self_attn, layer.mlp
-    qkv = (attention.q_proj, attention.k_proj, attention.v_proj)
     return _Layer(
         attention_norm=layer.input_layernorm.weight,
         attention_epsilon=layer.input_layernorm.variance_epsilon,
-        qkv_weight=_fuse_weights(*qkv),
-        qkv_bias=None if qkv[0].bias is None else torch.cat([projection.bias.data for projection in qkv]),
-        output_weight=_fuse_weights(attention.o_proj),
+        qkv=_fuse(attention.q_proj, attention.k_proj, attention.v_proj, packed=packed),
+        output=_fuse(attention.o_proj, packed=packed),
         mlp_norm=layer.post_attention_layernorm.weight,
         mlp_epsilon=layer.post_attention_layernorm.variance_epsilon,
-        gate_up_weight=_fuse_weights(mlp.gate_proj, mlp.up_proj),
-        down_weight=_fuse_weights(mlp.down_proj),
+        gate_up=_fuse(mlp.gate_proj, mlp.up_proj, packed=packed),
+        down=_fuse(mlp.down_proj, packed=packed),
         activation=mlp.act_fn,
     )
 
 
-def _fuse_weights(*projections: nn.Linear) -> Tensor:
-    """Stack the weights [out, in] of projections of one input, and make each a view of its part.
-
-    In float32 on a CPU the stack is stored column by column: products with one or two rows then stream through the
-    weights and take about half the time.
-    """
-    weights = [projection.weight.data for projection in projections]
-    if weights[0].device.type == "cpu" and weights[0].dtype == torch.float32:
-        stacked = torch.cat([weight.t() for weight in weights], dim=1).contiguous().t()
-    else:
-        stacked = torch.cat(weights) if len(weights) > 1 else weights[0]
+def _fuse(*projections: nn.Linear, packed: bool) -> Weight:
+    """Stack the weights [out, in] and biases of projections of one input, and make each weight a view of its part."""
+    stacked = by_columns([projection.weight.data for projection in projections])
     start = 0
-    for projection, weight in zip(projections, weights, strict=True):
-        projection.weight.data = stacked[start : start + weight.shape[0]]
-        start += weight.shape[0]
-    return stacked
+    for projection in projections:
+        count = projection.weight.shape[0]
+        projection.weight.data = stacked[start : start + count]
+        start += count
+    biases = [projection.bias.data for projection in projections if projection.bias is not None]
+    return Weight(stacked, torch.cat(biases) if biases else None, packed=packed)

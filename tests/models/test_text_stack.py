@@ -10,7 +10,7 @@ import torch
 
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.models.attention import ATTENTION_NAME, causal_mask
-from lvspec_cli.models.cache import TransformersCache
+from lvspec_cli.models.cache import TransformersCache, cache_argument
 from lvspec_cli.models.text_stack import FusedTextStack, ModuleTextStack, TextStack, build_text_stack
 from tests.models.conftest import TinyPair
 
@@ -35,8 +35,8 @@ def run(model: Any, stack: TextStack, hidden: torch.Tensor) -> torch.Tensor:
     """The last rows of ``hidden``, after its first PREFIX positions were cached by the model's own forward."""
     cache = KVCache(len(model.layers), capacity=64)
     positions = torch.arange(PREFIX)[None]
-    past: Any = TransformersCache(cache)
-    model(inputs_embeds=hidden[None, :PREFIX], position_ids=positions, past_key_values=past, use_cache=True)
+    past = {cache_argument(model): TransformersCache(cache)}
+    model(inputs_embeds=hidden[None, :PREFIX], position_ids=positions, use_cache=True, **past)
     cache.advance(PREFIX)
     new = hidden[PREFIX:]
     return stack.run(new, stack.prepare_rotary(*rotary(model, PREFIX, len(new))), cache)
@@ -80,7 +80,7 @@ def test_fusing_leaves_the_models_parameters_as_they_were(tiny_pair: TinyPair) -
         assert torch.equal(value, before[name])
     storages = {p.untyped_storage().data_ptr(): p.untyped_storage().nbytes() for p in model.parameters()}
     assert sum(storages.values()) == bytes_before
-    assert {layer.qkv_weight.untyped_storage().data_ptr() for layer in stack._layers} <= set(storages)
+    assert {layer.qkv.matrix.untyped_storage().data_ptr() for layer in stack._layers} <= set(storages)
 
 
 def test_plain_layers_are_fused(tiny_pair: TinyPair) -> None:
