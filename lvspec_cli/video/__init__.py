@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lvspec_cli.errors import VideoTooLarge
@@ -21,8 +23,8 @@ __all__ = ["ReadOptions", "inspect_video", "read_clip"]
 def read_clip(path: VideoPath, options: ReadOptions | None = None) -> Clip:
     """The selected frames of a video file, an animated or still image, or a folder of images.
 
-    ``deadline_seconds`` is not kept here and ``memory_limit_bytes`` only bounds the frames returned; ``VideoWorker``
-    keeps both.
+    ``deadline_seconds`` is not kept here and ``memory_limit_bytes`` only bounds the size of the frames returned;
+    ``VideoWorker`` keeps both.
 
     Raises:
         VideoError: the video cannot be read; its subclasses say why. VideoTooLarge also where memory runs out, then
@@ -30,10 +32,8 @@ def read_clip(path: VideoPath, options: ReadOptions | None = None) -> Clip:
         SelectionOutsideVideo: ``start_s`` is past the end.
         DecoderUnavailable: ``decoder`` is not installed.
     """
-    try:
+    with _memory_errors_told(path):
         return _read_clip(path, options or ReadOptions())
-    except MemoryError as error:
-        raise VideoTooLarge(f"there is not enough memory to read {shown(path)}: scale the video down first") from error
 
 
 def _read_clip(path: VideoPath, options: ReadOptions) -> Clip:
@@ -55,9 +55,13 @@ def inspect_video(path: VideoPath, options: ReadOptions | None = None) -> VideoF
     """The facts of a video from its header and first frame; the header's duration, which may be 0 for unknown.
 
     Raises:
-        VideoError: the video cannot be read; its subclasses say why.
+        VideoError: the video cannot be read; its subclasses say why. VideoTooLarge as ``read_clip`` says.
     """
-    options = options or ReadOptions()
+    with _memory_errors_told(path):
+        return _inspect_video(path, options or ReadOptions())
+
+
+def _inspect_video(path: VideoPath, options: ReadOptions) -> VideoFacts:
     kind = source_kind(path)
     if kind is not SourceKind.CONTAINER:
         from lvspec_cli.video.image_reader import inspect_images
@@ -66,3 +70,11 @@ def inspect_video(path: VideoPath, options: ReadOptions | None = None) -> VideoF
     from lvspec_cli.video.probe import inspect_container
 
     return inspect_container(path, options)
+
+
+@contextmanager
+def _memory_errors_told(path: VideoPath) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise VideoTooLarge(f"there is not enough memory to read {shown(path)}: scale the video down first") from error

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 import lvspec_cli
+from lvspec_cli.errors import VideoWorkerNotStarted
 from lvspec_cli.video.clip import Clip
 from lvspec_cli.video.wire import READY, Request, read_line, receive_clip, request_message, write_line
 
-START_SECONDS = 60.0  # for the child to import what it needs
+START_SECONDS = 60.0  # for the child to import what it needs, even from a slow disk
 PIPE_BYTES = 1024 * 1024  # frames are large; so should the pipe's buffer be
 
 # Not ``-m``: that would put the working directory, which may be anybody's, before the standard library.
@@ -40,12 +41,33 @@ class DeadlinePassed(Exception):
     """The child took too long and was killed."""
 
 
+def started_reader() -> ReaderProcess:
+    """A child that is ready to be asked.
+
+    Raises:
+        VideoWorkerNotStarted: it cannot start; the message says why.
+    """
+    try:
+        return ReaderProcess()
+    except ProcessEnded as ended:
+        raise VideoWorkerNotStarted(f"the video reader cannot start ({ended}): reinstall lvspec") from ended
+    except DeadlinePassed as passed:
+        raise VideoWorkerNotStarted(
+            f"the video reader cannot start (not ready after {START_SECONDS:g} s): run lvspec on a less busy machine"
+        ) from passed
+    except OSError as error:  # of the system, before there is a child
+        raise VideoWorkerNotStarted(
+            f"the video reader cannot start ({error.strerror}): end other programs and try again"
+        ) from error
+
+
 class ReaderProcess:
     """A running child.
 
     Raises:
         ProcessEnded: it ended before it was ready.
         DeadlinePassed: it was not ready in time.
+        OSError: the system does not let it begin.
     """
 
     def __init__(self) -> None:
@@ -116,6 +138,8 @@ class ReaderProcess:
             if passed.is_set():
                 raise DeadlinePassed from error
             raise ProcessEnded(self._how_it_ended()) from error
+        except ValueError as error:  # no JSON: something prints where only answers belong
+            raise ProcessEnded("it spoke out of turn") from error
         finally:
             timer.cancel()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import av
 import av.error
@@ -16,7 +15,7 @@ from av.video.stream import VideoStream
 from lvspec_cli.errors import NotAVideo, NoVideoStream, VideoTooLarge, VideoUnreadable
 from lvspec_cli.video.limits import check_pixels
 from lvspec_cli.video.options import ReadOptions
-from lvspec_cli.video.source import VideoPath, shown
+from lvspec_cli.video.source import VideoPath, file_head, shown
 
 # What may parse a file. Left out on purpose: whatever opens further files (concat, hls, dash, image2), devices, and
 # guesses that turn any text into "video" (tty). Sound formats are here so that the message can say what is missing.
@@ -25,6 +24,7 @@ VIDEO_DEMUXERS = (
     "yuv4mpegpipe,wtv"
 )
 SOUND_DEMUXERS = "mp3,wav,flac,aac,ac3,eac3,aiff,amr,w64,caf"
+MEDIA = frozenset(("video", "audio", "subtitle"))  # types of streams that somebody made
 MOST_DECODER_THREADS = 4  # more gain little at these lengths and each costs a frame of memory
 
 
@@ -65,15 +65,21 @@ def main_video_stream(container: InputContainer, path: VideoPath, options: ReadO
     """The stream that a player would show, ready to decode; cover art is no video.
 
     Raises:
+        NotAVideo: it knows of nothing to see or hear: its index is cut off or damaged.
         NoVideoStream: there is none, or no decoder for it.
         VideoTooLarge: its frames exceed ``options.max_coded_pixels``.
     """
+    # FFmpeg opens a file that is cut inside its index and calls what is left of the streams data, or knows none.
+    if MEDIA.isdisjoint(stream.type for stream in container.streams):
+        raise NotAVideo(_what_is_wrong(path))
     streams = [stream for stream in container.streams.video if not _is_picture(stream)]
     if not streams:
         raise NoVideoStream(f"{shown(path)} has no video stream (sound or cover art only): give a file with pictures")
     decodable = [stream for stream in streams if stream.codec_context is not None]
     if not decodable:
-        raise NoVideoStream(f"{shown(path)} has a video stream of an unknown codec: convert it to H.264 first")
+        raise NoVideoStream(
+            f"{shown(path)} has a video stream of an unknown codec: convert it to H.264, or copy it again"
+        )
     stream = max(decodable, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index))
     check_pixels(path, stream.width, stream.height, options)
     _set_up_decoding(stream, options)
@@ -104,8 +110,6 @@ def _is_picture(stream: VideoStream) -> bool:
 
 
 def _what_is_wrong(path: VideoPath) -> str:
-    with Path(path).open("rb") as file:
-        head = file.read(64)
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
+    if file_head(path)[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
         return f"{shown(path)} is an MP4 or MOV file without a usable index, probably cut off: record or copy it again"
     return f"{shown(path)} is not a video that can be read: give a video file, or a copy that is not damaged"

@@ -23,7 +23,7 @@ from lvspec_cli.video.geometry import (
     padded_to,
     plausible_sample_aspect,
 )
-from lvspec_cli.video.limits import check_pixels
+from lvspec_cli.video.limits import check_pixels, output_box
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.source import VideoPath, shown
 
@@ -50,17 +50,25 @@ def geometry_of(frame: VideoFrame, stream: VideoStream) -> Geometry:
 
 
 class FrameConverter:
-    """Turns decoded frames into arrays of one size and remembers what was odd about them."""
+    """Turns decoded frames into arrays of one size and remembers what was odd about them.
 
-    def __init__(self, path: VideoPath, stream: VideoStream, first: VideoFrame, options: ReadOptions):
+    Args:
+        first: any frame of the stream; the others are shown as it is.
+        count: how many arrays are to be in memory at one time.
+
+    Raises:
+        VideoTooLarge: memory does not suffice for so many.
+    """
+
+    def __init__(self, path: VideoPath, stream: VideoStream, first: VideoFrame, options: ReadOptions, count: int = 1):
         self._path = path
         self._options = options
         self._reformatter = VideoReformatter()
         self._sample_aspect = stream.sample_aspect_ratio
         self._coding = stream.codec_context
         self.geometry = geometry_of(first, stream)
-        self.width, self.height = self.geometry.output_size(options.max_frame_pixels)
-        self._warnings: dict[str, None] = {}  # ordered and without repeats
+        self.box = output_box(path, self.geometry.display_size, count, options)
+        self._warnings = dict.fromkeys(self.box.warnings)  # ordered and without repeats
         self._note_header(first)
 
     @property
@@ -78,7 +86,7 @@ class FrameConverter:
         check_pixels(self._path, frame.width, frame.height, self._options)
         self._note(frame)
         geometry = Geometry(frame.width, frame.height, self.geometry.sample_aspect, self.geometry.orientation)
-        box = self.width, self.height
+        box = self.box.size
         width, height = box if geometry == self.geometry else fitted_into(geometry.display_size, box)
         coded_size = (height, width) if geometry.orientation.transpose else (width, height)
         upright = geometry.orientation.apply(self._to_rgb(frame, *coded_size))
@@ -115,7 +123,7 @@ class FrameConverter:
         if frame.interlaced_frame:
             self._warn("the video is interlaced; both fields of a frame are shown together")
         if (frame.width, frame.height) != (self.geometry.coded_width, self.geometry.coded_height):
-            self._warn(f"frames change size within the video; all are fitted into {self.width}x{self.height}")
+            self._warn(f"frames change size within the video; all are fitted into {self.box.width}x{self.box.height}")
 
     def _warn(self, sentence: str) -> None:
         self._warnings[sentence] = None

@@ -16,13 +16,16 @@ from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from lvspec_cli.video.container import decode_packet
+from lvspec_cli.video.container import MOST_DECODER_THREADS, decode_packet
 from lvspec_cli.video.index import FrameIndex
-from lvspec_cli.video.packets import too_many_strays
+from lvspec_cli.video.packets import identity, too_many_strays
 
 OpenStream = Callable[[], tuple[InputContainer, VideoStream]]
 Shown = tuple[int, VideoFrame]  # a frame and its timestamp
 NEVER = -math.inf  # earlier than every timestamp
+# A seek throws away what the decoder's threads have begun and leaves them idle until they are filled again: frames that
+# are as near as there are threads cost less to decode than to seek over. The same on every machine, whatever it has.
+FAR_FRAMES = MOST_DECODER_THREADS
 
 
 class TimestampsContradict(Exception):
@@ -45,7 +48,7 @@ class FrameCursor:
         self._may_seek = may_seek and not index.counted
         self.stream: VideoStream  # the stream of the file as now open
         self._container: InputContainer
-        self.bad_packets = 0  # refused by the decoder
+        self.bad_packets = set(index.bad_packets)  # and those that the decoder refused, each once
         self.stray_frames = 0  # left out because their timestamps contradict the index
         self._decoded = 0  # frames in all, for comparison
         self._held: Shown | None = None  # the frame showing now
@@ -74,9 +77,12 @@ class FrameCursor:
             TimestampsContradict: the index is not to be trusted.
         """
         key = self._index.key_at_or_before(timestamp)
-        if self._may_seek and key is not None and key > self._reached:
+        if self._may_seek and key is not None and self._is_far(key):
             self._seek_before(timestamp)
         return self._advance(timestamp)
+
+    def _is_far(self, key: int) -> bool:
+        return self._index.frames_between(self._reached, key) >= FAR_FRAMES
 
     @property
     def _reached(self) -> float:
@@ -161,7 +167,10 @@ class FrameCursor:
     def _decode(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
             frames = decode_packet(self.stream, packet)
-            self.bad_packets += frames is None
+            if frames is None:
+                # A decoder of several threads refuses a packet when it is given a later one, after every seek the same:
+                # each still counts once, except where the demuxer has marked it, too.
+                self.bad_packets.add(identity(packet))
             yield from frames or ()
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:

@@ -16,11 +16,10 @@ from PIL import Image
 
 from lvspec_cli.errors import DecoderUnavailable, NoFrames
 from lvspec_cli.video.clip import Clip, VideoFacts
-from lvspec_cli.video.geometry import scaled_to
-from lvspec_cli.video.limits import check_duration, empty_frames
+from lvspec_cli.video.limits import check_duration, output_box
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.probe import inspect_container
-from lvspec_cli.video.selection import Selection, select, showing
+from lvspec_cli.video.selection import select, showing
 from lvspec_cli.video.source import VideoPath, shown
 
 THREADS = 2  # decord fails on some VP9 files with its default and with more
@@ -52,14 +51,15 @@ def read_with_decord(path: VideoPath, options: ReadOptions) -> Clip:
         check_duration(path, timeline.duration_s, options)
         selection = select(options, timeline.duration_s)
         chosen = showing(timeline.times_s.tolist(), selection.moments, TICK_S)
-        width, height = scaled_to((facts.width, facts.height), options.max_frame_pixels)
-        frames = empty_frames(path, len(chosen), height, width, options)
+        box = output_box(path, (facts.width, facts.height), len(chosen), options)
+        frames = np.empty((len(chosen), box.height, box.width, 3), np.uint8)
         for place, index in enumerate(chosen):
-            frames[place] = _resized(reader[index].asnumpy(), width, height)
+            frames[place] = _resized(reader[index].asnumpy(), box.width, box.height)
     except (decord.DECORDError, RuntimeError, IndexError) as error:
         raise NoFrames(f"decord cannot decode {shown(path)}: use --decoder pyav") from error
+    warnings = selection.warnings + timeline.warnings + box.warnings
     times = tuple(float(timeline.times_s[index]) for index in chosen)
-    return Clip(frames, times, selection.start_s, selection.end_s, _facts(facts, timeline, selection))
+    return Clip(frames, times, selection.start_s, selection.end_s, _facts(facts, timeline, warnings))
 
 
 def _import_decord() -> Any:
@@ -89,12 +89,12 @@ def _resized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
     return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _facts(facts: VideoFacts, timeline: Timeline, selection: Selection) -> VideoFacts:
+def _facts(facts: VideoFacts, timeline: Timeline, warnings: tuple[str, ...]) -> VideoFacts:
     times = timeline.times_s
     return replace(
         facts,
         duration_s=timeline.duration_s,
         average_frame_rate=(len(times) - 1) / float(times[-1]) if len(times) > 1 else None,
         decoder="decord",
-        warnings=selection.warnings + timeline.warnings + facts.warnings,
+        warnings=warnings + facts.warnings,
     )

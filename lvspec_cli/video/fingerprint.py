@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from lvspec_cli.video.source import VideoPath
+from lvspec_cli.video.source import VideoPath, reachable
 
 SAMPLE_BYTES = 64 * 1024
 PREFIX = "sampled-sha256:"
@@ -22,27 +22,31 @@ def file_fingerprint(path: VideoPath) -> str:
     """The fingerprint of one regular file.
 
     Raises:
-        OSError: the file cannot be read.
+        VideoNotFound, VideoUnreadable: it cannot be read.
     """
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        digest = hashlib.sha256(size.to_bytes(8, "big"))
-        for offset, length in _samples(size):
-            file.seek(offset)
-            digest.update(file.read(length))
-    return PREFIX + digest.hexdigest()
+    return PREFIX + reachable(path, lambda: _sampled_digest(path))
 
 
 def files_fingerprint(paths: Iterable[Path]) -> str:
     """The fingerprint of several files as one video, in the given order.
 
     Raises:
-        OSError: a file cannot be read.
+        VideoNotFound, VideoUnreadable: a file cannot be read.
     """
     digest = hashlib.sha256()
     for path in paths:
         digest.update(os.fsencode(path.name) + b"\0" + file_fingerprint(path).encode() + b"\0")
     return PREFIX + digest.hexdigest()
+
+
+def _sampled_digest(path: VideoPath) -> str:
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        digest = hashlib.sha256(size.to_bytes(8, "big"))
+        for offset, length in _samples(size):
+            file.seek(offset)
+            digest.update(file.read(length))
+    return digest.hexdigest()
 
 
 def _samples(size: int) -> list[tuple[int, int]]:

@@ -86,10 +86,6 @@ class Geometry:
         width = max(1, round(self.coded_width * self.sample_aspect))
         return (self.coded_height, width) if self.orientation.transpose else (width, self.coded_height)
 
-    def output_size(self, max_pixels: int) -> tuple[int, int]:
-        """The display size, scaled down to at most ``max_pixels``."""
-        return scaled_to(self.display_size, max_pixels)
-
 
 def scaled_to(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
     """(width, height) with at most ``max_pixels`` pixels and the same aspect; never larger than ``size``."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lvspec_cli.video.clip import Clip, VideoFacts
-from lvspec_cli.video.geometry import fitted_into, padded_to, scaled_to
+from lvspec_cli.video.geometry import fitted_into, padded_to
 from lvspec_cli.video.image_sequence import ImageSequence, open_sequence
-from lvspec_cli.video.limits import check_duration, empty_frames, no_frames
+from lvspec_cli.video.limits import check_duration, no_frames, output_box
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.selection import select, showing
 from lvspec_cli.video.source import SourceKind, VideoPath
@@ -33,15 +33,15 @@ def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions) -> Clip
         first = next(intact, None)
         if first is None:
             raise no_frames(path)
-        box = scaled_to(first[1].size, options.max_frame_pixels)
-        frames = empty_frames(path, len(chosen), box[1], box[0], options)
-        frames[0], times, sizes = _fitted(first[1], box), [first[0]], {first[1].size}
+        box = output_box(path, first[1].size, len(chosen), options)
+        frames = np.empty((len(chosen), box.height, box.width, 3), np.uint8)
+        frames[0], times, sizes = _fitted(first[1], box.size), [first[0]], {first[1].size}
         for time, image in intact:
-            frames[len(times)] = _fitted(image, box)
+            frames[len(times)] = _fitted(image, box.size)
             times.append(time)
             sizes.add(image.size)
         facts = _facts(path, sequence, first[1].size)
-        facts = _with_warnings(facts, selection.warnings, len(chosen) - len(times), len(sizes) > 1)
+        facts = _with_warnings(facts, selection.warnings + box.warnings, len(chosen) - len(times), len(sizes) > 1)
     return Clip(frames[: len(times)], tuple(times), selection.start_s, selection.end_s, facts)
 
 

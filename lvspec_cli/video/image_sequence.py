@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import warnings
@@ -93,11 +94,12 @@ def _natural(name: str) -> tuple[list[str | int], str]:
 
 def _file_sequence(path: VideoPath, image: Image.Image, options: ReadOptions) -> ImageSequence:
     name = (image.format or "image").lower()
-    if getattr(image, "n_frames", 1) == 1 or image.format not in ANIMATED_FORMATS:
-        times, end = [0.0], 1 / (options.source_fps or DEFAULT_IMAGE_RATE)
+    delays = _delays_ms(image) if image.format in ANIMATED_FORMATS else []
+    if len(delays) > 1:
+        # Whole milliseconds add up without error.
+        *times, end = (time / 1000 for time in itertools.accumulate(delays, initial=0.0))
     else:
-        delays = _delays_s(image)
-        times, end = [sum(delays[:index]) for index in range(len(delays))], sum(delays)
+        times, end = [0.0], 1 / (options.source_fps or DEFAULT_IMAGE_RATE)
 
     def load(index: int) -> Image.Image | None:
         return _frame(image, index)
@@ -105,21 +107,26 @@ def _file_sequence(path: VideoPath, image: Image.Image, options: ReadOptions) ->
     return ImageSequence(file_fingerprint(path), name, name, times, end, load)
 
 
-def _delays_s(image: Image.Image) -> list[float]:
-    """How long each frame of an animation is shown, in seconds; it ends where it is damaged."""
+def _delays_ms(image: Image.Image) -> list[float]:
+    """How long each frame of an animation is shown, in milliseconds; it ends where it is damaged."""
     delays: list[float] = []
+    while (delay := _delay_ms(image, len(delays))) is not None:  # n_frames fails on animations that are cut off
+        delays.append(delay)
+    return delays
+
+
+def _delay_ms(image: Image.Image, index: int) -> float | None:
+    """How long one frame is shown, in milliseconds; None past the last one that can be reached."""
     try:
-        for index in range(getattr(image, "n_frames", 1)):
-            image.seek(index)
-            if image.format == "WEBP":
-                image.load()  # its plugin learns the delay only with the pixels
-            delay = float(image.info.get("duration") or 0)
-            delays.append((delay if delay > UNSET_DELAY_MS else DEFAULT_DELAY_MS) / 1000)
+        image.seek(index)
+        if image.format == "WEBP":
+            image.load()  # its plugin learns the delay only with the pixels
+        delay = float(image.info.get("duration") or 0)
     except MemoryError:
         raise
     except Exception:  # Pillow's decoders raise whatever comes to hand on damaged data
-        return delays or [DEFAULT_DELAY_MS / 1000]
-    return delays
+        return None
+    return delay if delay > UNSET_DELAY_MS else DEFAULT_DELAY_MS
 
 
 def _frame(image: Image.Image, index: int) -> Image.Image | None:
@@ -130,7 +137,7 @@ def _frame(image: Image.Image, index: int) -> Image.Image | None:
         return _upright_rgb(image)
     except MemoryError:
         raise
-    except Exception:  # see _delays_s
+    except Exception:  # see _delay_ms
         return None
 
 
@@ -147,7 +154,7 @@ def _open_image(path: VideoPath, video: VideoPath, options: ReadOptions) -> Iter
         raise VideoUnreadable(f"{shown(path)} cannot be read ({error.strerror}): check its permissions") from error
     except MemoryError:
         raise
-    except Exception:  # see _delays_s
+    except Exception:  # see _delay_ms
         yield None
         return
     with image:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from av.video.stream import VideoStream
 
-from lvspec_cli.video.packets import PacketFacts, ascends, believed_times, too_many_strays
+from lvspec_cli.video.packets import THE_END, PacketFacts, PacketIdentity, ascends, believed_times, too_many_strays
 
 DEFAULT_FRAME_RATE = Fraction(25)  # of streams that carry neither timestamps nor a rate
 
@@ -32,7 +32,7 @@ class FrameIndex:
     time_base: Fraction  # seconds a tick
     counted: bool
     keys: list[int]  # ascending presentation times of the key frames that are shown
-    bad_packets: int
+    bad_packets: frozenset[PacketIdentity]  # marked corrupt by the demuxer; THE_END if it cannot be reached
     warnings: tuple[str, ...]
 
     def key_at_or_before(self, timestamp: int) -> int | None:
@@ -46,6 +46,10 @@ class FrameIndex:
         while place > 0:
             yield self.keys[place]
             place, step = place - step, step * 2
+
+    def frames_between(self, earlier: float, later: float) -> int:
+        """How many frames appear from ``earlier`` on and before ``later``."""
+        return bisect_left(self.timestamps, later) - bisect_left(self.timestamps, earlier)
 
     def starting_at(self, timestamp: int) -> FrameIndex:
         """The index without frames before ``timestamp``, which cannot be decoded."""
@@ -96,9 +100,14 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
         time_base=time_base,
         counted=bool(warnings),
         keys=sorted({time for time, packet in shown if packet.is_key}),
-        bad_packets=sum(p.is_corrupt for p in packets) + (not complete),
+        bad_packets=_bad_packets(packets, complete),
         warnings=tuple(warnings) + (() if complete else (CUT_WARNING,)),
     )
+
+
+def _bad_packets(packets: list[PacketFacts], complete: bool) -> frozenset[PacketIdentity]:
+    marked = frozenset(packet.corrupt for packet in packets if packet.corrupt is not None)
+    return marked if complete else marked | {THE_END}
 
 
 def _are_usable(times: list[int | None], packets: list[PacketFacts], stream: VideoStream) -> bool:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
 
 from lvspec_cli.errors import NoFrames, VideoTooLarge, VideoTooLong
+from lvspec_cli.video.geometry import scaled_to
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.source import VideoPath, shown
+
+BYTES_PER_PIXEL = 3  # RGB
+LEAST_PIXELS = 64 * 64  # pixels; where memory leaves a frame fewer, there is nothing to be made out in it
+
+
+@dataclass(frozen=True)
+class OutputBox:
+    """The one size at which all frames of a clip are returned."""
+
+    width: int  # pixels
+    height: int  # pixels
+    warnings: tuple[str, ...] = ()  # a sentence if memory has made it smaller
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.width, self.height
 
 
 def check_pixels(path: VideoPath, width: int, height: int, options: ReadOptions) -> None:
@@ -36,19 +53,32 @@ def check_duration(path: VideoPath, duration_s: float, options: ReadOptions) -> 
         )
 
 
-def empty_frames(path: VideoPath, count: int, height: int, width: int, options: ReadOptions) -> NDArray[np.uint8]:
-    """Room for the frames, uint8 [count, height, width, 3].
+def output_box(path: VideoPath, display_size: tuple[int, int], count: int, options: ReadOptions) -> OutputBox:
+    """How large ``count`` frames of (width, height) ``display_size`` can be: never larger, aspect kept.
+
+    Each has at most ``options.max_frame_pixels``, and together they fill at most half of the memory limit; decoding
+    needs the rest.
 
     Raises:
-        VideoTooLarge: more than half of the memory limit; decoding needs the rest.
+        VideoTooLarge: memory leaves each of them fewer than LEAST_PIXELS.
     """
-    size = count * height * width * 3
-    if options.memory_limit_bytes is not None and size > options.memory_limit_bytes // 2:
+    wanted = scaled_to(display_size, options.max_frame_pixels)
+    box = scaled_to(display_size, min(options.max_frame_pixels, _affordable_pixels(count, options)))
+    if box == wanted:
+        return OutputBox(*box)
+    if box[0] * box[1] < LEAST_PIXELS:
         raise VideoTooLarge(
-            f"{count} frames of {width}x{height} pixels of {shown(path)} take {size / 2**30:.2f} GiB, more than half "
-            "of the memory limit: select fewer frames or smaller ones"
+            f"{count} frames of {shown(path)} fit into half of the memory limit only at {box[0]}x{box[1]} pixels, too "
+            "small to see anything: select fewer frames"
         )
-    return np.empty((count, height, width, 3), np.uint8)
+    warning = f"frames were scaled down to {box[0]}x{box[1]} so that all {count} fit into half of the memory limit"
+    return OutputBox(*box, (warning,))
+
+
+def _affordable_pixels(count: int, options: ReadOptions) -> int:
+    if options.memory_limit_bytes is None:
+        return options.max_frame_pixels
+    return max(1, options.memory_limit_bytes // 2 // BYTES_PER_PIXEL // count)
 
 
 def no_frames(path: VideoPath) -> NoFrames:

@@ -28,13 +28,13 @@ class ReadOptions:
     start_s: float | None = None  # seconds since the first frame; None: the beginning
     end_s: float | None = None  # seconds since the first frame, exclusive; None: the end
     max_frames: int = 768  # frames; the most that are ever returned
-    max_frame_pixels: int = 1_638_400  # pixels; larger frames are scaled down to this, aspect kept
+    max_frame_pixels: int = 1_638_400  # pixels; larger frames are scaled down to this, or to what memory allows
     max_coded_pixels: int = 64 * 1024 * 1024  # pixels; a larger coded frame is refused before it is decoded
     max_duration_s: float = 86_400.0  # seconds; a longer video is refused
     decoder: str = "pyav"  # one of DECODERS; containers only, images are always read by Pillow
     source_fps: float | None = None  # images per second of a folder of images; None: DEFAULT_IMAGE_RATE
     deadline_seconds: float = 120.0  # wall clock for one video; kept by VideoWorker, not by read_clip
-    memory_limit_bytes: int | None = 4 * 1024**3  # address space of the worker; None: no limit
+    memory_limit_bytes: int | None = 4 * 1024**3  # address space of the worker; frames fill up to half; None: no limit
 
     def __post_init__(self) -> None:
         self._check_selection()

@@ -5,10 +5,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import av.error
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
+
+# What tells a packet from the others of its stream, however often it is read: its position in the file, or else its
+# decoding time.
+PacketIdentity: TypeAlias = tuple[int | None, int | None]
+THE_END: PacketIdentity = (None, None)  # stands for whatever keeps a file from being read to its end
 
 # A stray timestamp, from a damaged packet, is passed over; more of them than this mean that the clock is wrong.
 STRAYS = 2
@@ -24,7 +31,7 @@ class PacketFacts:
     duration: int  # how long its frame is shown, 0 when unknown
     is_key: bool  # whether decoding can start here
     is_discarded: bool  # decoded but never shown (edit lists)
-    is_corrupt: bool  # the demuxer marked it so
+    corrupt: PacketIdentity | None  # which packet it is if the demuxer marked it corrupt, else None
 
 
 def read_packets(container: InputContainer, stream: VideoStream) -> tuple[list[PacketFacts], bool]:
@@ -37,10 +44,18 @@ def read_packets(container: InputContainer, stream: VideoStream) -> tuple[list[P
         for p in container.demux(stream):
             if p.pts is None and p.dts is None and p.size == 0:
                 continue  # the end marker
-            packets.append(PacketFacts(p.pts, p.dts, p.duration or 0, p.is_keyframe, p.is_discard, p.is_corrupt))
+            corrupt = identity(p) if p.is_corrupt else None
+            packets.append(PacketFacts(p.pts, p.dts, p.duration or 0, p.is_keyframe, p.is_discard, corrupt))
     except av.error.FFmpegError:  # out of memory, too: damaged sizes make the demuxer ask for the impossible
         return packets, False
     return packets, True
+
+
+def identity(packet: Packet[VideoStream] | None) -> PacketIdentity:
+    """Which packet it is; None is the end."""
+    if packet is None:
+        return THE_END
+    return packet.pos, None if packet.pos is not None else packet.dts
 
 
 def too_many_strays(strays: int, total: int) -> bool:

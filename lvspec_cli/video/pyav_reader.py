@@ -13,7 +13,7 @@ from lvspec_cli.video.container import open_stream
 from lvspec_cli.video.conversion import FrameConverter
 from lvspec_cli.video.cursor import FrameCursor, TimestampsContradict
 from lvspec_cli.video.index import FrameIndex, build_index
-from lvspec_cli.video.limits import check_duration, empty_frames, no_frames
+from lvspec_cli.video.limits import check_duration, no_frames
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.packets import read_packets
 from lvspec_cli.video.probe import header_facts
@@ -57,10 +57,10 @@ def _read_clip(path: VideoPath, options: ReadOptions, index: FrameIndex, may_see
             raise no_frames(path)
         index = index.starting_at(first[0])
         check_duration(path, index.duration_s, options)
-        converter = FrameConverter(path, cursor.stream, first[1], options)
         selection = select(options, index.duration_s)
         chosen = showing(index.times_s, selection.moments, float(index.time_base))
-        frames = empty_frames(path, len(chosen), converter.height, converter.width, options)
+        converter = FrameConverter(path, cursor.stream, first[1], options, len(chosen))
+        frames = np.empty((len(chosen), converter.box.height, converter.box.width, 3), np.uint8)
         timestamps = _fill(frames, [index.timestamps[place] for place in chosen], cursor, converter)
         if not timestamps:
             raise no_frames(path)
@@ -84,7 +84,7 @@ def _fill(frames: NDArray[np.uint8], wanted: list[int], cursor: FrameCursor, con
 def _facts(
     path: VideoPath, cursor: FrameCursor, index: FrameIndex, selection: Selection, converter: FrameConverter
 ) -> VideoFacts:
-    bad_packets = index.bad_packets + cursor.bad_packets
+    bad_packets = len(cursor.bad_packets)
     damage = [f"{bad_packets} bad packets were skipped"] if bad_packets else []
     if cursor.stray_frames:
         damage.append(f"{cursor.stray_frames} frames with contradictory times were left out")

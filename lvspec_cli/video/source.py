@@ -42,7 +42,7 @@ def source_kind(path: VideoPath) -> SourceKind:
         return SourceKind.FOLDER
     if not stat.S_ISREG(mode):
         raise NotAVideo(f"{shown(path)} is a device, pipe or socket, not a file: save the video to a file first")
-    head = _head(path)
+    head = file_head(path)
     if not head:
         raise VideoEmpty(f"{shown(path)} is empty: copy or record it again")
     if _is_playlist(head):
@@ -51,20 +51,32 @@ def source_kind(path: VideoPath) -> SourceKind:
 
 
 def _mode(path: VideoPath) -> int:
-    return _reachable(path, lambda: os.stat(path).st_mode)
+    return reachable(path, lambda: os.stat(path).st_mode)
 
 
-def _head(path: VideoPath) -> bytes:
+def file_head(path: VideoPath) -> bytes:
+    """The first HEAD_BYTES of a file; fewer of a shorter one.
+
+    Raises:
+        VideoNotFound, VideoUnreadable: it cannot be read.
+    """
+
     def read() -> bytes:
         # O_NONBLOCK: should a pipe have taken the file's place since the check, opening it must not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(descriptor, "rb") as file:
             return file.read(HEAD_BYTES)
 
-    return _reachable(path, read)
+    return reachable(path, read)
 
 
-def _reachable(path: VideoPath, look: Callable[[], Result]) -> Result:
+def reachable(path: VideoPath, look: Callable[[], Result]) -> Result:
+    """What ``look`` finds at the path.
+
+    Raises:
+        VideoNotFound: there is nothing.
+        VideoUnreadable: the system refuses, or the disk fails.
+    """
     try:
         return look()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -73,7 +85,7 @@ def _reachable(path: VideoPath, look: Callable[[], Result]) -> Result:
         raise VideoNotFound(f"there is no file {shown(path)}: check the path") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise VideoUnreadable(f"{shown(path)} cannot be opened ({reason}): check its permissions") from error
+        raise VideoUnreadable(f"{shown(path)} cannot be read ({reason}): check its permissions and its disk") from error
 
 
 def _is_playlist(head: bytes) -> bool:

@@ -24,7 +24,7 @@ class Request:
 
     action: str  # "read" or "inspect"
     path: str  # as the caller gave it
-    folder: str  # the parent's working directory, from which a relative path starts
+    folder: str | None  # the parent's working directory if the path starts from it: it is relative
     options: ReadOptions
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 from typing import Any
 
-from lvspec_cli.errors import VideoTimeout, VideoWorkerCrashed
-from lvspec_cli.video.child import DeadlinePassed, ProcessEnded, ReaderProcess
+from lvspec_cli.errors import VideoNotFound, VideoTimeout, VideoWorkerCrashed
+from lvspec_cli.video.child import DeadlinePassed, ProcessEnded, ReaderProcess, started_reader
 from lvspec_cli.video.clip import Clip, VideoFacts
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.source import VideoPath, shown
@@ -41,6 +40,7 @@ class VideoWorker:
             LvspecError: what ``read_clip`` raises.
             VideoTimeout: it took longer than ``options.deadline_seconds``.
             VideoWorkerCrashed: the decoder crashed on both attempts.
+            VideoWorkerNotStarted: the child cannot start.
         """
         clip = self._ask("read", path, options or ReadOptions())[1]
         assert clip is not None
@@ -61,7 +61,7 @@ class VideoWorker:
         return self._process.pid if self._process is not None and self._process.is_running else None
 
     def _ask(self, action: str, path: VideoPath, options: ReadOptions) -> tuple[dict[str, Any], Clip | None]:
-        request = Request(action, os.fspath(path), str(Path.cwd()), options)
+        request = Request(action, os.fspath(path), _starting_folder(path), options)
         ending = ""
         with self._lock:
             for _ in range(ATTEMPTS):
@@ -100,10 +100,22 @@ class VideoWorker:
         if self._process is not None and not self._process.is_running:
             self._end()
         if self._process is None:
-            self._process = ReaderProcess()
+            self._process = started_reader()
         return self._process
 
     def _end(self) -> None:
         if self._process is not None:
             self._process.end()
             self._process = None
+
+
+def _starting_folder(path: VideoPath) -> str | None:
+    """The folder from which the path starts; None of an absolute path, which needs none to be there."""
+    if os.path.isabs(path):
+        return None
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise VideoNotFound(
+            f"{shown(path)} starts from the working directory, which is gone: give an absolute path"
+        ) from error

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.video import inspect_video, read_clip
+from lvspec_cli.video.source import reachable
 from lvspec_cli.video.wire import READY, Request, error_message, read_line, request_of, send_clip, write_line
 
 GRACE_SECONDS = 5.0  # past the deadline; the parent is expected to act before
@@ -34,7 +35,6 @@ def main() -> None:
     write_line(answers, READY)
     while True:
         request = requests.get()
-        os.chdir(request.folder)
         with _limits(request):
             _serve(request, answers)
 
@@ -62,6 +62,7 @@ def _receive(stream: BinaryIO, requests: queue.SimpleQueue[Request]) -> None:
 
 def _serve(request: Request, answers: BinaryIO) -> None:
     try:
+        _enter_folder(request)
         if request.action == "inspect":
             facts = inspect_video(request.path, request.options)
             write_line(answers, {"facts": vars(facts)})
@@ -75,6 +76,12 @@ def _serve(request: Request, answers: BinaryIO) -> None:
             os._exit(0)
     except Exception as error:
         write_line(answers, {"bug": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+
+
+def _enter_folder(request: Request) -> None:
+    folder = request.folder
+    if folder is not None:
+        reachable(folder, lambda: os.chdir(folder))
 
 
 @contextlib.contextmanager

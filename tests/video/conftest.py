@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,11 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 MakeVideo = Callable[[str], Path]
+
+needs_decord = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64") or sys.platform not in ("linux", "win32"),
+    reason="decord has no wheels for this machine",
+)
 
 
 @pytest.fixture(scope="session")

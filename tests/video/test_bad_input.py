@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import struct
@@ -17,12 +18,13 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from PIL import Image
 
 from lvspec_cli import errors
-from lvspec_cli.video import ReadOptions, inspect_video, read_clip
+from lvspec_cli.video import ReadOptions, fingerprint, inspect_video, probe, pyav_reader, read_clip
 from lvspec_cli.video.worker import VideoWorker
 from tests.video.barcode import barcode_frame, read_barcodes
-from tests.video.conftest import MakeVideo
+from tests.video.conftest import MakeVideo, needs_decord
 from tests.video.encoding import Encoding, encode
 
 Reader = Callable[[Path], Any]
@@ -146,6 +148,49 @@ def test_an_mp4_cut_before_its_index_says_so(read: Reader, plain_video: Path, tm
     _assert_refused(read, tmp_path / "cut.mp4", errors.NotAVideo, "without a usable index")
 
 
+@pytest.mark.parametrize("kept", [100, 200])  # FFmpeg finds no stream then, and one of no type
+def test_an_mp4_cut_inside_its_index_says_so(kept: int, read: Reader, plain_video: Path, tmp_path: Path) -> None:
+    data = plain_video.read_bytes()
+    index = data.index(b"moov") - 4
+    (tmp_path / "cut.mp4").write_bytes(data[:32] + data[index : index + kept])
+    _assert_refused(read, tmp_path / "cut.mp4", errors.NotAVideo, "without a usable index")
+
+
+def test_a_file_without_streams_or_index_is_no_video(read: Reader, make_video: MakeVideo, tmp_path: Path) -> None:
+    (tmp_path / "stub.flv").write_bytes(make_video("h264-flv").read_bytes()[:13])  # its header
+    _assert_refused(read, tmp_path / "stub.flv", errors.NotAVideo, "a copy that is not damaged")
+
+
+@pytest.mark.parametrize("action", [read_clip, inspect_video])
+def test_memory_that_runs_out_is_a_typed_error(
+    action: Reader, plain_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: Any) -> None:
+        raise MemoryError
+
+    for module in (pyav_reader, probe):
+        monkeypatch.setattr(module, "open_stream", exhausted)
+    with pytest.raises(errors.VideoTooLarge, match="not enough memory") as caught:
+        action(plain_video)
+    assert isinstance(caught.value.__cause__, MemoryError)
+
+
+@pytest.mark.parametrize("action", [read_clip, inspect_video])
+@pytest.mark.parametrize("kind", ["container", "image", "folder"])
+def test_a_disk_that_fails_is_a_typed_error(
+    kind: str, action: Reader, plain_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = tmp_path / "picture.png"
+    Image.fromarray(barcode_frame(1)).save(picture)
+
+    def failing(path: Path, *_: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr(fingerprint, "open", failing, raising=False)
+    path = {"container": plain_video, "image": picture, "folder": tmp_path}[kind]
+    _assert_refused(action, path, errors.VideoUnreadable, "Input/output error.*check")
+
+
 def test_absurd_dimensions_in_the_header(read: Reader, tmp_path: Path) -> None:
     path = encode(Encoding("huge.mov", "mjpeg", "yuvj420p", frame_count=2), tmp_path / "huge.mov")
     _absurd_jpegs(path)
@@ -186,7 +231,7 @@ def test_a_video_that_is_too_long(plain_video: Path) -> None:
         read_clip(plain_video, ReadOptions(max_duration_s=1.0))
 
 
-@pytest.mark.parametrize("decoder", ["pyav", "decord"])
+@pytest.mark.parametrize("decoder", ["pyav", pytest.param("decord", marks=needs_decord)])
 def test_a_start_past_the_end(decoder: str, plain_video: Path) -> None:
     with pytest.raises(errors.SelectionOutsideVideo, match=re.escape("1.920 s")):
         read_clip(plain_video, ReadOptions(start_s=2.0, decoder=decoder))

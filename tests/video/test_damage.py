@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
 import pytest
 
 from lvspec_cli.errors import NoFrames, VideoError
-from lvspec_cli.video import ReadOptions, read_clip
+from lvspec_cli.video import ReadOptions, pyav_reader, read_clip
 from lvspec_cli.video.clip import Clip
+from lvspec_cli.video.packets import read_packets
 from tests.video.barcode import barcode_frame, read_barcode
 from tests.video.catalogue import ENCODINGS
 from tests.video.conftest import MakeVideo
@@ -87,8 +89,8 @@ def _with_holes(video: Path, numbers: Iterable[int], path: Path) -> Path:
 
 def test_refused_packets_are_skipped_counted_and_told(make_video: MakeVideo, tmp_path: Path) -> None:
     clip = read_clip(_with_holes(make_video("mjpeg-mov"), (7, 20, 21), tmp_path / "holes.mov"), EVERYTHING)
-    assert clip.facts.bad_packets >= 3
-    assert any("bad packets were skipped" in warning for warning in clip.facts.warnings)
+    assert clip.facts.bad_packets == 3
+    assert any("3 bad packets were skipped" in warning for warning in clip.facts.warnings)
     assert _numbers(clip) == [number for number in range(48) if number not in (7, 20, 21)]
     _assert_own_times(clip, first=0)
 
@@ -98,6 +100,39 @@ def test_a_hole_shows_the_frame_before_it(make_video: MakeVideo, tmp_path: Path)
     clip = read_clip(path, ReadOptions(frame_count=1))  # the middle is in frame 24
     assert _numbers(clip) == [23]
     assert clip.times == pytest.approx([23 / 25])
+    assert clip.facts.bad_packets == 1  # though the hole was come upon twice: by the seek that it failed, and after
+
+
+def test_a_packet_that_demuxer_and_decoder_find_bad_counts_once(
+    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Marked:
+        """A packet that the demuxer has marked."""
+
+        is_corrupt = True
+
+        def __init__(self, packet: Any) -> None:
+            self._packet = packet
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._packet, name)
+
+    class MarkingContainer:
+        """A container whose demuxer marks two packets: one with a hole and a good one."""
+
+        def __init__(self, container: Any) -> None:
+            self._container = container
+
+        def demux(self, stream: Any) -> Iterator[Any]:
+            for number, packet in enumerate(self._container.demux(stream)):
+                yield Marked(packet) if number in (7, 9) else packet
+
+    def read_marked(container: Any, stream: Any) -> Any:
+        return read_packets(cast(Any, MarkingContainer(container)), stream)
+
+    path = _with_holes(make_video("mjpeg-mov"), [7], tmp_path / "hole.mov")
+    monkeypatch.setattr(pyav_reader, "read_packets", read_marked)
+    assert read_clip(path, EVERYTHING).facts.bad_packets == 2
 
 
 def test_nothing_decodable_is_an_error(make_video: MakeVideo, tmp_path: Path) -> None:

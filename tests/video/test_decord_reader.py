@@ -15,19 +15,10 @@ from lvspec_cli.errors import DecoderUnavailable, NoFrames, NotAVideo
 from lvspec_cli.video import ReadOptions, read_clip
 from tests.video.barcode import read_barcodes
 from tests.video.catalogue import ENCODINGS
-from tests.video.conftest import MakeVideo
+from tests.video.conftest import MakeVideo, needs_decord
 from tests.video.encoding import encode
 
 DECORD = ReadOptions(frame_count=768, decoder="decord")
-
-
-def _decord_has_wheels_here() -> bool:
-    import platform
-
-    return platform.machine() in ("x86_64", "AMD64") and sys.platform in ("linux", "win32")
-
-
-needs_decord = pytest.mark.skipif(not _decord_has_wheels_here(), reason="decord has no wheels for this machine")
 
 
 @needs_decord

@@ -13,12 +13,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from lvspec_cli.errors import VideoTooLarge
 from lvspec_cli.video import ReadOptions, read_clip
 from lvspec_cli.video.geometry import Geometry, Orientation, fitted_into, padded_to, scaled_to
+from lvspec_cli.video.limits import OutputBox, output_box
+from lvspec_cli.video.selection import select
 from tests.video.barcode import barcode_frame, read_barcodes
 from tests.video.catalogue import ENCODINGS
+from tests.video.conftest import needs_decord
 from tests.video.encoding import Encoding, encode
 
 ONE = 1 << 16  # of a display matrix's 16.16 fixed point
@@ -151,9 +155,44 @@ def test_wide_colour_is_noted(tmp_path: Path) -> None:
     assert any("bt2020, PQ" in warning for warning in read_clip(path).facts.warnings)
 
 
-def test_frames_beyond_the_memory_limit_are_refused_before_decoding(plain_video: Path) -> None:
-    with pytest.raises(VideoTooLarge, match="memory limit"):
-        read_clip(plain_video, ReadOptions(frame_count=48, memory_limit_bytes=1_000_000))
+def _limited(count: int, pixels: int) -> ReadOptions:
+    """Options whose memory limit leaves each of ``count`` frames so many pixels."""
+    return ReadOptions(frame_count=count, memory_limit_bytes=2 * 3 * count * pixels)
+
+
+@pytest.mark.parametrize("kind", ["pyav", pytest.param("decord", marks=needs_decord), "images"])
+def test_frames_are_scaled_down_until_memory_holds_them(kind: str, plain_video: Path, tmp_path: Path) -> None:
+    for number in range(4):
+        Image.fromarray(barcode_frame(number)).save(tmp_path / f"{number}.png")
+    options = replace(_limited(4, 84 * 56), decoder="decord" if kind == "decord" else "pyav")
+    clip = read_clip(tmp_path if kind == "images" else plain_video, options)
+    assert clip.frames.shape == (4, 56, 84, 3)
+    assert read_barcodes(clip.frames) == ([0, 1, 2, 3] if kind == "images" else [6, 18, 30, 42])
+    assert len([warning for warning in clip.facts.warnings if "scaled down to 84x56" in warning]) == 1
+
+
+@pytest.mark.parametrize("kind", ["pyav", pytest.param("decord", marks=needs_decord), "images"])
+def test_frames_that_memory_would_shrink_to_nothing_are_refused(kind: str, plain_video: Path, tmp_path: Path) -> None:
+    Image.fromarray(barcode_frame(0)).save(tmp_path / "0.png")
+    options = replace(_limited(1, 60 * 40), decoder="decord" if kind == "decord" else "pyav")
+    with pytest.raises(VideoTooLarge, match=r"memory limit only at 60x40 pixels.*select fewer frames"):
+        read_clip(tmp_path if kind == "images" else plain_video, options)
+
+
+def test_the_defaults_hold_an_hour_of_video_at_a_frame_a_second() -> None:
+    options = ReadOptions(frame_count=None, frames_per_second=1)
+    count = len(select(options, 3600.0).moments)
+    box = output_box("hour.mp4", (1920, 1080), count, options)
+    assert options.memory_limit_bytes is not None
+    assert box.width * box.height * 3 * count <= options.memory_limit_bytes // 2
+    assert box.width * box.height > 900_000
+    assert box.width / box.height == pytest.approx(16 / 9, rel=0.01)
+    assert len(box.warnings) == 1
+
+
+def test_frames_that_fit_are_not_said_to_be_scaled_down() -> None:
+    assert output_box("short.mp4", (1920, 1080), 8, ReadOptions()) == OutputBox(1706, 960)
+    assert output_box("icon.gif", (16, 16), 768, _limited(768, 300)) == OutputBox(16, 16)
 
 
 SIDES = st.integers(1, 20_000)

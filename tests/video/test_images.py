@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lvspec_cli.errors import NoFrames, VideoTooLarge
+from lvspec_cli.errors import NoFrames, VideoError, VideoTooLarge
 from lvspec_cli.video import ReadOptions, inspect_video, read_clip
 from lvspec_cli.video.image_sequence import images_in
 from tests.video.barcode import barcode_frame, read_barcodes
@@ -127,6 +127,27 @@ def test_a_cut_animation_is_read_up_to_the_cut(tmp_path: Path) -> None:
     clip = read_clip(path, EVERYTHING)
     assert 3 <= len(clip.times) < 10
     assert read_barcodes(clip.frames[:-1]) == list(range(len(clip.times) - 1))
+
+
+def test_a_gif_cut_anywhere_gives_the_frames_before_the_cut(tmp_path: Path) -> None:
+    path, greys, times = tmp_path / "cut.gif", [10, 120, 240], (0.0, 0.05, 0.25)
+    first, *rest = (Image.new("RGB", (8, 8), (grey, grey, grey)) for grey in greys)
+    first.save(path, save_all=True, append_images=rest, duration=[50, 200, 100], loop=0)
+    data = path.read_bytes()
+    seen = set()
+    for length in range(1, len(data) + 1):
+        path.write_bytes(data[:length])
+        try:
+            clip = read_clip(path, EVERYTHING)
+        except VideoError:
+            continue
+        count = len(clip.times)
+        assert [int(frame.mean()) for frame in clip.frames] == greys[:count]
+        assert clip.times == times[:count]
+        assert inspect_video(path).duration_s == clip.facts.duration_s
+        seen.add(count)
+    assert seen == {1, 2, 3}
+    assert count == 3
 
 
 def test_a_folder_of_nothing_but_damage_is_an_error(tmp_path: Path) -> None:

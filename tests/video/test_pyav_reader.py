@@ -57,6 +57,13 @@ def test_the_middles_of_slots_yield_the_frames_showing_then(name: str, make_vide
     assert read_barcodes(clip.frames) == sorted(set(showing))
 
 
+@pytest.mark.parametrize("name", ["uneven-mkv", "offset-ts", "edit-list-mp4"])
+def test_a_video_lasts_until_its_last_frame_has_been_shown(name: str, make_video: MakeVideo) -> None:
+    encoding = ENCODINGS[name]
+    end = max(encoding.truth.values()) + 1 / encoding.rate
+    assert read_clip(make_video(name)).facts.duration_s == pytest.approx(end, abs=TICK_S)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_intact_file_has_no_bad_packets(name: str, make_video: MakeVideo) -> None:
     assert read_clip(make_video(name)).facts.bad_packets == 0

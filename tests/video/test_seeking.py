@@ -88,6 +88,21 @@ def test_the_cursor_seeks_over_what_it_does_not_need(make_video: MakeVideo) -> N
     assert [container.seeks for container in opened] == [2]
 
 
+@pytest.mark.parametrize(("step", "seeks"), [(1, 0), (2, 0), (3, 0), (8, 5)])
+def test_frames_that_are_near_are_decoded_on_to(step: int, seeks: int, make_video: MakeVideo) -> None:
+    path = make_video("mjpeg-mov")
+    opened: list[_Misled] = []
+
+    def open_counting() -> tuple[Any, Any]:
+        container, stream = open_stream(path, OPTIONS)
+        opened.append(_Misled(container, 0))
+        return opened[-1], stream
+
+    wanted = list(range(0, 48, step))
+    assert _numbers(path, wanted, open_counting) == wanted
+    assert sum(container.seeks for container in opened) == seeks
+
+
 def test_frames_flagged_as_keys_by_mistake_are_not_believed(make_video: MakeVideo, tmp_path: Path) -> None:
     lying = tmp_path / "all-keys.mp4"
     with av.open(str(make_video("mpeg4-mp4"))) as source, av.open(str(lying), "w") as target:
@@ -112,16 +127,14 @@ def test_a_clock_that_starts_again_is_counted_through(name: str, make_video: Mak
 
 
 def test_one_stray_clock_reading_is_passed_over() -> None:
-    packets = [
-        PacketFacts(pts=n, dts=n, duration=1, is_key=True, is_discarded=False, is_corrupt=False) for n in range(50)
-    ]
-    packets[20] = PacketFacts(9999, 9999, 1, True, False, False)
+    packets = [PacketFacts(pts=n, dts=n, duration=1, is_key=True, is_discarded=False, corrupt=None) for n in range(50)]
+    packets[20] = PacketFacts(9999, 9999, 1, True, False, None)
     assert believed_times(packets) == [None if n == 20 else n for n in range(50)]
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-50, 50)), min_size=1, max_size=40))
 def test_believed_decoding_times_never_descend_and_no_longer_ascent_exists(times: list[int | None]) -> None:
-    packets = [PacketFacts(place, time, 1, False, False, False) for place, time in enumerate(times)]
+    packets = [PacketFacts(place, time, 1, False, False, None) for place, time in enumerate(times)]
     believed = [place for place in believed_times(packets) if place is not None]
     kept = [times[place] for place in believed if times[place] is not None]
     assert kept == sorted(kept)
