@@ -40,6 +40,14 @@ class ModelError(LvspecError):
     """Model weights that are missing, unreadable or not what their folder says."""
 
 
+class OutOfMemory(LvspecError):
+    """A video whose tokens do not fit into memory beside the models."""
+
+    @property
+    def type_name(self) -> str:
+        return "out_of_memory"
+
+
 class VideoError(LvspecError):
     """A video that cannot be read; ``kind`` is its stable machine-readable name."""
 
@@ -92,3 +100,13 @@ class VideoTimeout(VideoError):
 
 class VideoWorkerCrashed(VideoError):
     kind = "worker_crashed"
+
+
+class FramesRefused(VideoError):
+    kind = "frames_refused"
+
+
+class VideoWorkerNotStarted(VideoError):
+    """No fault of the video's; a VideoError all the same, since the next video starts another worker."""
+
+    kind = "worker_not_started"

@@ -118,7 +118,7 @@ def _folders() -> list[Path]:
 
 def _find(name_or_path: str) -> Path:
     if Path(name_or_path).suffix in (".yaml", ".yml") or os.sep in name_or_path:
-        path = Path(name_or_path).expanduser()
+        path = Path(os.path.expanduser(name_or_path))
         if not path.is_file():
             raise PresetError(f"there is no preset file {name_or_path}: check the path")
         return path.resolve()

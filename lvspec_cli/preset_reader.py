@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ def _locate(name: str, folder: Path) -> tuple[str, bool]:
     A name is a folder if it is written like one (./x, ../x, /x, ~/x), or if it, or its first part, is a folder beside
     the preset; so weights that are missing are reported as missing, not looked for on the hub.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     written = path.is_absolute() or name.startswith(("./", "../"))
     if written or (folder / path).is_dir() or (folder / path.parts[0]).is_dir():
         return str((folder / path).resolve()), True

@@ -63,12 +63,12 @@ def fits(preset: Preset) -> bool:
 
 
 def device_gib() -> float:
-    """GiB of the largest accelerator, or of main memory where there is none."""
+    """GiB of the accelerator that `auto` takes, the first, or of main memory where there is none."""
     import torch
 
     if not torch.cuda.is_available():
         return host_gib()
-    return max(torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())) / 2**30
+    return float(torch.cuda.get_device_properties(0).total_memory / 2**30)
 
 
 def host_gib() -> float:

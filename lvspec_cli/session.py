@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Round, Token
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.stats import DecodingStats
+from lvspec_cli.errors import OutOfMemory
 from lvspec_cli.plan import Plan
 from lvspec_cli.text_stream import TextStream
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from lvspec_cli.models.pair import Pair
     from lvspec_cli.preset import ModelSpec, Preset
     from lvspec_cli.video.clip import Clip
+
+LARGEST_RESERVE = 2048  # positions after the prompt: beyond it, the cache grows when it must
 
 
 class Session:
@@ -39,6 +43,7 @@ class Session:
         self._prepare_seconds = 0.0
         self._started = perf_counter()
         self._first_token = 0
+        self._video_tokens = 0
         self._stats = DecodingStats()
         self._tokens: list[Token] = []
         self._last: Round | None = None
@@ -52,17 +57,20 @@ class Session:
         target, draft = self._pair.prepare(self._clip.frames, self._clip.times, wanted)
         prepared = perf_counter()
         self._prepare_seconds = prepared - started
-        reserve = self._options.max_tokens + self._options.draft_tokens + 1
-        self._first_token = self._pair.target.prefill(target, reserve)
-        if self._draft is not None and draft is not None:
-            self._draft.prefill(draft, reserve)
-            _wait_for(self._draft.device)
-        _wait_for(self._pair.target.device)
+        reserve = min(self._options.max_tokens, LARGEST_RESERVE) + self._options.draft_tokens + 1
+        with _explained_memory(target.video_tokens):
+            self._first_token = self._pair.target.prefill(target, reserve)
+            if self._draft is not None and draft is not None:
+                self._draft.prefill(draft, reserve)
+                _wait_for(self._draft.device)
+            _wait_for(self._pair.target.device)
+        self._video_tokens = target.video_tokens
         self._stats.prefill_seconds = perf_counter() - prepared
 
     def rounds(self) -> Iterator[Round]:
         """Decode to the end."""
-        return decode(self._pair.target, self._draft, self._options, self._first_token)
+        with _explained_memory(self._video_tokens):
+            yield from decode(self._pair.target, self._draft, self._options, self._first_token)
 
     def push(self, event: Round) -> str:
         """Take a round into account and return the text it adds: whole characters, so it may be empty."""
@@ -117,3 +125,23 @@ def _wait_for(device: torch.device) -> None:
     """Let an accelerator catch up, so that the clock does not stop before the work does."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
+
+
+@contextmanager
+def _explained_memory(video_tokens: int) -> Iterator[None]:
+    """Turn an accelerator's or the host's lack of memory into an error of this video; a smaller one may fit."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(video_tokens) from error
+    except RuntimeError as error:
+        if "not enough memory" not in str(error):  # how PyTorch says it of the host
+            raise
+        raise _out_of_memory(video_tokens) from error
+
+
+def _out_of_memory(video_tokens: int) -> OutOfMemory:
+    return OutOfMemory(
+        f"there is not enough memory for the {video_tokens} tokens of this video: take fewer frames, a smaller "
+        "frames.max_pixels in the preset, or a smaller pair"
+    )

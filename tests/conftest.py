@@ -9,6 +9,17 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no reason to fail: the laws hold however long an example takes.
+settings.register_profile("lvspec", deadline=None)
+settings.load_profile("lvspec")
+
+
+def pytest_configure(config):
+    """Presets whose notice tests need not be told of."""
+    for notice in ("tiny knows nothing at all", "the demo pair only knows synthetic clips"):
+        config.addinivalue_line("filterwarnings", f"ignore:{notice}:UserWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -72,11 +83,11 @@ def loads(monkeypatch, _shared_worker, _loaded_pairs):
 
     load_pair, asked = lvspec_cli.models.pair.load_pair, []
 
-    def load_once(preset, *, with_draft=True):
+    def load_once(preset, *, with_draft=True, prompt=None):
         asked.append(preset.name)
         key = (preset, with_draft)
         if key not in _loaded_pairs:
-            _loaded_pairs[key] = load_pair(preset, with_draft=with_draft)
+            _loaded_pairs[key] = load_pair(preset, with_draft=with_draft, prompt=prompt)
         return _loaded_pairs[key]
 
     class Worker:

@@ -80,6 +80,12 @@ class KVCache:
         """Forget everything, keeping the buffers for the next sequence."""
         self.length = 0
 
+    def release(self) -> None:
+        """Forget everything and give the memory back; after a failed write, whatever state it left goes with it."""
+        self.length = self._capacity = 0
+        self._keys = [None] * len(self._keys)
+        self._values = [None] * len(self._values)
+
     def reserve(self, capacity: int) -> None:
         """Make room for ``capacity`` positions in all; what is cached stays. A smaller request changes nothing."""
         if capacity <= self._capacity:

@@ -56,7 +56,8 @@ def draw(weights: Tensor, generator: torch.Generator) -> Tensor:
     precise = torch.float32 if weights.device.type == "mps" else torch.float64  # MPS has no doubles
     mass = weights.cumsum(dim=-1, dtype=precise)
     uniform = torch.rand(weights.shape[0], 1, dtype=precise, device=weights.device, generator=generator)
-    return torch.searchsorted(mass, uniform * mass[:, -1:], right=True).squeeze(-1)
+    index = torch.searchsorted(mass, uniform * mass[:, -1:], right=True).squeeze(-1)
+    return index.clamp_(max=weights.shape[-1] - 1)  # weights that are not numbers must not lead out of the vocabulary
 
 
 class Sampler:

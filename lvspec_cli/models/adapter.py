@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.decoding.model import Extension
-from lvspec_cli.errors import ModelError, UsageError
+from lvspec_cli.errors import FramesRefused, UsageError
 from lvspec_cli.models.attention import ATTENTION_NAME
 from lvspec_cli.models.cache import TransformersCache, cache_argument
 from lvspec_cli.models.quiet import quiet
@@ -99,11 +99,11 @@ class VideoLanguageModel(ABC):
         """The inputs for a question about a video, through the chat template and the model's own processor.
 
         ``frames``: uint8 [n, height, width, 3], RGB; ``times``: n strictly increasing times in seconds, those of the
-        frames given. Raises UsageError if the prompt is empty or contains a control token of the model, ModelError if
-        the processor cannot take frames of this shape, ValueError if frames and times do not fit together.
+        frames given. Raises UsageError if the prompt is empty or contains a control token of the model, FramesRefused
+        if the processor cannot take frames of this shape, ValueError if frames and times do not fit together.
         """
         _check_frames(frames, times)
-        self._check_prompt(prompt)
+        check_prompt(prompt, self.processor.tokenizer)
         text = self.processor.apply_chat_template(
             [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}],
             add_generation_prompt=True,
@@ -114,7 +114,9 @@ class VideoLanguageModel(ABC):
                 inputs = dict(self._process(text, torch.from_numpy(frames).permute(0, 3, 1, 2), times))
         except ValueError as error:
             size = f"{frames.shape[2]}x{frames.shape[1]}"
-            raise ModelError(f"the model cannot take frames of {size} pixels: {error}; choose another video") from error
+            raise FramesRefused(
+                f"the model cannot take frames of {size} pixels ({error}): leave this video out"
+            ) from error
         token_ids = inputs.pop("input_ids")[0]
         inputs.pop("attention_mask", None)
         return PreparedPrompt(token_ids, token_ids == self.processor.video_token_id, tuple(times), inputs)
@@ -133,12 +135,20 @@ class VideoLanguageModel(ABC):
         """Encode the video, run all of the prompt but its last token, and return that token's id.
 
         ``reserve``: positions to make room for after the prompt (new tokens and a draft); more still works, at the cost
-        of one copy of the cache. Whatever was in the cache is forgotten.
+        of one copy of the cache. Whatever was in the cache is forgotten; after an error its memory is given back.
         """
+        try:
+            self._prefill(inputs, reserve)
+        except BaseException:
+            self._cache.release()
+            raise
+        return int(inputs.token_ids[-1])
+
+    def _prefill(self, inputs: PreparedPrompt, reserve: int) -> None:
         token_ids = inputs.token_ids.to(self.device)
         embeddings = self._embed_tokens(token_ids)
         embeddings[inputs.video_mask.to(self.device)] = self._encode_video(inputs).to(embeddings)
-        positions = self._prompt_positions(inputs)
+        positions = self.prompt_positions(inputs)
         self._cache.clear()
         self._cache.reserve(inputs.length + reserve)
         if inputs.length > 1:
@@ -152,11 +162,17 @@ class VideoLanguageModel(ABC):
         self._cache.advance(inputs.length - 1)
         self._prompt_length, self._last_position = inputs.length, positions[..., -1:]
         self._extend_rotary(reserve)
-        return int(inputs.token_ids[-1])
 
     @torch.inference_mode()
     def extend(self, tokens: Tensor) -> Extension:
         """Append n tokens (int64 [n]) in one pass: logits [n, vocabulary_size] and final hidden states [n, d]."""
+        try:
+            return self._extend(tokens)
+        except BaseException:
+            self._cache.release()
+            raise
+
+    def _extend(self, tokens: Tensor) -> Extension:
         first = self._cache.length - (self._prompt_length - 1)
         last = first + tokens.shape[0]
         if last > self._rotary[0].shape[0]:
@@ -182,15 +198,6 @@ class VideoLanguageModel(ABC):
         cosines, sines = self._text_model.rotary_emb(like, self._last_position + steps)
         self._rotary = self._stack.prepare_rotary(cosines[0], sines[0])
 
-    def _check_prompt(self, prompt: str) -> None:
-        if not prompt.strip():
-            raise UsageError("the prompt is empty: say what you want to know about the video")
-        tokenizer = self.processor.tokenizer
-        control = {self.processor.video_token, self.processor.image_token, *tokenizer.all_special_tokens}
-        for token in sorted(control):
-            if token in prompt:
-                raise UsageError(f"the prompt contains {token}, a control token of the model: leave it out")
-
     @abstractmethod
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         """The processor's tensors for a templated prompt and frames uint8 [n, 3, height, width]."""
@@ -200,8 +207,18 @@ class VideoLanguageModel(ABC):
         """The video in the language model's space, [video tokens, d]."""
 
     @abstractmethod
-    def _prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
+    def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """Rotary positions of the prompt, in the shape the language model takes, positions last: int64 [..., n]."""
+
+
+def check_prompt(prompt: str, tokenizer: Any) -> None:
+    """Raise UsageError if a prompt is empty or contains a control token, which would forge a turn or a video."""
+    if not prompt.strip():
+        raise UsageError("the prompt is empty: say what you want to know about the video")
+    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    for token in sorted({*tokenizer.all_special_tokens, *added}):
+        if token in prompt:
+            raise UsageError(f"the prompt contains {token}, a control token of the model: leave it out")
 
 
 def _check_frames(frames: np.ndarray[Any, Any], times: Sequence[float]) -> None:

@@ -43,13 +43,35 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, sca
     batch, heads, new, width = query.shape
     kv_heads = keys.shape[1]
     if mask is None and new > 1:
-        return scaled_dot_product_attention(
-            query, keys, values, scale=scale, is_causal=True, enable_gqa=heads != kv_heads
-        )
+        return _causal_attention(query, keys, values, scale)
     packed = query.reshape(batch, kv_heads, heads // kv_heads * new, width)
-    if keys.device.type == "cpu" and keys.shape[2] >= _LONG and kv_heads < torch.get_num_threads():
+    if keys.device.type == "cpu" and _pays_to_split(keys, mask):
         return attend_in_parts(packed, keys, values, mask, scale).reshape(query.shape)
     return scaled_dot_product_attention(packed, keys, values, attn_mask=mask, scale=scale).reshape(query.shape)
+
+
+def _causal_attention(query: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tensor:
+    """Attention of a whole sequence over itself.
+
+    On CUDA only half precision has a fused kernel for grouped queries. In float32 PyTorch would fall back to one that
+    holds all scores at once, so there the keys and values are repeated for the fused kernel without groups.
+    """
+    groups = query.shape[1] // keys.shape[1]
+    if groups > 1 and query.device.type == "cuda" and query.dtype == torch.float32:
+        keys, values = repeat_heads(keys, values, groups)
+        groups = 1
+    return scaled_dot_product_attention(query, keys, values, scale=scale, is_causal=True, enable_gqa=groups > 1)
+
+
+def repeat_heads(keys: Tensor, values: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+    """Every head [1, kv_heads, m, head_dim] once for each query head it serves: [1, groups * kv_heads, m, head_dim]."""
+    return keys.repeat_interleave(groups, dim=1), values.repeat_interleave(groups, dim=1)
+
+
+def _pays_to_split(keys: Tensor, mask: Tensor | None) -> bool:
+    _, kv_heads, length, _ = keys.shape
+    plain = mask is None or mask.dim() == 2  # not one of transformers' own
+    return keys.device.type == "cpu" and length >= _LONG and kv_heads < torch.get_num_threads() and plain
 
 
 def attend_in_parts(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float) -> Tensor:

@@ -37,6 +37,6 @@ class LlavaOneVision(VideoLanguageModel):
         features: Tensor = self.model.get_video_features(pixels).pooler_output
         return features.flatten(0, 1)
 
-    def _prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
+    def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """int64 [1, n]: one after another."""
         return torch.arange(inputs.length, device=self.device)[None]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lvspec_cli.errors import ModelError, PresetError
+from lvspec_cli.errors import LvspecError, ModelError, PresetError
 from lvspec_cli.models.adapter import FrameSize, VideoLanguageModel
 from lvspec_cli.models.checkpoint import Checkpoint, first_line
 from lvspec_cli.models.quiet import quiet
@@ -39,16 +39,21 @@ def load_model(checkpoint: Checkpoint, role: str, vocabulary_size: int, frame_si
             processor = AutoProcessor.from_pretrained(spec.model, **options)  # type: ignore[no-untyped-call]
             if spec.quantization == "none":
                 model = model.to(device)
+        _check_complete(report, role, spec.model)
+        if spec.quantization != "none":
+            check_quantized(model, checkpoint.adapter.unquantized_modules)
+        adapter = checkpoint.adapter(model.eval(), processor, vocabulary_size, frame_size)
+    except LvspecError:
+        raise
     except torch.OutOfMemoryError as error:
         raise ModelError(
             f"the {role} {spec.model} does not fit into the memory of {device}: choose a smaller preset or nf4"
         ) from error
     except Exception as error:  # what the libraries raise for unreadable weights has no common type
         raise ModelError(f"cannot load the {role} {spec.model}: {first_line(error)}; get its files again") from error
-    _check_complete(report, role, spec.model)
-    if spec.quantization != "none":
-        check_quantized(model, checkpoint.adapter.unquantized_modules)
-    return checkpoint.adapter(model.eval(), processor, vocabulary_size, frame_size)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # fusing weights leaves as much memory reserved and unused
+    return adapter
 
 
 def resolve_device(name: str) -> torch.device:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lvspec_cli.errors import PairError, PresetError
-from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageModel, check_prompt
 from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
 from lvspec_cli.models.loading import load_model, quantization_config, resolve_device
 from lvspec_cli.preset import Preset
@@ -85,9 +85,15 @@ def check_pair(preset: Preset) -> CheckedPair:
     return CheckedPair(target, draft, vocabulary_size)
 
 
-def load_pair(preset: Preset, *, with_draft: bool = True) -> Pair:
-    """Check a pair and load it; the draft too unless the method needs none. Raises as `check_pair` and `load_model`."""
+def load_pair(preset: Preset, *, with_draft: bool = True, prompt: str | None = None) -> Pair:
+    """Check a pair and load it; the draft too unless the method needs none.
+
+    ``prompt``: the first one that will be asked, to be refused (UsageError) before any weights are loaded.
+    Raises as `check_pair` and `load_model`.
+    """
     checked = check_pair(preset)
+    if prompt is not None:
+        check_prompt(prompt, checked.target.tokenizer)
     frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
     target = load_model(checked.target, "target", checked.vocabulary_size, frame_size)
     draft = load_model(checked.draft, "draft", checked.vocabulary_size, frame_size) if with_draft else None
@@ -103,6 +109,13 @@ def load_pair(preset: Preset, *, with_draft: bool = True) -> Pair:
         target_revision=checked.target.revision,
         draft_revision=checked.draft.revision,
     )
+
+
+def load_draft(pair: Pair, preset: Preset) -> Pair:
+    """The same pair with its preset's draft, for one that was loaded without. Raises as `load_pair`."""
+    checked = check_pair(preset)
+    frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
+    return replace(pair, draft=load_model(checked.draft, "draft", checked.vocabulary_size, frame_size))
 
 
 def _check_tokenizers(target: Any, draft: Any) -> None:

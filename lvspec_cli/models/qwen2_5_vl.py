@@ -23,6 +23,10 @@ class Qwen25VL(VideoLanguageModel):
     and the positions of the video tokens on the time axis are then set from the times themselves
     (`temporal_positions`), so that uneven times arrive too. They are still quantized to 1 / tokens_per_second
     (half a second for the released models) and count from the first frame: that is all the model can take.
+
+    Text goes on behind the largest position of the video on any axis, as the released models were trained (the authors'
+    own code, transformers up to 5.2). Later versions of transformers look at height and width only, so that with a long
+    video the question comes to stand in the midst of it (transformers issue 45381); their positions are not used.
     """
 
     unquantized_modules = ("model.visual", "lm_head")
@@ -43,11 +47,17 @@ class Qwen25VL(VideoLanguageModel):
             video_metadata=[metadata],
             do_sample_frames=False,
             size=self._size(),
-            cap_pixels_per_frame=bool(self.processor.video_processor.cap_pixels_per_frame),
+            **self._cap(),
             input_data_format="channels_first",
             return_tensors="pt",
         )
         return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+
+    def _cap(self) -> dict[str, bool]:
+        """The processor's own wish about an option that versions of transformers have and do not have."""
+        name = "cap_pixels_per_frame"
+        processor = self.processor.video_processor
+        return {name: bool(getattr(processor, name))} if hasattr(processor, name) else {}
 
     def _size(self) -> dict[str, int]:
         own = self.processor.video_processor.size
@@ -61,7 +71,7 @@ class Qwen25VL(VideoLanguageModel):
         features = self.model.get_video_features(pixels, inputs.tensors["video_grid_thw"].to(self.device))
         return torch.cat(tuple(features.pooler_output))
 
-    def _prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
+    def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """int64 [3, 1, n]: time, height and width."""
         positions: Tensor
         positions, _ = self.model.model.get_rope_index(
@@ -74,6 +84,8 @@ class Qwen25VL(VideoLanguageModel):
         steps = torch.tensor(self._temporal_positions(inputs.times))
         start = positions[0, 0, video[0]]
         positions[0, 0, video] = start + steps.repeat_interleave(len(video) // len(steps))
+        behind = int(video[-1]) + 1
+        positions[..., behind:] += positions[..., video].max() + 1 - positions[..., behind : behind + 1]
         return positions.to(self.device)
 
     def _temporal_positions(self, times: Sequence[float]) -> tuple[int, ...]:

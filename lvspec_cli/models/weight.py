@@ -23,13 +23,13 @@ class Weight:
         """``packed``: keep the second copy, where this machine has a use for it."""
         self.matrix = matrix
         self.bias = bias
-        self._packed = _pack(matrix) if packed and can_pack(matrix) else None
+        self.packed = _pack(matrix) if packed and can_pack(matrix) else None
 
     def multiply(self, rows: Tensor) -> Tensor:
         """[n, in] to [n, out]."""
-        if self._packed is None or rows.shape[0] == 1:
+        if self.packed is None or rows.shape[0] == 1:
             return linear(rows, self.matrix, self.bias)
-        product: Tensor = _operations()._linear_pointwise(rows, self._packed, self.bias, "none", [], "")
+        product: Tensor = _operations()._linear_pointwise(rows, self.packed, self.bias, "none", [], "")
         return product
 
 
@@ -51,8 +51,11 @@ def can_pack(matrix: Tensor) -> bool:
     )
 
 
-def _pack(matrix: Tensor) -> Tensor:
-    packed: Tensor = _operations()._reorder_linear_weight(matrix.detach().contiguous(), None)
+def _pack(matrix: Tensor) -> Tensor | None:
+    try:
+        packed: Tensor = _operations()._reorder_linear_weight(matrix.detach().contiguous(), None)
+    except RuntimeError:  # this build has the operation and this processor has not
+        return None
     return packed
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lvspec_cli.errors import ModelError, UsageError
+from lvspec_cli.errors import FramesRefused, UsageError
 from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
 from tests.models import tiny
 from tests.models.conftest import TinyPair
@@ -17,8 +17,10 @@ PROMPT = "What moves?"
 ANSWER = torch.tensor([65, 3, 77, 12, 130, 9, 44])
 
 
-def prepared(model: VideoLanguageModel, count: int = 4, seed: int = 0, height: int = 40, width: int = 56) -> Any:
-    return model.prepare(tiny.video(count, height, width, seed), tiny.even_times(count), PROMPT)
+def prepared(
+    model: VideoLanguageModel, count: int = 4, seed: int = 0, height: int = 40, width: int = 56, spacing: float = 0.5
+) -> Any:
+    return model.prepare(tiny.video(count, height, width, seed), tiny.even_times(count, spacing), PROMPT)
 
 
 def reference_inputs(inputs: PreparedPrompt) -> dict[str, Tensor]:
@@ -127,16 +129,33 @@ def greedy(model: VideoLanguageModel, inputs: PreparedPrompt, count: int) -> lis
 def test_greedy_decode_equals_transformers_generate(tiny_pair: TinyPair, count: int, height: int, width: int) -> None:
     model = tiny_pair.pair.target
     for seed in range(2):
-        inputs = prepared(model, count, seed, height, width)
+        inputs = prepared(model, count, seed, height, width, spacing=(0.5, 5.0)[seed])
         padded = list(range(model.vocabulary_size, tiny_pair.reference.config.get_text_config().vocab_size))
         expected = tiny_pair.reference.generate(
             **reference_inputs(inputs),
+            position_ids=model.prompt_positions(inputs),
             max_new_tokens=24,
             do_sample=False,
             suppress_tokens=padded,
             eos_token_id=None,
         )[0, inputs.length :]
         assert greedy(model, inputs, 24) == expected.tolist()
+
+
+def test_a_failed_pass_leaves_nothing_behind(tiny_pair: TinyPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_pair.pair.target
+    inputs = prepared(model)
+    expected = greedy(model, inputs, 4)
+
+    def fail(*_: Any) -> Tensor:
+        raise torch.OutOfMemoryError("no memory left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lvspec_cli.decoding.cache._buffer_like", fail)
+        with pytest.raises(torch.OutOfMemoryError):
+            model.prefill(inputs, reserve=10**6)
+    assert (model.length, model.cache.capacity, model.cache.nbytes) == (0, 0, 0)
+    assert greedy(model, inputs, 4) == expected
 
 
 def test_logits_are_cut_to_the_tokenizer(tiny_pair: TinyPair) -> None:
@@ -211,5 +230,5 @@ def test_frames_and_times_must_fit_together(tiny_pair: TinyPair) -> None:
 
 def test_frames_too_narrow_for_the_model_are_an_error_of_one_sentence(pairs: dict[str, TinyPair]) -> None:
     model = pairs["qwen2_5_vl"].pair.target
-    with pytest.raises(ModelError, match="2x800 pixels"):
+    with pytest.raises(FramesRefused, match="2x800 pixels"):
         model.prepare(tiny.video(2, height=800, width=2), tiny.even_times(2), PROMPT)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 
 from lvspec_cli.models import attention
-from lvspec_cli.models.attention import attend, attend_in_parts, causal_mask
+from lvspec_cli.models.attention import attend, attend_in_parts, causal_mask, repeat_heads
 
 
 @given(
@@ -41,3 +41,11 @@ def test_a_long_cache_on_several_threads_gives_what_a_short_path_gives(monkeypat
     monkeypatch.setattr(attention, "attend_in_parts", lambda *given: taken.append(1) or attend_in_parts(*given))
     assert torch.allclose(attend(query, keys, values, mask, 0.5), plain, atol=1e-6)
     assert taken
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_repeated_keys_give_what_grouped_queries_give(groups: int) -> None:
+    query, keys, values = (torch.randn(1, heads, 7, 8) for heads in (2 * groups, 2, 2))
+    expected = attend(query, keys, values, None, 0.3)
+    repeated = attend(query, *repeat_heads(keys, values, groups), None, 0.3)
+    torch.testing.assert_close(repeated, expected)

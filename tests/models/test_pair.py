@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvspec_cli.errors import LvspecError, ModelError, PairError, PresetError
+from lvspec_cli.errors import LvspecError, ModelError, PairError, PresetError, UsageError
 from lvspec_cli.models import loading
 from lvspec_cli.models.families import family_class, known_families
 from lvspec_cli.models.pair import check_pair, load_pair
@@ -127,6 +127,12 @@ def test_broken_weights_are_named(copied: Path, damage: Any) -> None:
     with pytest.raises(ModelError, match="cannot load the target") as caught:
         load_pair(load_preset(preset_of(copied)))
     assert "\n" not in str(caught.value)
+
+
+def test_a_prompt_with_control_tokens_is_refused_before_weights_are_read(copied: Path) -> None:
+    (copied / "target" / "model.safetensors").write_bytes(b"no safetensors")
+    with pytest.raises(UsageError, match="control token"):
+        load_pair(load_preset(preset_of(copied)), prompt="a <|im_end|> b")
 
 
 def test_weights_that_lack_tensors_are_refused(copied: Path) -> None:

@@ -57,12 +57,14 @@ def test_mean_spacing_of_one_frame_is_defined() -> None:
 def positions_of(tiny_pair: TinyPair, times: tuple[float, ...]) -> tuple[Any, torch.Tensor]:
     model = tiny_pair.pair.target
     inputs = model.prepare(tiny.video(len(times)), times, "When?")
-    return inputs, model._prompt_positions(inputs)
+    return inputs, model.prompt_positions(inputs)
 
 
 @pytest.mark.parametrize("spacing", [0.04, 0.3, 0.5, 0.75, 1.0, 1.7, 12.5])
 @pytest.mark.parametrize("count", [1, 4, 7])
-def test_positions_for_even_times_equal_get_rope_index(pairs: dict[str, TinyPair], spacing: float, count: int) -> None:
+def test_video_positions_for_even_times_equal_get_rope_index(
+    pairs: dict[str, TinyPair], spacing: float, count: int
+) -> None:
     tiny_pair = pairs["qwen2_5_vl"]
     inputs, positions = positions_of(tiny_pair, tiny.even_times(count, spacing, start=0.25))
     interval = torch.tensor([2 * spacing])
@@ -72,9 +74,19 @@ def test_positions_for_even_times_equal_get_rope_index(pairs: dict[str, TinyPair
         video_grid_thw=inputs.tensors["video_grid_thw"],
         second_per_grid_ts=interval,
     )
-    assert torch.equal(positions, expected)
+    behind = int(inputs.video_mask.nonzero()[-1]) + 1
+    assert torch.equal(positions[..., :behind], expected[..., :behind])
     if count > 1:
         torch.testing.assert_close(inputs.tensors["second_per_grid_ts"], interval)
+
+
+@pytest.mark.parametrize("spacing", [0.04, 0.5, 12.5])
+def test_text_goes_on_behind_the_largest_position_of_the_video(pairs: dict[str, TinyPair], spacing: float) -> None:
+    inputs, positions = positions_of(pairs["qwen2_5_vl"], tiny.even_times(6, spacing))
+    behind = int(inputs.video_mask.nonzero()[-1]) + 1
+    largest = int(positions[:, 0, :behind].max())
+    text = torch.arange(inputs.length - behind) + largest + 1
+    assert torch.equal(positions[:, 0, behind:], text.expand(3, -1))
 
 
 def test_uneven_times_reach_the_model_as_they_are(pairs: dict[str, TinyPair]) -> None:

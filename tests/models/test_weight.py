@@ -21,6 +21,7 @@ def test_a_product_equals_that_of_the_plain_matrix(packed: bool, biased: bool, r
     bias = torch.randn(17) if biased else None
     states = torch.randn(rows, 20)
     weight = Weight(by_columns(matrices), bias, packed=packed)
+    assert (weight.packed is not None) == (packed and can_pack(matrices[0]))
     torch.testing.assert_close(weight.multiply(states), linear(states, torch.cat(matrices), bias))
 
 
@@ -30,6 +31,14 @@ def test_only_float32_is_packed() -> None:
     states = torch.randn(3, 4, dtype=torch.bfloat16)
     matrix = torch.randn(4, 4, dtype=torch.bfloat16)
     assert torch.equal(Weight(matrix, None, packed=True).multiply(states), linear(states, matrix))
+
+
+def test_without_onednn_a_product_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvspec_cli.models.weight._operations", object)
+    matrix, states = torch.randn(4, 6), torch.randn(3, 6)
+    weight = Weight(matrix, None, packed=True)
+    assert weight.packed is None
+    torch.testing.assert_close(weight.multiply(states), linear(states, matrix))
 
 
 def test_only_small_models_hold_their_weights_twice(tiny_pair: TinyPair, monkeypatch: pytest.MonkeyPatch) -> None:
