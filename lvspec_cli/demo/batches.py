@@ -172,13 +172,16 @@ def prefix_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 
 def row_positions(prefix: list[int], layout: Layout, duration_s: float) -> torch.Tensor:
-    """Multimodal rotary positions [3, length] of a row; every slot continues where the prefix ends."""
+    """Multimodal rotary positions [3, length] of a row; every slot continues where the prefix ends.
+
+    Text goes on behind the largest position of the video on any axis (Qwen2.5-VL; see `models/qwen2_5_vl.py`).
+    """
     before = len(prefix) - VIDEO_TOKENS - 1
     side = GRID // MERGE_SIZE
     interval = TOKENS_PER_SECOND * TEMPORAL_PATCH_SIZE * duration_s / FRAME_COUNT
     time = (torch.arange(FRAME_COUNT // TEMPORAL_PATCH_SIZE) * interval).long()
     grid = torch.stack(torch.meshgrid(time, torch.arange(side), torch.arange(side), indexing="ij")).reshape(3, -1)
-    after = before + side
+    after = before + int(grid.max()) + 1
     texts = [torch.arange(before), torch.tensor([after])]
     slots = [torch.arange(length) + after + 1 for length in layout.lengths]
     return torch.cat([texts[0].expand(3, -1), grid + before, *(text.expand(3, -1) for text in texts[1:] + slots)], 1)

@@ -10,6 +10,7 @@ from lvspec_cli.demo.grammar import Piece
 from lvspec_cli.demo.scene import ATTRIBUTES, COLOURS, SHAPES, Truth
 
 ABSENT = "absent"  # the answer about a shape or colour that the clip does not show
+_PLAIN = ("{}.", "The answer is {}.")  # answers that fit every question
 _VALUES = frozenset(value for names in ATTRIBUTES.values() for value in names) | {"yes", "no", ABSENT}
 
 
@@ -24,7 +25,7 @@ class Question:
 
 
 def _answer(generator: random.Random, values: tuple[str, ...], *sentences: str) -> tuple[Piece, ...]:
-    template = generator.choice(("{}.", "The answer is {}.", *sentences))
+    template = generator.choice(sentences)
     before, _, after = template.partition("{}")
     pieces = [Piece(before, None)] if before else []
     for index, value in enumerate(values):
@@ -38,7 +39,7 @@ def _colour(truth: Truth, generator: random.Random) -> Question:
     word = generator.choice(("colour", "color"))
     text = generator.choice(("What {w} is the {s}?", "Which {w} does the {s} have?", "Tell me the {w} of the {s}."))
     values = (colours.get(shape, ABSENT),)
-    answer = _answer(generator, values, "It is {}.", f"The {shape} is {{}}.")
+    answer = _answer(generator, values, f"The {shape} is {{}}.", f"The {shape} looks {{}}.")
     return Question("colour", text.format(w=word, s=shape), values, answer)
 
 
@@ -49,7 +50,8 @@ def _shape(truth: Truth, generator: random.Random) -> Question:
         ("What shape is {c}?", "Which shape is {c}?", "What is the shape of the {c} object?", "What is the {c} thing?")
     )
     values = (shapes.get(colour, ABSENT),)
-    return Question("shape", text.format(c=colour), values, _answer(generator, values, "The shape is {}."))
+    answer = _answer(generator, values, f"The {colour} one is {{}}.", f"The {colour} shape is {{}}.")
+    return Question("shape", text.format(c=colour), values, answer)
 
 
 def _asked(generator: random.Random, present: tuple[str, str], possible: tuple[str, ...]) -> str:
@@ -75,14 +77,16 @@ def _motion(truth: Truth, generator: random.Random) -> Question:
     it = _mover(truth, generator)
     text = generator.choice(("How does the {} move?", "Which way does the {} move?", "Where is the {} going?"))
     values = (truth.motion,)
-    return Question("motion", text.format(it), values, _answer(generator, values, "It moves {}.", "It goes {}."))
+    return Question(
+        "motion", text.format(it), values, _answer(generator, values, *_PLAIN, "It moves {}.", "It goes {}.")
+    )
 
 
 def _size(truth: Truth, generator: random.Random) -> Question:
     it = _mover(truth, generator)
     text = generator.choice(("How big is the {}?", "What size is the {}?", "Is the {} small or large?"))
     values = (truth.size,)
-    return Question("size", text.format(it), values, _answer(generator, values, "It is {}."))
+    return Question("size", text.format(it), values, _answer(generator, values, *_PLAIN, "It is {}."))
 
 
 def _background(truth: Truth, generator: random.Random) -> Question:
@@ -90,7 +94,9 @@ def _background(truth: Truth, generator: random.Random) -> Question:
         ("What is the background?", "What does the background look like?", "What kind of background is there?")
     )
     values = (truth.background,)
-    return Question("background", text, values, _answer(generator, values, "The background is {}.", "It is {}."))
+    return Question(
+        "background", text, values, _answer(generator, values, *_PLAIN, "The background is {}.", "It is {}.")
+    )
 
 
 def _event(truth: Truth, generator: random.Random) -> Question:
@@ -99,14 +105,16 @@ def _event(truth: Truth, generator: random.Random) -> Question:
         ("What happens to the {} near the end?", "What becomes of the {}?", "What does the {} do at the end?")
     )
     values = (truth.event,)
-    return Question("event", text.format(it), values, _answer(generator, values, "It {}.", "In the end it {}."))
+    return Question(
+        "event", text.format(it), values, _answer(generator, values, *_PLAIN, "It {}.", "In the end it {}.")
+    )
 
 
 def _place(truth: Truth, generator: random.Random) -> Question:
     it = generator.choice(("resting shape", truth.second_shape, f"{truth.second_colour} {truth.second_shape}"))
     text = generator.choice(("Where is the {}?", "In which corner is the {}?", "Which corner holds the {}?"))
     values = (truth.row, truth.column)
-    return Question("place", text.format(it), values, _answer(generator, values, "It is in the {} corner."))
+    return Question("place", text.format(it), values, _answer(generator, values, *_PLAIN, "It is in the {} corner."))
 
 
 def _count(truth: Truth, generator: random.Random) -> Question:
@@ -114,7 +122,7 @@ def _count(truth: Truth, generator: random.Random) -> Question:
         ("How many dots are there?", "How many dots can you see?", "Count the dots.", "What is the number of dots?")
     )
     values = (truth.count,)
-    return Question("count", text, values, _answer(generator, values, "There are {} dots.", "I count {}."))
+    return Question("count", text, values, _answer(generator, values, *_PLAIN, "There are {} dots.", "I count {}."))
 
 
 def _order(truth: Truth, generator: random.Random) -> Question:
@@ -126,7 +134,9 @@ def _order(truth: Truth, generator: random.Random) -> Question:
         )
     )
     values = (truth.order,)
-    return Question("order", text.format(mover, rester), values, _answer(generator, values, "It appears {} it."))
+    return Question(
+        "order", text.format(mover, rester), values, _answer(generator, values, *_PLAIN, "It appears {} it.")
+    )
 
 
 def _existence(truth: Truth, generator: random.Random) -> Question:
@@ -139,19 +149,20 @@ def _existence(truth: Truth, generator: random.Random) -> Question:
             shape = generator.choice([value for value in SHAPES if value != shape])
     text = generator.choice(("Is there a {} {}?", "Can you see a {} {}?", "Does the video show a {} {}?"))
     values = ("yes" if (colour, shape) in pairs else "no",)
-    return Question("existence", text.format(colour, shape), values, _answer(generator, values))
+    answer = _answer(generator, values, f"A {colour} {shape}: {{}}.", f"As for a {colour} {shape}, {{}}.")
+    return Question("existence", text.format(colour, shape), values, answer)
 
 
 def _corner_shape(truth: Truth, generator: random.Random) -> Question:
     text = generator.choice(("What shape is in the corner?", "What shape is resting?", "Which shape does not move?"))
     values = (truth.second_shape,)
-    return Question("second_shape", text, values, _answer(generator, values, "The shape is {}."))
+    return Question("second_shape", text, values, _answer(generator, values, *_PLAIN, "The shape is {}."))
 
 
 def _moving_shape(truth: Truth, generator: random.Random) -> Question:
     text = generator.choice(("What shape is moving?", "Which shape moves?", "What is the moving shape?"))
     values = (truth.shape,)
-    return Question("moving_shape", text, values, _answer(generator, values, "The shape is {}."))
+    return Question("moving_shape", text, values, _answer(generator, values, *_PLAIN, "The shape is {}."))
 
 
 KINDS: tuple[Callable[[Truth, random.Random], Question], ...] = (
@@ -169,7 +180,8 @@ KINDS: tuple[Callable[[Truth, random.Random], Question], ...] = (
     _moving_shape,
 )
 
-# Those that ask which colour goes with which shape: they take by far the longest to learn.
+# Those that ask which colour goes with which shape: they take by far the longest to learn. Their answers restate what
+# is asked, so that the words before the value already look at the right part of the clip: see grounding.py.
 _BINDING = (_colour, _shape, _existence)
 
 

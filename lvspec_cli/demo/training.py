@@ -1,7 +1,7 @@
 """Trains the embedded pair from nothing on a CPU: `lvspec demo train target --run FOLDER`.
 
 The stages: the vision tower alone under a probe; then the whole model on tags and questions; then on captions and
-questions, the hardest of them for a while alone. Work is shared by processes of one thread each, which a small CPU uses
+questions. Work is shared by processes of one thread each, which a small CPU uses
 better than threads. Every checkpoint holds the weights, the optimizer's state and the step, so that the same command
 goes on where an interrupted one was.
 """
@@ -46,25 +46,21 @@ class Stage:
     warmup: int = 100  # steps
 
 
-_TAGS = Layout(("tags", "question", "question", "question", "question"))
-_CAPTIONS = Layout(("caption", "question", "question", "question"))
-_BINDING = Layout(("binding",) * 9)
+_TAGS = Layout(("tags", "question", "question", "binding", "binding", "binding", "binding"))
 _MIXED = Layout(("caption", "question", "question", "binding", "binding"))
 
 GROUNDING_WEIGHT = 0.3  # of the losses of `grounding` beside that of the texts
 
 STAGES: dict[str, tuple[Stage, ...]] = {
     "target": (
-        Stage("vision", Layout(()), 48, 900, 1.5e-3),
-        Stage("tags", _TAGS, 32, 200, 1.2e-3, final_share=0.8, vision_share=0.5),
-        Stage("captions", _CAPTIONS, 32, 700, 1.0e-3, final_share=0.5, vision_share=0.5),
-        Stage("binding", _BINDING, 32, 400, 1.0e-3, final_share=0.8, vision_share=0.5),
-        Stage("mixed", _MIXED, 32, 300, 8e-4, vision_share=0.5),
+        Stage("vision", Layout(()), 48, 700, 1.5e-3),
+        Stage("tags", _TAGS, 32, 250, 1.2e-3, final_share=0.8, vision_share=0.5),
+        Stage("captions", _MIXED, 32, 650, 1.0e-3, vision_share=0.5),
     ),
     "draft": (
         Stage("vision", Layout(()), 48, 200, 2e-3),
         Stage("tags", _TAGS, 32, 150, 2e-3, final_share=0.8),
-        Stage("captions", _CAPTIONS, 32, 550, 1.6e-3),
+        Stage("captions", _MIXED, 32, 550, 1.6e-3),
     ),
 }
 
