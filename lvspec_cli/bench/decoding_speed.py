@@ -17,7 +17,7 @@ from lvspec_cli.bench.comparison import (
     total_speed,
 )
 from lvspec_cli.bench.contenders import EngineContender
-from lvspec_cli.bench.peer import ASSISTANCES, Assistance, PeerContender, PeerPair
+from lvspec_cli.bench.peer import Assistance, PeerContender, PeerPair, assistances
 from lvspec_cli.bench.report import Goal, Line, Subject
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.pair import Pair
@@ -26,6 +26,7 @@ AR = "ar"
 PLAIN = "generate"
 STRICT_OVER_AR = Goal("at least", 1.6)
 STRICT_OVER_ASSISTED = Goal("at least", 3.0)
+ALL_EQUAL = Goal("at least", 1.0)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def engine_subject(runs: Runs, lengths: Sequence[int]) -> Subject:
             *sweep,
             _best_line(runs, best),
             Line("strict / ar, end to end", total_speed(runs, strict_name(best), AR), note=f"{best} draft tokens"),
-            _equality(runs, AR, [strict_name(length) for length in lengths], "strict equal to ar"),
+            _equality(runs, AR, [strict_name(length) for length in lengths], "strict equal to ar", ALL_EQUAL),
         ),
         f"Medians over {count} clips. Decode: prefill of both models excluded. "
         "End to end: reading the file, preparing, prefill and decode.",
@@ -97,7 +98,7 @@ def engine_subject(runs: Runs, lengths: Sequence[int]) -> Subject:
 def peer_subject(runs: Runs, lengths: Sequence[int]) -> Subject:
     """`strict` over assisted generation, each at its best setting, and `ar` over plain `generate`."""
     strict = strict_name(best_draft_length(runs, lengths))
-    assisted = [assisted_name(assistance) for assistance in ASSISTANCES]
+    assisted = [assisted_name(assistance) for assistance in assistances(lengths)]
     best = max(assisted, key=lambda name: decode_speed(runs, name, PLAIN))
     best_total = max(assisted, key=lambda name: total_speed(runs, name, PLAIN))
     return Subject(
@@ -134,10 +135,10 @@ def _own_contenders(pair: Pair, work: Workload) -> Mapping[str, EngineContender]
 
 def _peer_contenders(pair: Pair, peer: PeerPair, work: Workload) -> Mapping[str, PeerContender]:
     assisted = {
-        assisted_name(assistance): PeerContender(peer, pair.stop_tokens, work.max_tokens, assistance)
-        for assistance in ASSISTANCES
+        assisted_name(assistance): PeerContender(pair, peer, work.max_tokens, assistance)
+        for assistance in assistances(work.draft_lengths)
     }
-    return {PLAIN: PeerContender(peer, pair.stop_tokens, work.max_tokens), **assisted}
+    return {PLAIN: PeerContender(pair, peer, work.max_tokens), **assisted}
 
 
 def _assisted_line(runs: Runs, name: str) -> Line:
@@ -145,10 +146,10 @@ def _assisted_line(runs: Runs, name: str) -> Line:
     return Line(f"{name} / generate", decode_speed(runs, name, PLAIN), note=note)
 
 
-def _equality(runs: Runs, reference: str, others: Sequence[str], name: str) -> Line:
+def _equality(runs: Runs, reference: str, others: Sequence[str], name: str, goal: Goal | None = None) -> Line:
     equal = sum(equal_outputs(runs, reference, other) for other in others)
     count = len(others) * len(runs[reference])
-    return Line(name, equal / count, "%", note=f"{equal} of {count} answers, token for token")
+    return Line(name, equal / count, "%", goal, f"{equal} of {count} answers, token for token")
 
 
 def _best_line(runs: Runs, draft_tokens: int) -> Line:

@@ -114,7 +114,9 @@ def _filled(case: Case, positions: int) -> tuple[Callable[[], Tensor], Callable[
     last = torch.tensor([case.ours.prefill(prompt, reserve=positions + 2 * TURNS * STEPS)], device=case.ours.device)
     past = DynamicCache(config=case.plain.config.get_text_config())
     given = {cache_argument(case.plain): past, "use_cache": True}
-    case.plain(**model_inputs(prompt, case.ours.device), **given)
+    inputs = model_inputs(case.ours, prompt)
+    case.plain(**inputs, **given)
+    position = inputs["position_ids"][..., -1:] + positions
     past.crop(-1)  # the prompt's last token is fed by the first step
     _fill(case.ours, past, positions)
 
@@ -124,7 +126,7 @@ def _filled(case: Case, positions: int) -> tuple[Callable[[], Tensor], Callable[
         return logits
 
     def plain_step() -> Tensor:
-        output = case.plain(input_ids=last[None], logits_to_keep=1, **given)
+        output = case.plain(input_ids=last[None], position_ids=position, logits_to_keep=1, **given)
         wait_for(case.ours.device)
         return output.logits[0, -1, : case.ours.vocabulary_size]  # type: ignore[no-any-return]
 

@@ -12,6 +12,7 @@ before and after counts in the end-to-end time only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -49,11 +50,14 @@ class Assistance:
                 setattr(settings, key, value)
 
 
-ASSISTANCES = (
-    Assistance("as it comes"),
-    Assistance("heuristic from 5", 5, "heuristic", 0.0),
-    *(Assistance(f"constant {count}", count, "constant", 0.0) for count in (1, 3, 5)),
-)
+
+def assistances(draft_lengths: Sequence[int]) -> tuple[Assistance, ...]:
+    """The settings to try: transformers' own, its schedule without the confidence threshold, and fixed lengths."""
+    return (
+        Assistance("as it comes"),
+        Assistance("heuristic from 5", 5, "heuristic", 0.0),
+        *(Assistance(f"constant {count}", count, "constant", 0.0) for count in draft_lengths),
+    )
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,17 @@ def load_plain(model: VideoLanguageModel, spec: ModelSpec) -> Any:
     kind: Any = type(model.model)
     with quiet():
         copy = kind.from_pretrained(spec.model, revision=spec.revision, dtype=model.model.dtype, use_safetensors=True)
+    # What a call leaves open is filled in from here: a repetition penalty, say, that our engine does not apply.
+    copy.generation_config = type(copy.generation_config)()
     return copy.to(model.device).eval()
 
 
-def model_inputs(prepared: PreparedPrompt, device: torch.device) -> dict[str, Tensor]:
-    """A prepared prompt as the keyword arguments of a transformers model."""
+def model_inputs(model: VideoLanguageModel, prepared: PreparedPrompt) -> dict[str, Tensor]:
+    """A prompt that a model prepared as the keyword arguments of its transformers class, with the same positions."""
     token_ids = prepared.token_ids[None]
     inputs = {"input_ids": token_ids, "attention_mask": torch.ones_like(token_ids), **prepared.tensors}
-    return {name: tensor.to(device) for name, tensor in inputs.items()}
+    inputs["position_ids"] = model.prompt_positions(prepared)
+    return {name: tensor.to(model.device) for name, tensor in inputs.items()}
 
 
 class Arrivals:
@@ -106,12 +113,12 @@ class Arrivals:
 class PeerContender:
     """`generate`, with an assistant model or without; called with a clip, it answers."""
 
-    def __init__(
-        self, peer: PeerPair, stop_tokens: frozenset[int], max_tokens: int, assistance: Assistance | None = None
-    ) -> None:
+    def __init__(self, pair: Pair, peer: PeerPair, max_tokens: int, assistance: Assistance | None = None) -> None:
+        """``pair``: the pair that ``peer`` is the second copy of, whose target prepared the clips."""
+        self._ours = pair.target
         self._peer = peer
         settings: Any = type(peer.target.generation_config)
-        stops = sorted(stop_tokens)
+        stops = sorted(pair.stop_tokens)
         self._settings = settings(
             do_sample=False, max_new_tokens=max_tokens, eos_token_id=stops, pad_token_id=stops[0] if stops else None
         )
@@ -122,7 +129,7 @@ class PeerContender:
 
     def __call__(self, clip: BenchClip) -> Run:
         """Answer; see the head of this file for what the clocks take in."""
-        inputs = model_inputs(clip.target, self._peer.target.device)
+        inputs = model_inputs(self._ours, clip.target)
         options: dict[str, Any] = {"generation_config": self._settings, "streamer": (arrivals := Arrivals())}
         if self._assisted:
             self._peer.draft.generation_config = self._assistant_settings
