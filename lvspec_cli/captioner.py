@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 from types import TracebackType
@@ -53,7 +54,8 @@ class Captioner:
     def from_preset(cls, preset: str | os.PathLike[str] = "auto", **options: Any) -> Captioner:
         """A captioner for a preset: the name of a built-in one, the path of a YAML file, or auto for the best here.
 
-        Environment variables and configuration files are the command line's affair and play no part here.
+        Environment variables and configuration files are the command line's affair and play no part here. What one
+        must know of a preset to read its captions rightly is a UserWarning.
 
         Raises:
             PresetError: there is no such preset, or it cannot be understood.
@@ -61,7 +63,10 @@ class Captioner:
         """
         layers = [argument_layer(options)]
         name = os.fspath(preset)
-        return cls(choose_preset().preset if name == "auto" else load_preset(name), layers)
+        captioner = cls(choose_preset().preset if name == "auto" else load_preset(name), layers)
+        if captioner.preset.notice:
+            warnings.warn(captioner.preset.notice, stacklevel=2)
+        return captioner
 
     @property
     def settings(self) -> Settings:
@@ -156,7 +161,7 @@ class Captioner:
         yield Progress("done", session.finish(), caption=session.caption())
 
     def _session(self, request: Request, plan: Plan, clip: Clip, read_seconds: float) -> Session:
-        pair = self._loaded_for(plan)
+        pair = self._loaded_for(plan, request.question or request.prompt)
         from lvspec_cli.session import Session
 
         return Session(pair, self._preset, plan, request, clip, read_seconds)
@@ -165,13 +170,14 @@ class Captioner:
         drafts = METHODS[plan.decode.method].drafts
         return self._pair is not None and (self._pair.draft is not None or not drafts)
 
-    def _loaded_for(self, plan: Plan) -> Pair:
+    def _loaded_for(self, plan: Plan, prompt: str | None = None) -> Pair:
         """The pair; its draft is loaded for the first method that needs one."""
-        if self._pair is None or not self._ready_for(plan):
-            from lvspec_cli.models.pair import load_pair
+        from lvspec_cli.models.pair import load_draft, load_pair
 
-            self._pair = None  # never two targets in memory
-            self._pair = load_pair(self._preset, with_draft=METHODS[plan.decode.method].drafts)
+        if self._pair is None:
+            self._pair = load_pair(self._preset, with_draft=METHODS[plan.decode.method].drafts, prompt=prompt)
+        elif not self._ready_for(plan):
+            self._pair = load_draft(self._pair, self._preset)
         return self._pair
 
     def _read(self, path: str, options: ReadOptions) -> Clip:
@@ -185,6 +191,8 @@ class Captioner:
 def _said(what: str, text: str | None) -> str:
     if text is None or not text.strip():
         raise UsageError(f"the {what} is empty: write what you want to know about the video")
+    if any("\ud800" <= character <= "\udfff" for character in text):  # bytes that the system could not decode
+        raise UsageError(f"the {what} is not valid UTF-8: write it in that encoding")
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ _READING = {
     "source_fps": "source_fps",
     "timeout": "deadline_seconds",
 }
+_LONGEST_TIMEOUT = 86_400.0  # s; a clock that is set for centuries overflows
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,34 @@ def placed(preset: Preset, settings: Settings) -> Preset:
 
 
 def _read_options(settings: Settings) -> ReadOptions:
+    if settings.timeout is not None and settings.timeout > _LONGEST_TIMEOUT:
+        name = settings.name_of("timeout")
+        raise UsageError(f"{name} must be at most {_LONGEST_TIMEOUT:g} s, a day, not {settings.timeout:g}")
     given = {name: value for key, name in _READING.items() if (value := getattr(settings, key)) is not None}
+    try:
+        return ReadOptions(**given | {"frame_count": _frame_count(settings)})
+    except UsageError as error:
+        raise UsageError(_as_written(str(error), settings)) from error
+
+
+def _frame_count(settings: Settings) -> int | None:
+    """How many frames to show, None if a rate decides; a number that nobody asked for yields to --max-frames."""
     if settings.fps is not None:
-        given.setdefault("frame_count", None)
-    return ReadOptions(**given)
+        return settings.frames
+    count = ReadOptions.frame_count if settings.frames is None else settings.frames
+    if count is None or settings.max_frames is None or settings.given("frames"):
+        return count
+    return min(count, settings.max_frames)
+
+
+def _as_written(message: str, settings: Settings) -> str:
+    """A message about flags, with each setting under the name that its user wrote."""
+
+    def name(flag: re.Match[str]) -> str:
+        key = flag[1].replace("-", "_")
+        return settings.name_of(key) if settings.given(key) else flag[0]
+
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", name, message)
 
 
 def _decoding_options(settings: Settings) -> DecodingOptions:

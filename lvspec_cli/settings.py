@@ -26,6 +26,7 @@ ENVIRONMENT_PREFIX = "LVSPEC_"
 PROJECT_FILE = "lvspec.toml"
 # Kubernetes injects such variables into every pod beside a service that is called "lvspec".
 _INJECTED = re.compile(r"(SERVICE|PORT)(_|$)")
+_PRESET = "preset "  # how the origin of a preset's values begins
 # Of these, a value at a higher level takes the place of the other one at a lower level.
 _ALTERNATIVES = {"frames": "fps", "fps": "frames"}
 
@@ -95,7 +96,7 @@ class Settings:
     fps: float | None = _setting(None, _number, "F", "Video", "Show F frames a second instead of a fixed number.")
     start: float | None = _setting(None, _seconds, "TIME", "Video", "Begin there: seconds or [HH:]MM:SS.")
     end: float | None = _setting(None, _seconds, "TIME", "Video", "End there: seconds or [HH:]MM:SS.")
-    max_frames: int | None = _setting(None, _whole, "N", "Video", "Most frames that --fps may choose.")
+    max_frames: int | None = _setting(None, _whole, "N", "Video", "Most frames that --fps or the preset may ask for.")
     decoder: str | None = _setting(None, _text, "NAME", "Video", "Who decodes the video.")
     source_fps: float | None = _setting(None, _number, "F", "Video", "Frames a second of a folder of images.")
     timeout: float | None = _setting(None, _number, "SECONDS", "Video", "Longest time to read one video.")
@@ -110,6 +111,10 @@ class Settings:
         origin = self.origins.get(key, "default")
         names = (flag_name(key), variable_name(key), key)
         return origin if origin in names else f"{key} in {origin}"
+
+    def given(self, key: str) -> bool:
+        """Whether its user gave a setting; what the preset says, and a default, nobody gave."""
+        return key in self.origins and not self.origins[key].startswith(_PRESET)
 
     def values(self) -> dict[str, Any]:
         """Every setting by its key, the origins left out."""
@@ -248,7 +253,7 @@ def preset_layer(preset: Preset) -> Layer:
         "max_frames": frames.max_frames,
         **({"frames": frames.count} if frames.fps is None else {"fps": frames.fps}),
     }
-    return Layer(values, dict.fromkeys(values, f"preset {preset.name}"))
+    return Layer(values, dict.fromkeys(values, f"{_PRESET}{preset.name}"))
 
 
 def resolve(layers: Iterable[Layer]) -> Settings:

@@ -9,6 +9,8 @@ import pytest
 import lvspec_cli
 from lvspec_cli import Captioner
 from lvspec_cli.errors import ModelError, PresetError, UsageError, VideoNotFound
+from lvspec_cli.plan import Plan
+from lvspec_cli.settings import argument_layer, resolve
 
 
 @pytest.fixture
@@ -55,11 +57,13 @@ def test_models_are_loaded_once_and_after_the_first_video_is_read(captioner, cli
 def test_the_draft_is_loaded_by_the_first_method_that_needs_it(tiny_preset, clip, loads):
     with Captioner.from_preset(tiny_preset, method="ar") as captioner:
         alone = captioner.caption(clip)
+        target = captioner._pair.target
         drafted = captioner.caption(clip, method="strict")
         captioner.caption(clip)
+        assert captioner._pair.target is target
     assert (alone.draft, drafted.draft is None) == (None, False)
     assert alone.text == drafted.text
-    assert len(loads) == 2
+    assert loads == ["tiny"]
 
 
 def test_an_iterator_may_be_dropped_at_any_time(captioner, clip):
@@ -95,7 +99,10 @@ def test_the_environment_is_left_to_the_command_line(tiny_preset, monkeypatch, t
     [
         ({"max_token": 3}, "unknown option 'max_token'; did you mean 'max_tokens'"),
         ({"draft_tokens": 0}, "^draft_tokens must be a whole number of at least 1"),
-        ({"frames": 0}, "frames must be a whole number of at least 1"),
+        ({"frames": 0}, "^frames must be a whole number of at least 1"),
+        ({"frames": 9, "max_frames": 4}, "^frames 9 is more than max_frames 4: ask for fewer frames or raise max_f"),
+        ({"start": 2, "end": 1}, "^end 1 must be later than start 2"),
+        ({"timeout": 1e10}, "^timeout must be at most 86400 s, a day, not 1e"),
         ({"method": "magic"}, "^method must be one of"),
         ({"dtype": "int3"}, "^dtype must be one of"),
     ],
@@ -110,12 +117,30 @@ def test_wrong_calls_are_refused_at_once(captioner, clip):
         captioner.stream(clip, " ")
     with pytest.raises(UsageError, match="the prompt is empty"):
         captioner.stream(clip, prompt="")
+    with pytest.raises(UsageError, match="the question is not valid UTF-8"):
+        captioner.stream(clip, "What is caf\udce9?")
+    with pytest.raises(UsageError, match="the prompt is not valid UTF-8"):
+        captioner.stream(clip, prompt="Describe caf\udce9.")
     with pytest.raises(UsageError, match="exclude each other"):
         captioner.stream(clip, "Why?", prompt="Describe it.")
     with pytest.raises(UsageError, match="device cannot change from call to call"):
         captioner.stream(clip, device="cpu")
     with pytest.raises(UsageError, match="unknown option 'framse'"):
         captioner.stream(clip, framse=3)
+
+
+def test_what_one_must_know_of_a_preset_is_one_warning(tiny_preset):
+    with pytest.warns(UserWarning, match="^tiny knows nothing at all$") as caught:
+        Captioner.from_preset(tiny_preset)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_frames_that_nobody_asked_for_yield_to_the_most_frames(tiny_preset, clip, loads):
+    with Captioner.from_preset(tiny_preset, max_frames=2) as captioner:
+        assert len(captioner.caption(clip).frame_times) == 2
+        assert len(captioner.caption(clip, max_frames=3).frame_times) == 3
+        assert len(captioner.caption(clip, max_frames=5).frame_times) == 4
+    assert Plan.of(resolve([argument_layer({"max_frames": 3})])).read.frame_count == 3
 
 
 def test_an_unknown_preset_is_refused():

@@ -184,6 +184,11 @@ def test_messages_name_a_setting_as_it_was_written(layer, name):
     assert resolve([layer]).name_of("draft_tokens") == name
 
 
+def test_what_a_preset_says_and_what_nobody_says_is_not_given():
+    settings = resolve([flag_layer({"seed": "3"}), preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml"))])
+    assert [settings.given(key) for key in ("seed", "frames", "ui")] == [True, False, False]
+
+
 def test_every_setting_explains_itself():
     assert all(FIELDS[key].metadata["help"].endswith(".") for key in FIELDS)
     assert len(FIELDS) >= 20

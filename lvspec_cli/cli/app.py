@@ -17,7 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="Exit codes: 0 done, 1 some input failed, 2 wrong usage or configuration, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 some input failed, 2 wrong usage or configuration, 130 interrupted, 143 terminated.",
 )
 app.command(cls=GroupedCommand, no_args_is_help=True)(caption)
 app.command(cls=GroupedCommand, no_args_is_help=True)(ask)
@@ -40,5 +40,5 @@ def lvspec(
 ) -> None:
     """Caption videos and answer questions about them: a small model proposes, a large one checks."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        typer.echo(context.get_help(), err=True)
         raise typer.Exit(2)

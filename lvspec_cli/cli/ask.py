@@ -28,5 +28,6 @@ def check_question(question: str) -> None:
     """Raise UsageError if a question is empty, or is a video because the question was forgotten."""
     if not question.strip():
         raise UsageError("the question is empty: write what you want to know about the video")
-    if os.path.lexists(question) or looks_like_video(question):
+    one_word = len(question.split()) == 1  # a text of several is a question, also one that ends with a video's name
+    if os.path.lexists(question) or (one_word and looks_like_video(question)):
         raise UsageError(f"the last argument must be the question, but {question} is a video: add your question")

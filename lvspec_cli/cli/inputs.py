@@ -56,14 +56,22 @@ def _refuse_what_is_no_path(path: str) -> None:
 
 
 def _listed(source: str, null: bool) -> list[str]:
-    try:
-        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-    except OSError as error:
-        raise UsageError(f"--from-file {source} cannot be read: {error.strerror}") from error
+    content = _content(source)
     if null:
         return [os.fsdecode(entry) for entry in content.split(b"\0") if entry]
+    if b"\0" in content:
+        raise UsageError(f"--from-file {source} has NUL characters: if they end its paths, add -0")
     lines = (line.removesuffix(b"\r") for line in content.split(b"\n"))
     return [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
+
+
+def _content(source: str) -> bytes:
+    if source == "-" and sys.stdin is None:
+        raise UsageError("--from-file - cannot be read: stdin is closed; pipe the list in, or name its file")
+    try:
+        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--from-file {source} cannot be read: {error.strerror}") from error
 
 
 def _expand(path: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from lvspec_cli.caption import Failure, Request
 from lvspec_cli.cli.entry import FAILED, OK
 from lvspec_cli.cli.inputs import Inputs, gather_inputs
 from lvspec_cli.cli.options import SharedOptions
-from lvspec_cli.errors import ModelError, UsageError, VideoError
+from lvspec_cli.errors import LvspecError, ModelError, UsageError, VideoError
 from lvspec_cli.output import FORMATS, ResultWriter
 from lvspec_cli.output.destination import open_destination
 from lvspec_cli.settings import Layer, Settings, gather, resolve
-from lvspec_cli.ui import View, make_view
+from lvspec_cli.ui import View, make_view, print_traceback
 
 if TYPE_CHECKING:
     from lvspec_cli.captioner import Captioner
@@ -34,7 +33,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     writer_class = _writer_class(chosen)
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
     _refuse_to_overwrite_input(inputs, shared.output)
-    with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose) as view:
+    with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
         captioner = _make_captioner(layers, chosen.preset, view)
         with open_destination(shared.output) as destination, captioner:
             writer = writer_class(destination.stream, several=inputs.several, terminal=destination.terminal)
@@ -102,7 +101,7 @@ class _Run:
         except BaseException:
             # What is there stays well-formed, whatever ended the run.
             if self.captioned or self.failed:
-                with suppress(OSError):
+                with suppress(OSError, LvspecError):
                     self.writer.close()
             raise
         self.writer.close()
@@ -124,13 +123,16 @@ class _Run:
             return
         assert caption is not None  # the last step always carries it
         self.captioned += 1
-        self.view.finished(caption)
+        # A result goes before what is said of it: whatever becomes of stderr, it is there.
+        self.view.make_way()
         self.writer.write(caption)
+        self.view.finished(caption)
 
     def _fail(self, request: Request, error: Exception) -> None:
         self.failed += 1
         failure = Failure.of(request, error)
+        self.view.make_way()
+        self.writer.write(failure)
         self.view.failed(failure)
         if self.debug:
-            traceback.print_exception(error)
-        self.writer.write(failure)
+            print_traceback(error)

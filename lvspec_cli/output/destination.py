@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
 from lvspec_cli.errors import LvspecError, UsageError
 
 PARTIAL_SUFFIX = ".partial"
+STDOUT_CLOSED = "stdout is closed: give it somewhere to go, or write to a file with -o FILE"
 
 
 @dataclass(frozen=True)
@@ -28,49 +30,91 @@ def open_destination(output: str | None) -> Iterator[Destination]:
     """Open stdout (`output` None or "-") or a file.
 
     A file is written beside its name and renamed when the block ends well. If the block raises, what was written is
-    kept as ``FILE.partial`` and an older FILE is left as it was. Devices and pipes are written directly.
+    kept as ``FILE.partial`` and an older FILE is left as it was; so are both if nothing was written at all. Devices
+    and pipes are written directly.
 
     Raises:
         UsageError: the file cannot be created; raised before the block runs.
-        LvspecError: the finished file cannot be put in place.
+        LvspecError: stdout is closed, or the finished file cannot be put in place.
     """
     if output is None or output == "-":
+        if not sys.stdout.writable():
+            raise LvspecError(STDOUT_CLOSED)
         yield Destination(sys.stdout, sys.stdout.isatty())
-        return
-    path = _checked(output)
-    if path.exists() and not path.is_file():
-        with _open(path, path) as stream:
+    elif os.path.exists(output) and not os.path.isfile(output):
+        stream = _open_directly(output)
+        with _closing(stream):
             yield Destination(stream, stream.isatty())
-        return
+    else:
+        # A link stays a link: what it points at is replaced.
+        with _replacing(Path(os.path.realpath(output))) as file:
+            yield Destination(file, False)
+
+
+class _PartialFile(TextIOWrapper):
+    """A file that keeps what an earlier run left in it until there is something new to write."""
+
+    begun = False  # whether anything was written
+
+    def write(self, text: str) -> int:
+        if text and not self.begun:
+            self.begun = True
+            self.truncate(0)
+        return super().write(text)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[_PartialFile]:
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
-    with _open(partial, path) as stream:
-        try:
-            yield Destination(stream, False)
-        except BaseException:
-            _drop_if_empty(stream, partial)
-            raise
-    _put_in_place(partial, path)
+    earlier = partial.exists()
+    try:  # from here on: an interrupt may come while the file is being made
+        file = _open_partial(partial, path)
+        with _closing(file):
+            yield file
+    finally:
+        if not earlier:
+            _drop_if_empty(partial)
+    if file.begun:
+        _put_in_place(partial, path)
 
 
-def _checked(output: str) -> Path:
-    # A link stays a link: what it points at is replaced.
-    path = Path(os.path.realpath(output))
-    if path.is_dir():
-        raise UsageError(f"-o {output} is a folder: name a file in it")
-    return path
-
-
-def _open(path: Path, wanted: Path) -> TextIO:
+@contextmanager
+def _closing(stream: TextIO) -> Iterator[None]:
+    """Close the stream in the end; an error that ends the block is not hidden behind one of closing."""
     try:
-        return open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n")
+        yield
+    except BaseException:
+        with suppress(OSError):
+            stream.close()
+        raise
+    stream.close()
+
+
+def _open_directly(output: str) -> TextIO:
+    if os.path.isdir(output):
+        raise UsageError(f"-o {output} is a folder: name a file in it")
+    try:
+        return open(output, "w", encoding="utf-8", errors="surrogateescape", newline="\n")
     except OSError as error:
-        raise UsageError(f"-o {wanted} cannot be written: {error.strerror}") from error
+        raise _not_writable(output, error) from error
 
 
-def _drop_if_empty(stream: TextIO, partial: Path) -> None:
-    stream.flush()
-    if partial.stat().st_size == 0:
-        partial.unlink()
+def _open_partial(partial: Path, path: Path) -> _PartialFile:
+    try:
+        # For appending: that does not empty the file.
+        return _PartialFile(open(partial, "ab"), encoding="utf-8", errors="surrogateescape", newline="\n")
+    except OSError as error:
+        raise _not_writable(path, error) from error
+
+
+def _not_writable(output: str | Path, error: OSError) -> UsageError:
+    return UsageError(f"-o {output} cannot be written: {error.strerror}")
+
+
+def _drop_if_empty(partial: Path) -> None:
+    with suppress(OSError):  # it may never have been there
+        if partial.stat().st_size == 0:
+            partial.unlink()
 
 
 def _put_in_place(partial: Path, path: Path) -> None:

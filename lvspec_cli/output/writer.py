@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TextIO
 
+from lvspec_cli.errors import LvspecError
 from lvspec_cli.output.result import Result
 
 
@@ -18,11 +19,16 @@ class ResultWriter(ABC):
 
     @abstractmethod
     def write(self, result: Result) -> None:
-        """Take the next result, in the order of the inputs."""
+        """Take the next result, in the order of the inputs. Raises LvspecError if it cannot be written."""
 
     def close(self) -> None:
         """Write what the format needs at its end. The stream stays open: it belongs to the caller."""
 
     def _emit(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError:
+            raise  # a reader who has seen enough is no error to tell of
+        except OSError as error:
+            raise LvspecError(f"the results cannot be written: {error.strerror}; try another place with -o") from error

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.ui.console import error_console, print_error, say
+from lvspec_cli.ui.console import error_console, print_error, print_traceback, say
 from lvspec_cli.ui.plain import PlainView
 from lvspec_cli.ui.status import StatusView
 from lvspec_cli.ui.view import View
 
 MODES = ("auto", "plain", "none")
 
-__all__ = ["MODES", "View", "make_view", "print_error", "say"]
+__all__ = ["MODES", "View", "make_view", "print_error", "print_traceback", "say"]
 
 
-def make_view(mode: str, *, quiet: bool = False, verbose: bool = False) -> View:
-    """The view for a mode; `auto` moves on a terminal and is plain elsewhere. An unknown mode raises UsageError."""
+def make_view(mode: str, *, quiet: bool = False, verbose: bool = False, name: str = "--ui") -> View:
+    """The view for a mode; `auto` moves on a terminal and is plain elsewhere.
+
+    An unknown mode raises UsageError, which calls the setting by the `name` that its user wrote.
+    """
     if mode not in MODES:
-        raise UsageError(f"--ui must be one of {', '.join(MODES)}, not {mode!r}")
+        raise UsageError(f"{name} must be one of {', '.join(MODES)}, not {mode!r}")
     console = error_console()
     if quiet or mode == "none":
         return View(console)

@@ -61,6 +61,10 @@ class StatusView(PlainView):
             if progress.round is None:  # a new stage is shown at once, rounds with the next turn of the spinner
                 self._live.refresh()
 
+    def make_way(self) -> None:
+        """Take the status line away."""
+        self._stop()
+
     def finished(self, caption: Caption) -> None:
         """Replace the status line by the plain one."""
         self._stop()

@@ -46,6 +46,9 @@ class View:
     def progress(self, progress: Progress) -> None:
         """A step of the current input."""
 
+    def make_way(self) -> None:
+        """A result is about to be written, perhaps to the same terminal."""
+
     def finished(self, caption: Caption) -> None:
         """The current input has its caption."""
 

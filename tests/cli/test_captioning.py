@@ -73,6 +73,11 @@ def test_a_question_is_asked(ask, clip):
     assert ask(clip, "What is it?").out != ask(clip, "Why?").out
 
 
+def test_a_question_may_end_with_the_name_of_a_video(ask, clip):
+    record = json.loads(ask(clip, "What happens in intro.mp4", "--format", "json").out)
+    assert record["question"] == "What happens in intro.mp4"
+
+
 def test_a_prompt_takes_the_place_of_the_presets(caption, clip):
     record = json.loads(caption(clip, "--prompt", "Say one word.", "--format", "json").out)
     assert record["prompt"] == "Say one word."
@@ -133,6 +138,12 @@ def test_tracebacks_are_for_debugging(caption, clip, monkeypatch):
     assert "Traceback" in caption(clip, "--debug").err
 
 
+def test_tracebacks_steer_no_terminal(lvspec):
+    err = lvspec("caption", "x.mp4", "--preset", "\x1b[31mred.yaml", "--debug").err
+    assert "Traceback" in err
+    assert "\x1b" not in err
+
+
 def test_a_folder_of_videos_is_walked_in_order_with_r(caption, copies, tmp_path):
     copies("in/b.mp4", "in/sub/c.MP4", "in/a.mp4", "in/.hidden.mp4", "in/.cache/d.mp4")
     (tmp_path / "in" / "notes.txt").write_text("no video")
@@ -186,6 +197,28 @@ def test_a_file_takes_the_results(caption, clip, tmp_path):
     assert outcome.out == ""
     assert json.loads((tmp_path / "out.json").read_text())["path"] == str(clip)
     assert os.listdir(tmp_path) == ["out.json"]
+
+
+def test_an_older_file_stays_when_nothing_was_captioned(caption, tmp_path):
+    (tmp_path / "old.txt").write_text("old\n")
+    assert caption("gone.mp4", "-o", "old.txt").code == 1
+    assert (tmp_path / "old.txt").read_text() == "old\n"
+    assert os.listdir(tmp_path) == ["old.txt"]
+
+
+@pytest.mark.parametrize("name", ["good.mp4", "gone.mp4"])
+def test_a_result_is_written_before_people_are_told_of_it(caption, copies, monkeypatch, tmp_path, name):
+    from lvspec_cli.ui import PlainView
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    copies("good.mp4")
+    for method in ("finished", "failed"):
+        monkeypatch.setattr(PlainView, method, fail)
+    outcome = caption(name, "--format", "json")
+    assert outcome.code == 130
+    assert json.loads(outcome.out)["path"] == name
 
 
 def test_an_interrupt_keeps_what_is_finished(caption, copies, tmp_path, monkeypatch):

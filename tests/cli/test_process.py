@@ -34,8 +34,9 @@ def test_help_imports_nothing_heavy(arguments):
 def test_no_arguments_show_the_help_and_are_wrong_usage():
     done = subprocess.run(LVSPEC, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stdout.startswith("Usage: lvspec")
-    assert "Exit codes: 0 done, 1 some input failed" in " ".join(done.stdout.split())
+    assert done.stdout == ""
+    assert done.stderr.startswith("Usage: lvspec")
+    assert "Exit codes: 0 done, 1 some input failed" in " ".join(done.stderr.split())
 
 
 def test_completion_offers_commands_and_choices():
@@ -47,21 +48,60 @@ def test_completion_offers_commands_and_choices():
     assert offered("lvspec caption --method ") == ["ar", "strict"]
 
 
-def test_closed_stdout_is_told():
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import os, sys; os.close(1); os.execv(sys.executable, sys.argv[1:])",
-            *LVSPEC,
-            "presets",
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "stdout is closed" in done.stderr
+def in_shell(redirections, *arguments, **options):
+    """Run lvspec with its streams as a shell redirects them, buffered as they are for most people."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    command = ["sh", "-c", f'exec "$@" {redirections}', "sh", *LVSPEC, *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **options)
+
+
+@posix
+def test_closed_stdout_is_told(tiny_preset):
+    for arguments in (["presets"], ["caption", "gone.mp4", "--preset", tiny_preset]):
+        done = in_shell(">&-", *arguments)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("lvspec: error: stdout is closed: ")
+        assert "gone.mp4" not in done.stderr
+
+
+@posix
+def test_a_run_that_writes_to_a_file_needs_no_standard_stream(tiny_preset, tmp_path):
+    arguments = ["caption", "gone.mp4", "--preset", tiny_preset, "--format", "json", "-o", "out.json"]
+    for redirections in (">&-", "<&- >&- 2>&-"):
+        assert in_shell(redirections, *arguments, cwd=tmp_path).returncode == 1
+        assert json.loads((tmp_path / "out.json").read_text())["error"]["type"] == "not_found"
+        (tmp_path / "out.json").unlink()
+
+
+@posix
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_full_disk_is_one_line(tiny_preset):
+    for arguments in (["presets"], ["caption", "gone.mp4", "--format", "json", "-q", "--preset", tiny_preset]):
+        done = in_shell(">/dev/full", *arguments)
+        assert done.returncode == 1
+        assert "No space left on device" in done.stderr.splitlines()[-1]
+        assert sum(line.startswith("lvspec: error: ") for line in done.stderr.splitlines()) == 1
+        assert "Exception ignored" not in done.stderr
+
+
+@posix
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_results_do_not_need_stderr(tiny_preset, clip, caption, redirection):
+    done = in_shell(redirection, "caption", clip, "--preset", tiny_preset)
+    assert done.returncode == 0
+    assert done.stdout == caption(clip).out
+
+
+@posix
+def test_a_reader_of_stderr_who_leaves_takes_no_results_along(tiny_preset, tmp_path):
+    (tmp_path / "list").write_text("gone.mp4\n" * 200)
+    arguments = ["caption", "--from-file", tmp_path / "list", "--format", "json", "--preset", tiny_preset]
+    with open(tmp_path / "all.json", "wb") as stdout:
+        process = subprocess.Popen([*LVSPEC, *map(str, arguments)], stdout=stdout, stderr=subprocess.PIPE)
+    process.stderr.readline()
+    process.stderr.close()
+    assert process.wait(timeout=600) == 1
+    assert len(json.loads((tmp_path / "all.json").read_text())) == 200
 
 
 class Terminal:
@@ -70,6 +110,7 @@ class Terminal:
     def __init__(self):
         self.main, self.side = os.openpty()
         self.seen = b""
+        self._more = threading.Condition()
         self._reader = threading.Thread(target=self._collect)
 
     def __enter__(self):
@@ -89,7 +130,14 @@ class Terminal:
                 return
             if not data:
                 return
-            self.seen += data
+            with self._more:
+                self.seen += data
+                self._more.notify_all()
+
+    def wait_for(self, text):
+        """Wait until this was shown."""
+        with self._more:
+            assert self._more.wait_for(lambda: text in self.seen, timeout=600)
 
 
 def tty_environment(**more):
@@ -125,41 +173,82 @@ def test_what_a_model_says_steers_no_terminal(tiny_preset, clip, caption, monkey
     assert sum(map(str.isalnum, shown)) == sum(map(str.isalnum, piped)) > 0
 
 
-def started(tiny_preset, clip, tmp_path, **options):
-    """A run over many videos that has just written its first result."""
+ENDINGS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+def many(tiny_preset, clip, tmp_path, *options):
+    """The command of a run over many videos."""
     (tmp_path / "list").write_text(f"{clip}\n" * 5000)
-    command = [
-        *LVSPEC,
-        "caption",
-        "--preset",
-        str(tiny_preset),
-        "--from-file",
-        str(tmp_path / "list"),
-        "--format",
-        "jsonl",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    given = ["--preset", tiny_preset, "--from-file", tmp_path / "list", *options]
+    return [*LVSPEC, "caption", *map(str, given)]
+
+
+def started(command):
+    """A run with records as lines that has just written the first one."""
+    process = subprocess.Popen([*command, "--format", "jsonl"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert json.loads(process.stdout.readline())["error"] is None
     return process
 
 
 @posix
-def test_an_interrupt_ends_a_run_with_130_and_whole_records(tiny_preset, clip, tmp_path):
-    process = started(tiny_preset, clip, tmp_path)
-    process.send_signal(signal.SIGINT)
+@ENDINGS
+def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, clip, tmp_path, number, code):
+    process = started(many(tiny_preset, clip, tmp_path))
+    process.send_signal(number)
     out, err = process.communicate(timeout=600)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert b"Traceback" not in err
     assert all(json.loads(line)["error"] is None for line in out.splitlines())
 
 
 @posix
+@ENDINGS
+def test_an_interrupt_before_the_first_result_leaves_nothing(tiny_preset, clip, tmp_path, number, code):
+    command = [*LVSPEC, "caption", str(clip), "--preset", str(tiny_preset), "-o", "out.txt"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stderr.readline() == b"lvspec: tiny knows nothing at all\n"  # models are loaded seconds later
+    process.send_signal(number)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == code
+    assert (out, err) == (b"", b"")
+    assert os.listdir(tmp_path) == []
+
+
+@posix
+@ENDINGS
+def test_an_interrupt_keeps_the_document_whole_and_gives_the_cursor_back(tiny_preset, clip, tmp_path, number, code):
+    command = many(tiny_preset, clip, tmp_path, "--format", "json", "-o", str(tmp_path / "out.json"))
+    with Terminal() as terminal:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal.side, env=tty_environment())
+        terminal.wait_for(b"[2/5000]")
+        process.send_signal(number)
+        assert process.wait(timeout=600) == code
+    assert terminal.seen.rindex(b"\x1b[?25h") > terminal.seen.rindex(b"\x1b[?25l")
+    assert b"Traceback" not in terminal.seen
+    assert len(json.loads((tmp_path / "out.json.partial").read_text())) >= 1
+    assert not (tmp_path / "out.json").exists()
+
+
+@posix
 def test_a_reader_that_leaves_ends_the_run_quietly(tiny_preset, clip, tmp_path):
-    process = started(tiny_preset, clip, tmp_path)
+    process = started(many(tiny_preset, clip, tmp_path))
     process.stdout.close()
+    assert_ended_quietly(process)
+
+
+@posix
+def test_a_reader_that_takes_ten_bytes_of_json_ends_the_run_quietly(tiny_preset, tmp_path):
+    command = many(tiny_preset, "gone.mp4", tmp_path, "--format", "json", "--ui", "none")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert os.read(process.stdout.fileno(), 10).startswith(b"[\n  {")
+    process.stdout.close()
+    assert_ended_quietly(process)
+
+
+def assert_ended_quietly(process):
+    """The run ends with 1 and says nothing of its reader."""
     err = process.stderr.read()
     process.stderr.close()
     assert process.wait(timeout=600) == 1
-    assert b"Traceback" not in err
-    assert b"BrokenPipe" not in err
-    assert b"Broken pipe" not in err
+    for word in (b"Traceback", b"BrokenPipe", b"Broken pipe", b"Exception ignored"):
+        assert word not in err

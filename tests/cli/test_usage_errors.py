@@ -44,7 +44,10 @@ def refused(lvspec, tiny_preset, loads):
         (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
         (["--dtype", "int3"], "--dtype must be one of auto, float32, bfloat16, float16, not 'int3'"),
         (["--timeout", "0"], "--timeout (the deadline of a video) must be a number greater than 0"),
+        (["--timeout", "1e10"], "--timeout must be at most 86400 s, a day, not 1e+10"),
+        (["--frames", "9", "--max-frames", "4"], "--frames 9 is more than --max-frames 4"),
         (["--prompt", " "], "the prompt is empty"),
+        (["--prompt", "caf\udce9"], "the prompt is not valid UTF-8"),
         (["--preset", "no-such"], "there is no preset 'no-such'"),
         (["--preset", "no/such.yaml"], "there is no preset file no/such.yaml"),
         (["-o", "."], "-o . is a folder"),
@@ -62,12 +65,21 @@ def test_a_wrong_option_is_refused(refused, tiny_preset, clip, options, complain
     assert complaint in refused("caption", clip, *preset, *options)
 
 
-@pytest.mark.parametrize(
-    ("variable", "complaint"), [("LVSPEC_DRAFT_TOKENS", "LVSPEC_DRAFT_TOKENS must be a whole number")]
-)
-def test_a_wrong_variable_is_named(refused, clip, tiny_preset, monkeypatch, variable, complaint):
-    monkeypatch.setenv(variable, "0")
-    assert refused("caption", clip, "--preset", tiny_preset).startswith(complaint)
+@pytest.mark.parametrize("key", ["draft_tokens", "frames", "max_frames", "fps", "decoder", "timeout", "ui", "format"])
+def test_a_wrong_variable_or_key_is_named_as_it_was_written(refused, clip, tiny_preset, tmp_path, monkeypatch, key):
+    (tmp_path / "lvspec.toml").write_text(f"{key} = {'0' if key not in ('decoder', 'ui', 'format') else repr('x')}\n")
+    message = refused("caption", clip, "--preset", tiny_preset)
+    assert message.startswith(f"{key} in lvspec.toml ")
+    assert "--" not in message
+    monkeypatch.setenv(f"LVSPEC_{key.upper()}", "0")
+    assert refused("caption", clip, "--preset", tiny_preset).startswith(f"LVSPEC_{key.upper()} ")
+
+
+def test_a_message_about_two_settings_names_each_as_it_was_written(refused, clip, tiny_preset, monkeypatch):
+    monkeypatch.setenv("LVSPEC_START", "5")
+    assert (
+        refused("caption", clip, "--preset", tiny_preset, "--end", "4") == "--end 4 must be later than LVSPEC_START 5"
+    )
 
 
 def test_a_wrong_key_in_a_configuration_is_named(refused, clip, tmp_path):
@@ -131,6 +143,21 @@ def test_an_empty_question_is_refused(refused, clip, question):
 def test_a_forgotten_question_is_noticed(refused, clip):
     assert "the last argument must be the question" in refused("ask", clip)
     assert "the last argument must be the question" in refused("ask", clip, "other.mp4")
+
+
+def test_a_question_that_no_model_can_read_is_refused(refused, clip, tiny_preset):
+    message = refused("ask", clip, "caf\udce9?", "--preset", tiny_preset)
+    assert message == "the question is not valid UTF-8: write it in that encoding"
+
+
+def test_a_list_that_nul_divides_needs_0(refused, tmp_path):
+    (tmp_path / "list").write_bytes(b"a.mp4\0b.mp4\0")
+    assert refused("caption", "--from-file", "list").endswith("has NUL characters: if they end its paths, add -0")
+
+
+def test_a_closed_stdin_is_told(refused, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    assert refused("caption", "--from-file", "-").startswith("--from-file - cannot be read: stdin is closed")
 
 
 def test_a_question_without_a_video_is_refused(refused, tiny_preset):

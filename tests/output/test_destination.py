@@ -53,6 +53,50 @@ def test_an_interrupted_file_without_results_is_not_kept(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_an_older_file_stays_when_there_is_nothing_to_write(tmp_path):
+    (tmp_path / "out.txt").write_text("old\n")
+    write(str(tmp_path / "out.txt"), text="")
+    assert (tmp_path / "out.txt").read_text() == "old\n"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_an_earlier_partial_file_stays_until_there_is_something_to_write(tmp_path):
+    partial = tmp_path / "out.txt.partial"
+    partial.write_text("hours of work\n")
+    with open_destination(str(tmp_path / "out.txt")):
+        assert partial.read_text() == "hours of work\n"
+    with pytest.raises(LvspecError), open_destination(str(tmp_path / "out.txt")):
+        raise LvspecError("no")
+    assert partial.read_text() == "hours of work\n"
+    assert os.listdir(tmp_path) == ["out.txt.partial"]
+
+
+def test_an_earlier_partial_file_is_replaced_by_new_results(tmp_path):
+    partial = tmp_path / "out.txt.partial"
+    partial.write_text("hours of work\n")
+    with pytest.raises(KeyboardInterrupt):
+        write(str(tmp_path / "out.txt"), error=KeyboardInterrupt())
+    assert partial.read_text() == "new\n"
+    write(str(tmp_path / "out.txt"))
+    assert (tmp_path / "out.txt").read_text() == "new\n"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_the_error_that_ends_the_work_is_not_hidden_behind_one_of_closing():
+    with pytest.raises(LvspecError, match="the first"):
+        write("/dev/full", error=LvspecError("the first"))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="there is no /dev/fd")
+def test_a_pipe_can_be_named_by_its_descriptor():
+    reader, writer = os.pipe()
+    write(f"/dev/fd/{writer}")
+    os.close(writer)
+    assert os.read(reader, 10) == b"new\n"
+    os.close(reader)
+
+
 def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "out.txt").symlink_to(tmp_path / "real" / "out.txt")

@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvspec_cli.output.json_text import json_text
@@ -15,6 +15,10 @@ ANY_TEXT = st.text(st.characters(exclude_categories=[]))  # surrogates too
 
 def steers(text, allowed=""):
     return [c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in allowed]
+
+
+def test_laws_have_no_deadline_that_a_busy_machine_may_miss():
+    assert settings.default.deadline is None
 
 
 @given(ANY_TEXT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from lvspec_cli.caption import Failure, Request
-from lvspec_cli.errors import VideoNotFound
+from lvspec_cli.errors import LvspecError, VideoNotFound
 from lvspec_cli.output import FORMATS
 
 
@@ -84,6 +84,21 @@ def test_a_defect_is_a_failure_of_type_internal():
     failure = Failure.of(Request("a.mp4", None, "Why?"), ZeroDivisionError("division by zero"))
     assert failure.type == "internal"
     assert failure.message.startswith("ZeroDivisionError: division by zero")
+
+
+def test_a_full_disk_is_told_and_a_reader_who_leaves_is_not():
+    class Stream(io.StringIO):
+        error = OSError(28, "No space left on device")
+
+        def flush(self):
+            raise self.error
+
+    for name, writer_class in FORMATS.items():
+        with pytest.raises(LvspecError, match="the results cannot be written: No space left on device; try"):
+            writer_class(Stream(), several=False, terminal=False).write(Said("a.mp4", name))
+    Stream.error = BrokenPipeError()
+    with pytest.raises(BrokenPipeError):
+        FORMATS["text"](Stream(), several=False, terminal=False).write(Said("a.mp4", "A cat."))
 
 
 def test_every_result_is_written_at_once():

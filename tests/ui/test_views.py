@@ -9,7 +9,7 @@ from rich.console import Console
 from lvspec_cli.caption import Failure, Progress, Request
 from lvspec_cli.errors import NotAVideo, UsageError, VideoNotFound
 from lvspec_cli.settings import flag_layer, resolve
-from lvspec_cli.ui import PlainView, StatusView, View, make_view
+from lvspec_cli.ui import PlainView, StatusView, View, make_view, print_error, print_traceback
 
 
 def console_on(stream, **options):
@@ -111,8 +111,9 @@ def test_the_status_line_is_gone_when_a_result_is_written():
         view.begin("clip.mp4", 0, 1)
         view.progress(Progress("loading"))
         assert view.active
-        view.finished(caption())
+        view.make_way()
         assert not view.active
+        view.finished(caption())
     assert "clip.mp4: loading the models" in stream.getvalue()
     assert stream.getvalue().rstrip().endswith("1.3 s")
 
@@ -141,6 +142,7 @@ def test_the_status_line_leaves_stdout_alone():
 
 @pytest.mark.parametrize("mode", ["auto", "plain", "none"])
 def test_nothing_moves_without_a_terminal(mode, monkeypatch):
+    monkeypatch.setattr("sys.stderr", io.StringIO())
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert not isinstance(make_view(mode), StatusView)
 
@@ -148,3 +150,30 @@ def test_nothing_moves_without_a_terminal(mode, monkeypatch):
 def test_an_unknown_mode_is_refused():
     with pytest.raises(UsageError, match="--ui must be one of auto, plain, none, not 'live'"):
         make_view("live")
+    with pytest.raises(UsageError, match="LVSPEC_UI must be one of"):
+        make_view("live", name="LVSPEC_UI")
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space left on device")])
+def test_a_stderr_that_cannot_be_written_costs_nothing_but_what_people_see(error, monkeypatch):
+    class Lost(io.StringIO):
+        def write(self, text):
+            raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", Lost())
+        patch.setattr("os.dup2", lambda *_: pytest.fail("a descriptor was replaced"))
+        with make_view("plain") as view:
+            view.note("something")
+            view.finished(caption())
+        print_error("that was it")
+
+
+def test_tracebacks_steer_no_terminal(capsys):
+    try:
+        raise ValueError("bad \x1b[2J\x9b31m key\nand \udcff more")
+    except ValueError as error:
+        print_traceback(error)
+    shown = capsys.readouterr().err
+    assert shown.startswith("Traceback (most recent call last):\n  File ")
+    assert shown.endswith("ValueError: bad [2J31m key\nand \ufffd more\n")
