@@ -50,7 +50,6 @@ class Assistance:
                 setattr(settings, key, value)
 
 
-
 def assistances(draft_lengths: Sequence[int]) -> tuple[Assistance, ...]:
     """The settings to try: transformers' own, its schedule without the confidence threshold, and fixed lengths."""
     return (
