@@ -27,6 +27,8 @@ from lvspec_cli.demo.rendering import Renderer
 from lvspec_cli.demo.scene import scene_of_seed
 from lvspec_cli.demo.tokenizer import SPECIAL_TOKENS, train_tokenizer
 from lvspec_cli.demo.training import Stage, Trainer, export
+from lvspec_cli.models.adapter import FrameSize, PreparedPrompt
+from lvspec_cli.models.qwen2_5_vl import Qwen25VL
 
 TINY = Size(2, 64, 96, 4, 1, 1, 32, 48, 2)
 LAYOUT = Layout(("caption", "question"))
@@ -74,12 +76,16 @@ def test_patches_and_positions_are_those_of_the_real_processor_and_model(tokeniz
     assert real["video_grid_thw"].tolist() == [[4, GRID, GRID]]
     ours = patchify(torch.from_numpy(frames)[None])[0].flatten(0, 1)
     assert torch.allclose(ours, real["pixel_values_videos"], atol=1e-5)
-    ids = torch.tensor([maker.prefix])
-    kinds = (ids == tokenizer.convert_tokens_to_ids("<|video_pad|>")).int() * 2
-    model = build_model(TINY, tokenizer)
-    positions, _ = model.model.get_rope_index(
-        ids, kinds, video_grid_thw=real["video_grid_thw"], second_per_grid_ts=torch.tensor([2 * 5.0 / 8])
-    )
+    ids = torch.tensor(maker.prefix)
+    video_mask = ids == tokenizer.convert_tokens_to_ids("<|video_pad|>")
+    tensors = {
+        "mm_token_type_ids": video_mask[None].int() * 2,
+        "video_grid_thw": real["video_grid_thw"],
+        "second_per_grid_ts": torch.tensor([2 * 5.0 / 8]),
+    }
+    times = tuple((index + 0.5) * 5.0 / 8 for index in range(8))
+    model = Qwen25VL(build_model(TINY, tokenizer), processor, len(tokenizer), FrameSize())
+    positions = model.prompt_positions(PreparedPrompt(ids, video_mask, times, tensors))
     assert torch.equal(positions[:, 0], row_positions(maker.prefix, Layout(()), 5.0))
 
 

@@ -61,7 +61,7 @@ def test_strict_equals_the_target_alone(
             if draft is agreeing:
                 drafted += sum(len(event.draft_tokens) for event in rounds)
                 kept += sum(len(event.draft_tokens) - len(event.rejected) for event in rounds)
-    assert 0.1 < kept / drafted < 0.9  # both acceptance and rejection took place
+    assert 0 < kept < drafted  # both acceptance and rejection took place
 
 
 def test_an_identical_draft_is_always_accepted(tiny_pair: TinyPair) -> None:
