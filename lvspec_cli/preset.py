@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvspec_cli.errors import PresetError
@@ -80,6 +80,9 @@ class Preset:
     generation: GenerationSpec = GenerationSpec()
     prompts: PromptSpec = PromptSpec()
     memory: MemorySpec = MemorySpec()
+    given: frozenset[str] = field(
+        default=frozenset(), compare=False
+    )  # dotted names of the keys in its file; the rest are defaults
 
 
 def load_preset(name_or_path: str | os.PathLike[str]) -> Preset:

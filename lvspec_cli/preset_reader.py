@@ -56,6 +56,7 @@ def read_preset(text: str, path: Path) -> Preset:
         generation=top.section("generation").make(GenerationSpec, _GENERATION),
         prompts=top.section("prompts").make(PromptSpec, _PROMPTS),
         memory=top.section("memory").make(MemorySpec, _MEMORY),
+        given=top.given(),
     )
 
 
@@ -126,6 +127,12 @@ class _Section:
                 raise PresetError(
                     f"{self.path}, line {line}: unknown key {self._dotted(key)}{hint}: correct or remove it"
                 )
+
+    def given(self) -> frozenset[str]:
+        """Dotted names of all keys that have a value, those in sections included."""
+        values = {key: value for key, (_, value) in self._entries.items() if value is not None}
+        below = [value.given() for value in values.values() if isinstance(value, _Section)]
+        return frozenset(map(self._dotted, values)).union(*below)
 
     def value(self, key: str, kind: Kind) -> Any:
         """The value of a key, None if it is absent or null."""

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -27,6 +27,14 @@ PROJECT_FILE = "lvspec.toml"
 # Kubernetes injects such variables into every pod beside a service that is called "lvspec".
 _INJECTED = re.compile(r"(SERVICE|PORT)(_|$)")
 _PRESET = "preset "  # how the origin of a preset's values begins
+# Where a preset has what other layers call so; the parts of `generation` have the same names.
+_PLACES_IN_PRESET = {
+    "preset": "schema",
+    "prompt": "prompts.caption",
+    "frames": "frames.count",
+    "fps": "frames.fps",
+    "max_frames": "frames.max_frames",
+}
 # Of these, a value at a higher level takes the place of the other one at a lower level.
 _ALTERNATIVES = {"frames": "fps", "fps": "frames"}
 
@@ -253,7 +261,9 @@ def preset_layer(preset: Preset) -> Layer:
         "max_frames": frames.max_frames,
         **({"frames": frames.count} if frames.fps is None else {"fps": frames.fps}),
     }
-    return Layer(values, dict.fromkeys(values, f"{_PRESET}{preset.name}"))
+    places = {**_PLACES_IN_PRESET, **{key: f"generation.{key}" for key in asdict(generation)}}
+    given = {key for key in values if places.get(key, key) in preset.given}
+    return Layer(values, {key: f"{_PRESET}{preset.name if key in given else 'default'}" for key in values})
 
 
 def resolve(layers: Iterable[Layer]) -> Settings:

@@ -56,6 +56,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert preset.generation == GenerationSpec(200, 0.5, 0.9, 20, 3)
     assert preset.prompts.caption == "Describe this video."
     assert preset.memory == MemorySpec(24.0, 1.5)
+    assert {"schema", "target.model", "frames.fps", "generation.seed", "draft_tokens"} <= preset.given
+    assert "frames.count" not in preset.given
 
 
 def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:

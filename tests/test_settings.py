@@ -47,7 +47,7 @@ def everywhere(monkeypatch, tmp_path):
         (["environment", "project", "user", "preset"], 2, "LVSPEC_SEED"),
         (["project", "user", "preset"], 3, "lvspec.toml"),
         (["user", "preset"], 4, "config.toml"),
-        (["preset"], 0, "preset pair"),
+        (["preset"], 0, "preset default"),
         ([], None, "default"),
     ],
 )
@@ -177,11 +177,22 @@ def test_unknown_arguments_are_refused_with_the_nearest():
         (flag_layer({"draft_tokens": "3"}), "--draft-tokens"),
         (environment_layer({"LVSPEC_DRAFT_TOKENS": "3"}), "LVSPEC_DRAFT_TOKENS"),
         (argument_layer({"draft_tokens": 3}), "draft_tokens"),
-        (preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml")), "draft_tokens in preset pair"),
+        (
+            preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml", given=frozenset({"draft_tokens"}))),
+            "draft_tokens in preset pair",
+        ),
     ],
 )
 def test_messages_name_a_setting_as_it_was_written(layer, name):
     assert resolve([layer]).name_of("draft_tokens") == name
+
+
+def test_what_a_preset_leaves_open_is_named_as_a_default():
+    given = frozenset({"schema", "draft_tokens", "generation.max_tokens", "frames.count"})
+    origins = resolve([preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml", given=given))]).origins
+    named = {key for key, origin in origins.items() if origin == "preset pair"}
+    assert named == {"preset", "draft_tokens", "max_tokens", "frames"}
+    assert {origins[key] for key in origins.keys() - named} == {"preset default"}
 
 
 def test_what_a_preset_says_and_what_nobody_says_is_not_given():

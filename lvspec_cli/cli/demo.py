@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -43,4 +44,14 @@ def checked_output(output: str) -> Path:
         raise UsageError(f"-o {output} is a folder: name a file in it")
     if not path.parent.is_dir():
         raise UsageError(f"-o {output} cannot be written: there is no folder {path.parent}")
+    beside = path.with_suffix(".json")
+    if beside.exists() and not _is_truth(beside):
+        raise UsageError(f"-o {output} would overwrite {beside}, which is no truth of a clip: name another file")
     return path
+
+
+def _is_truth(path: Path) -> bool:
+    try:
+        return str(json.loads(path.read_bytes())["schema"]).startswith("lvspec.clip/")
+    except (OSError, ValueError, LookupError, TypeError):
+        return False

@@ -45,4 +45,6 @@ def _model(spec: ModelSpec) -> str:
 
 
 def _record(preset: Preset) -> dict[str, Any]:
-    return {**asdict(preset), "path": str(preset.path)}
+    record = {**asdict(preset), "path": str(preset.path)}
+    del record["given"]
+    return record

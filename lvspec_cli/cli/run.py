@@ -14,7 +14,7 @@ from lvspec_cli.cli.inputs import Inputs, gather_inputs
 from lvspec_cli.cli.options import SharedOptions
 from lvspec_cli.errors import LvspecError, ModelError, UsageError, VideoError
 from lvspec_cli.output import FORMATS, ResultWriter
-from lvspec_cli.output.destination import open_destination
+from lvspec_cli.output.destination import PARTIAL_SUFFIX, open_destination
 from lvspec_cli.settings import Layer, Settings, gather, resolve
 from lvspec_cli.ui import View, make_view, print_traceback
 
@@ -37,7 +37,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
         captioner = _make_captioner(layers, chosen.preset, view)
         with open_destination(shared.output) as destination, captioner:
             writer = writer_class(destination.stream, several=inputs.several, terminal=destination.terminal)
-            return _Run(captioner, view, writer, shared.debug).over(inputs.paths, question)
+            return _Run(captioner, view, writer, shared).over(inputs.paths, question)
 
 
 def _writer_class(settings: Settings) -> type[ResultWriter]:
@@ -88,7 +88,7 @@ class _Run:
     captioner: Captioner
     view: View
     writer: ResultWriter
-    debug: bool
+    shared: SharedOptions
     captioned: int = 0
     failed: int = 0
 
@@ -98,15 +98,24 @@ class _Run:
             for index, path in enumerate(paths):
                 self.view.begin(path, index, len(paths))
                 self._take(path, question)
-        except BaseException:
+        except BaseException as ending:
             # What is there stays well-formed, whatever ended the run.
             if self.captioned or self.failed:
                 with suppress(OSError, LvspecError):
                     self.writer.close()
+            if isinstance(ending, KeyboardInterrupt | SystemExit) and len(paths) > 1:
+                self.view.make_way()
+                self.view.note(self._how_far(len(paths)))
             raise
         self.writer.close()
         self.view.summary(self.captioned, self.failed)
         return FAILED if self.failed else OK
+
+    def _how_far(self, count: int) -> str:
+        output = self.shared.output
+        in_file = output is not None and (os.path.isfile(output) or not os.path.exists(output)) and output != "-"
+        where = f"; their captions are in {output}{PARTIAL_SUFFIX}" if in_file and self.captioned else ""
+        return f"interrupted after {self.captioned + self.failed} of {count} videos{where}"
 
     def _take(self, path: str, question: str | None) -> None:
         try:
@@ -134,5 +143,5 @@ class _Run:
         self.view.make_way()
         self.writer.write(failure)
         self.view.failed(failure)
-        if self.debug:
+        if self.shared.debug:
             print_traceback(error)

@@ -198,6 +198,7 @@ def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, cl
     out, err = process.communicate(timeout=600)
     assert process.returncode == code
     assert b"Traceback" not in err
+    assert re.search(rb"interrupted after [1-9]\d* of 5000 videos\n$", err)
     assert all(json.loads(line)["error"] is None for line in out.splitlines())
 
 
@@ -225,6 +226,7 @@ def test_an_interrupt_keeps_the_document_whole_and_gives_the_cursor_back(tiny_pr
         assert process.wait(timeout=600) == code
     assert terminal.seen.rindex(b"\x1b[?25h") > terminal.seen.rindex(b"\x1b[?25l")
     assert b"Traceback" not in terminal.seen
+    assert b"out.json.partial" in terminal.seen.replace(b"\r\n", b"")
     assert len(json.loads((tmp_path / "out.json.partial").read_text())) >= 1
     assert not (tmp_path / "out.json").exists()
 

@@ -197,6 +197,12 @@ def test_other_commands_refuse_alike(refused, arguments, complaint):
     assert complaint in refused(*arguments)
 
 
+def test_a_clip_overwrites_no_other_json_beside_it(refused, tmp_path):
+    (tmp_path / "mine.json").write_text('{"my": "notes"}')
+    assert "would overwrite" in refused("demo", "clip", "-o", str(tmp_path / "mine.mp4"))
+    assert (tmp_path / "mine.json").read_text() == '{"my": "notes"}'
+
+
 def test_an_address_that_steers_terminals_is_made_harmless(lvspec):
     outcome = lvspec("caption", "x.mp4", "--preset", "\x1b[31mred\x07.yaml")
     assert outcome.code == 2
