@@ -1,6 +1,7 @@
 """What all tests share: one thread, no network, none of the settings of whoever runs them, and a tiny real pair."""
 
 import os
+import signal
 
 # Before torch is imported anywhere: toy models are slower on many threads, and tests may run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,6 +15,8 @@ from hypothesis import settings
 # A busy machine is no reason to fail: the laws hold however long an example takes.
 settings.register_profile("lvspec", deadline=None)
 settings.load_profile("lvspec")
+# A shell starts background jobs with SIGINT ignored, and programs started from tests would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):
