@@ -37,8 +37,8 @@ ALLOWED = {
 
 # Libraries that only some parts may import.
 HOMES = {
-    "transformers": {"models", "demo", "bench"},
-    "tokenizers": {"models", "demo", "bench"},
+    "transformers": {"models", "demo"},
+    "tokenizers": {"models", "demo"},
     "safetensors": {"models", "demo"},
     "bitsandbytes": {"models"},
     "av": {"video"},

@@ -79,25 +79,27 @@ def attend_in_parts(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | 
 
     PyTorch's kernel for the CPU gives a key/value head to one thread. Over a long cache with few heads the other
     threads would wait, so the positions are cut into parts that are multiplied as a batch ("Flash-Decoding", Dao et
-    al. 2023, splits the cache for the same reason). Equal to one softmax over all positions, up to rounding.
+    al. 2023, splits the cache for the same reason). Equal to one softmax over all positions, up to rounding. There must
+    be at least as many positions as parts.
     """
     mixed = [_one_head(query[0, head] * scale, keys[0, head], values[0, head], mask) for head in range(keys.shape[1])]
     return torch.stack(mixed)[None]
 
 
 def _one_head(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """Queries [n, head_dim], already scaled, over keys and values [m, head_dim]: [n, head_dim]."""
-    new, width = query.shape
-    size = keys.shape[0] // _PARTS
-    cut = _PARTS * size  # what is left over, less than one position a part, is multiplied apart
-    in_parts = (query @ keys[:cut].view(_PARTS, size, width).transpose(1, 2)).transpose(0, 1).flatten(1)
-    scores = torch.cat((in_parts, query @ keys[cut:].transpose(0, 1)), dim=1)
-    shares = (scores if mask is None else scores + mask).softmax(-1)
-    mixed: Tensor = shares[:, cut:] @ values[cut:]
-    if size:
-        parts = shares[:, :cut].reshape(new, _PARTS, size).transpose(0, 1)
-        mixed = mixed + (parts @ values[:cut].view(_PARTS, size, width)).sum(0)
-    return mixed
+    """Queries [n, head_dim], already scaled, over keys and values [m, head_dim]: [n, head_dim].
+
+    All parts have one size, so that they make a batch without a copy; where that does not divide m, a part begins with
+    a few positions that the part before it ends with, and those count once.
+    """
+    new, stride = query.shape[0], keys.shape[0] // _PARTS
+    size = keys.shape[0] - (_PARTS - 1) * stride
+    scores = query @ keys.unfold(0, size, stride)  # [parts, n, size]
+    if mask is not None:
+        scores += mask.unfold(1, size, stride).transpose(0, 1)
+    scores[1:, :, : size - stride] = float("-inf")
+    shares = scores.transpose(0, 1).flatten(1).softmax(-1).view(new, _PARTS, size).transpose(0, 1)
+    return (shares @ values.unfold(0, size, stride).transpose(1, 2)).sum(0)  # type: ignore[no-any-return]
 
 
 def attention_forward(

@@ -37,5 +37,5 @@ class TransformersCache(Cache):
 
 
 def cache_argument(module: nn.Module) -> str:
-    """The name of the argument by which a module takes a cache; transformers 5.24 renamed it."""
+    """The name by which a module takes a cache and gives it back; transformers 5.24 renamed it."""
     return "cache" if "cache" in signature(module.forward).parameters else "past_key_values"

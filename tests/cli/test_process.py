@@ -176,9 +176,12 @@ def test_what_a_model_says_steers_no_terminal(tiny_preset, clip, caption, monkey
 ENDINGS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 
 
+MANY = 300  # videos: some ten seconds, so a run that goes on to its end is soon seen
+
+
 def many(tiny_preset, clip, tmp_path, *options):
     """The command of a run over many videos."""
-    (tmp_path / "list").write_text(f"{clip}\n" * 5000)
+    (tmp_path / "list").write_text(f"{clip}\n" * MANY)
     given = ["--preset", tiny_preset, "--from-file", tmp_path / "list", *options]
     return [*LVSPEC, "caption", *map(str, given)]
 
@@ -198,7 +201,7 @@ def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, cl
     out, err = process.communicate(timeout=600)
     assert process.returncode == code
     assert b"Traceback" not in err
-    assert re.search(rb"interrupted after [1-9]\d* of 5000 videos\n$", err)
+    assert re.search(rb"interrupted after [1-9]\d* of %d videos\n$" % MANY, err)
     assert all(json.loads(line)["error"] is None for line in out.splitlines())
 
 
@@ -221,7 +224,7 @@ def test_an_interrupt_keeps_the_document_whole_and_gives_the_cursor_back(tiny_pr
     command = many(tiny_preset, clip, tmp_path, "--format", "json", "-o", str(tmp_path / "out.json"))
     with Terminal() as terminal:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal.side, env=tty_environment())
-        terminal.wait_for(b"[2/5000]")
+        terminal.wait_for(b"[2/%d]" % MANY)
         process.send_signal(number)
         assert process.wait(timeout=600) == code
     assert terminal.seen.rindex(b"\x1b[?25h") > terminal.seen.rindex(b"\x1b[?25l")
