@@ -124,7 +124,9 @@ def _filled(case: Case, positions: int) -> tuple[Callable[[], Tensor], Callable[
         return logits
 
     def plain_step() -> Tensor:
-        output = case.plain(input_ids=last[None], position_ids=position, logits_to_keep=1, use_cache=True, **{name: past})
+        output = case.plain(
+            input_ids=last[None], position_ids=position, logits_to_keep=1, use_cache=True, **{name: past}
+        )
         wait_for(case.ours.device)
         return output.logits[0, -1, : case.ours.vocabulary_size]  # type: ignore[no-any-return]
 

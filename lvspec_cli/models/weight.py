@@ -9,14 +9,18 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 # Bytes of a model's layers up to which a second copy is made: what makes small models quick is too dear for large ones.
-PACKING_LIMIT = 128 * 2**20
+PACKING_LIMIT = 256 * 2**20
+# Bytes of a matrix from which the packed copy is faster for one row too: oneDNN reads it on all threads, and PyTorch's
+# own product of a matrix and one row reads it on one.
+_LARGE = 2**19
 
 
 class Weight:
     """A matrix [out, in] with an optional bias [out]; multiplies rows [n, in] as `torch.nn.functional.linear` does.
 
-    In float32 on a CPU one row streams fastest through a matrix that is stored column by column. Several rows are
-    fastest with oneDNN's own blocked order, for which a packed second copy is kept if it was asked for.
+    In float32 on a CPU one row is multiplied fastest with a small matrix that is stored column by column. Several rows,
+    and one row with a large matrix, are fastest with oneDNN's own blocked order, for which a packed second copy is kept
+    if it was asked for.
     """
 
     def __init__(self, matrix: Tensor, bias: Tensor | None, *, packed: bool = False) -> None:
@@ -27,7 +31,7 @@ class Weight:
 
     def multiply(self, rows: Tensor) -> Tensor:
         """[n, in] to [n, out]."""
-        if self.packed is None or rows.shape[0] == 1:
+        if self.packed is None or (rows.shape[0] == 1 and self.matrix.nbytes < _LARGE):
             return linear(rows, self.matrix, self.bias)
         product: Tensor = _operations()._linear_pointwise(rows, self.packed, self.bias, "none", [], "")
         return product

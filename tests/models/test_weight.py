@@ -25,6 +25,13 @@ def test_a_product_equals_that_of_the_plain_matrix(packed: bool, biased: bool, r
     torch.testing.assert_close(weight.multiply(states), linear(states, torch.cat(matrices), bias))
 
 
+@pytest.mark.parametrize("large", [0, 2**40])
+def test_one_row_gives_the_same_with_either_copy(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvspec_cli.models.weight._LARGE", large)
+    matrix, states = torch.randn(17, 20), torch.randn(1, 20)
+    torch.testing.assert_close(Weight(matrix, None, packed=True).multiply(states), linear(states, matrix))
+
+
 def test_only_float32_is_packed() -> None:
     assert not can_pack(torch.zeros(4, 4, dtype=torch.bfloat16))
     assert not can_pack(torch.zeros(4, 4, device="meta"))
