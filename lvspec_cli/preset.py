@@ -80,9 +80,8 @@ class Preset:
     generation: GenerationSpec = GenerationSpec()
     prompts: PromptSpec = PromptSpec()
     memory: MemorySpec = MemorySpec()
-    given: frozenset[str] = field(
-        default=frozenset(), compare=False
-    )  # dotted names of the keys in its file; the rest are defaults
+    # Dotted names of the keys in its file; the rest are defaults.
+    given: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def load_preset(name_or_path: str | os.PathLike[str]) -> Preset:

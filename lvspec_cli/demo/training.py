@@ -1,9 +1,8 @@
 """Trains the embedded pair from nothing on a CPU: `lvspec demo train target --run FOLDER`.
 
 The stages: the vision tower alone under a probe; then the whole model on tags and questions; then on captions and
-questions. Work is shared by processes of one thread each, which a small CPU uses
-better than threads. Every checkpoint holds the weights, the optimizer's state and the step, so that the same command
-goes on where an interrupted one was.
+questions. Work is shared by processes of one thread each, which a small CPU uses better than threads. Every checkpoint
+holds the weights, the optimizer's state and the step, so that the same command goes on where an interrupted one was.
 """
 
 from __future__ import annotations
