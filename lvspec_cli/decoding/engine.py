@@ -12,21 +12,27 @@ from lvspec_cli.decoding.events import FinishReason, Origin, Round, Token
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.model import DecodableModel
 from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.decoding.relevance import NOTHING_KNOWN, PairKnowledge
 from lvspec_cli.decoding.sampling import Sampler
 from lvspec_cli.decoding.transcript import Transcript
-from lvspec_cli.decoding.verification import Decision, Proposal, Verdict, read_verdict
+from lvspec_cli.decoding.verification import Decision, Proposal, Verdict, read_pass, read_verdict
 
 
 def decode(
-    target: DecodableModel, draft: DecodableModel | None, options: DecodingOptions, first_token: int
+    target: DecodableModel,
+    draft: DecodableModel | None,
+    options: DecodingOptions,
+    first_token: int,
+    knowledge: PairKnowledge = NOTHING_KNOWN,
 ) -> Iterator[Round]:
     """Yield the rounds of a decode, until one of them has a finish reason.
 
     Both models are prefilled; `first_token` is what their `prefill` returned. Whenever a round has been yielded, the
     target's cache holds the prompt and all committed tokens but the last, and the draft's cache holds no others, so
-    the iterator may be dropped at any time. A method that drafts nothing leaves `draft` alone.
+    the iterator may be dropped at any time. A method that drafts nothing leaves `draft` alone; `knowledge` is for lossy
+    methods.
 
-    Raises ValueError if the method needs a draft and there is none, or if the vocabularies differ.
+    Raises ValueError if the method needs a draft or a calibration that is not there, or if the vocabularies differ.
     """
     drafts = METHODS[options.method].drafts
     if drafts and draft is None:
@@ -36,14 +42,19 @@ def decode(
             f"the draft's vocabulary has {draft.vocabulary_size} tokens and the target's {target.vocabulary_size}; "
             "cut both to the tokenizer they share"
         )
-    return _Engine(target, draft if drafts else None, options, first_token).run()
+    return _Engine(target, draft if drafts else None, options, first_token, knowledge).run()
 
 
 class _Engine:
     """The state of one decode between rounds."""
 
     def __init__(
-        self, target: DecodableModel, draft: DecodableModel | None, options: DecodingOptions, first_token: int
+        self,
+        target: DecodableModel,
+        draft: DecodableModel | None,
+        options: DecodingOptions,
+        first_token: int,
+        knowledge: PairKnowledge,
     ) -> None:
         self._target = target
         self._feed = torch.tensor([first_token], device=target.device)  # the committed token that the cache lacks
@@ -52,7 +63,7 @@ class _Engine:
             self._drafter = Drafter(draft, Sampler(options, draft.device, draft=True), self._feed, target.device)
         self._nothing = Proposal(self._feed.new_empty(0), None)
         self._draft_tokens = options.draft_tokens
-        self._policy = METHODS[options.method].build(options)
+        self._policy = METHODS[options.method].build(options, knowledge, target.device)
         self._sampler = Sampler(options, target.device)
         self._transcript = Transcript(options)
         self._clock = RoundClock(target.device)
@@ -69,9 +80,9 @@ class _Engine:
         proposal = self._draft()
         self._clock.drafted()
         base = self._target.length
-        extension = self._target.extend(torch.cat((self._feed, proposal.tokens)))
-        verdict = self._policy.verify(proposal, extension, self._sampler)
-        decision = read_verdict(proposal, verdict)
+        target = read_pass(proposal, self._target.extend(torch.cat((self._feed, proposal.tokens))))
+        verdict = self._policy.verify(proposal, target, self._sampler)
+        decision = read_verdict(proposal, target, verdict)
         self._clock.verified()
         tokens = self._transcript.commit(candidates(decision))
         self._settle(base + len(tokens), proposal, verdict, len(tokens) - 1)
@@ -93,14 +104,28 @@ class _Engine:
 
 def candidates(decision: Decision) -> Iterator[Token]:
     """The accepted draft tokens, then the target's own token."""
-    accepted = decision.accepted
-    yield from map(Token, decision.draft_tokens[:accepted], decision.origins[:accepted])
+    for place in range(decision.accepted):
+        yield Token(
+            decision.draft_tokens[place],
+            decision.origins[place],
+            decision.draft_log_probabilities[place],
+            decision.choices[place],
+            decision.choice_log_probabilities[place],
+            decision.relevance[place],
+        )
+    yield Token(
+        decision.next_token,
+        _origin_of_next(decision),
+        decision.next_log_probability,
+        decision.choices[decision.accepted],
+        decision.choice_log_probabilities[decision.accepted],
+    )
+
+
+def _origin_of_next(decision: Decision) -> Origin:
     if not decision.draft_tokens:
-        yield Token(decision.next_token, Origin.TARGET)
-    elif accepted == len(decision.draft_tokens):
-        yield Token(decision.next_token, Origin.BONUS)
-    else:
-        yield Token(decision.next_token, Origin.RECOVERED)
+        return Origin.TARGET
+    return Origin.BONUS if decision.accepted == len(decision.draft_tokens) else Origin.RECOVERED
 
 
 def _event(
@@ -115,4 +140,5 @@ def _event(
         verify_seconds=times.verify,
         round_seconds=times.round,
         finish_reason=finish_reason,
+        refusal=decision.refusal,
     )

@@ -35,17 +35,45 @@ _CODES = {origin: code for code, origin in enumerate(ORIGINS)}
 _DRAFTED = frozenset({Origin.EXACT, Origin.LOOSE, Origin.SHIFTED})
 
 
+class Refusal(Enum):
+    """Why the first draft token that was not kept was not kept."""
+
+    MISMATCH = "mismatch"  # the method keeps no token that the target would not say
+    CRITICAL = "critical"  # it, or the target's token, is one that is never loosened
+    ANCHOR = "anchor"  # it says something of the video
+    GUARD = "guard"  # it would have been kept, but the target finds it too improbable
+
+    @property
+    def code(self) -> int:
+        """The number that stands for this refusal in a tensor."""
+        return _REFUSAL_CODES[self]
+
+
+REFUSALS = tuple(Refusal)  # the refusal of a code is REFUSALS[code]
+_REFUSAL_CODES = {refusal: code for code, refusal in enumerate(REFUSALS)}
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One committed token."""
+    """One committed token. Log-probabilities are the target's, before temperature and truncation."""
 
     id: int  # vocabulary index
     origin: Origin
+    log_probability: float  # nats
+    choice: int  # vocabulary index of the target's most probable token at this place
+    choice_log_probability: float  # nats
+    relevance: float | None = None  # in the unit of the method's signal; None where it was not judged
 
     @property
     def from_draft(self) -> bool:
         """Whether the draft model proposed the token."""
         return self.origin.from_draft
+
+    @property
+    def gap(self) -> float:
+        """Nats that keeping the token cost: 0 unless it was kept though the target would not say it."""
+        loosened = self.origin in (Origin.LOOSE, Origin.SHIFTED)
+        return self.choice_log_probability - self.log_probability if loosened else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +92,7 @@ class Round:
     verify_seconds: float  # s, the target's pass and the verdict on it
     round_seconds: float  # s, wall clock of the whole round, the engine's own work included
     finish_reason: FinishReason | None  # set in the last round only
+    refusal: Refusal | None = None  # why the first rejected token was; None if none was rejected
 
     @property
     def num_accepted(self) -> int:

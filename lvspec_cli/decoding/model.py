@@ -14,7 +14,8 @@ class Extension:
     """What one forward pass over n new tokens gives."""
 
     logits: Tensor  # [n, vocabulary_size]; row i predicts the token after input token i
-    hidden: Tensor | None = None  # [n, d] states that a relevance signal reads, or None
+    video_attention: Tensor | None = None  # [n] share of attention on the video at watched layers, or None
+    video_cosine: Tensor | None = None  # [n] nearness of a watched layer's states to the video's, -1 to 1, or None
 
 
 class DecodableModel(Protocol):

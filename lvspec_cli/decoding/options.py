@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 
+from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.methods import METHODS
 
 _LOWEST_TEMPERATURE = 1e-3  # below this, logits divided by the temperature leave float32's comfortable range
@@ -23,6 +24,7 @@ class DecodingOptions:
     seed: int = 0  # of the sampling
     stop_tokens: frozenset[int] = frozenset()  # vocabulary indices; the first one committed ends the output
     detect_repetition: bool = True  # end the output when it loops
+    looseness: Looseness = field(default_factory=Looseness)  # of the lossy methods
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stop_tokens", frozenset(self.stop_tokens))

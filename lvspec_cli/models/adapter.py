@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -13,12 +14,14 @@ import torch
 from torch import Tensor
 
 from lvspec_cli.decoding.cache import KVCache
+from lvspec_cli.decoding.looseness import WatchedLayers
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.errors import FramesRefused, UsageError
 from lvspec_cli.models.attention import ATTENTION_NAME
 from lvspec_cli.models.cache import TransformersCache, cache_argument
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.text_stack import Rotary, build_text_stack
+from lvspec_cli.models.watch import Watch
 
 DEFAULT_RESERVE = 512  # positions after the prompt for which the cache has room from the start
 
@@ -76,6 +79,7 @@ class VideoLanguageModel(ABC):
         self._stack = build_text_stack(self._text_model)
         self._cache = KVCache(len(self._text_model.layers))
         self._past = {cache_argument(self._text_model): TransformersCache(self._cache)}
+        self._watch: Watch | None = None
         self._prompt_length = 0
         self._last_position = torch.zeros((1, 1), dtype=torch.int64)  # [..., 1]
         self._rotary: Rotary = (torch.zeros(0), torch.zeros(0))
@@ -121,6 +125,10 @@ class VideoLanguageModel(ABC):
         inputs.pop("attention_mask", None)
         return PreparedPrompt(token_ids, token_ids == self.processor.video_token_id, tuple(times), inputs)
 
+    def watch(self, layers: WatchedLayers | None) -> None:
+        """What the passes after the next prefill are to note about the video; None: nothing."""
+        self._watch = None if layers is None else Watch(layers)
+
     def prepares_like(self, other: VideoLanguageModel) -> bool:
         """Whether `prepare` gives the same for both, so that it need run only once."""
         return (
@@ -152,20 +160,21 @@ class VideoLanguageModel(ABC):
         self._cache.clear()
         self._cache.reserve(inputs.length + reserve)
         if inputs.length > 1:
-            self._text_model(
-                inputs_embeds=embeddings[None, :-1],
-                position_ids=positions[..., :-1],
-                attention_mask={"full_attention": None},  # causal: no mask is built, the kernel knows
-                use_cache=True,
-                **self._past,
-            )
+            with self._watching(inputs.video_mask):
+                self._text_model(
+                    inputs_embeds=embeddings[None, :-1],
+                    position_ids=positions[..., :-1],
+                    attention_mask={"full_attention": None},  # causal: no mask is built, the kernel knows
+                    use_cache=True,
+                    **self._past,
+                )
         self._cache.advance(inputs.length - 1)
         self._prompt_length, self._last_position = inputs.length, positions[..., -1:]
         self._extend_rotary(reserve)
 
     @torch.inference_mode()
     def extend(self, tokens: Tensor) -> Extension:
-        """Append n tokens (int64 [n]) in one pass: logits [n, vocabulary_size] and final hidden states [n, d]."""
+        """Append n tokens (int64 [n]) in one pass: logits [n, vocabulary_size], and the signals that are watched."""
         try:
             return self._extend(tokens)
         except BaseException:
@@ -178,9 +187,19 @@ class VideoLanguageModel(ABC):
         if last > self._rotary[0].shape[0]:
             self._extend_rotary(2 * last)
         rotary = self._rotary[0][first:last], self._rotary[1][first:last]
-        hidden = self._stack.run(self._embed_tokens(tokens.to(self.device)), rotary, self._cache)
+        embeddings, watch = self._embed_tokens(tokens.to(self.device)), self._watch
+        if watch is not None:
+            watch.begin()
+        hidden = self._stack.run(embeddings, rotary, self._cache, watch)
         self._cache.advance(tokens.shape[0])
-        return Extension(self._head(hidden)[:, : self.vocabulary_size], hidden)
+        logits = self._head(hidden)[:, : self.vocabulary_size]
+        return Extension(logits) if watch is None else Extension(logits, watch.attention, watch.cosine)
+
+    def _watching(self, video_mask: Tensor) -> AbstractContextManager[None]:
+        if self._watch is None:
+            return nullcontext()
+        self._watch.show_video(video_mask, self._embed_tokens.weight)
+        return self._watch.video_states(self._text_model.layers, video_mask)
 
     def rollback(self, length: int) -> None:
         """Forget every position from ``length`` on, in O(1); the prompt stays."""

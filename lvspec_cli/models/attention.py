@@ -50,6 +50,23 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, sca
     return scaled_dot_product_attention(packed, keys, values, attn_mask=mask, scale=scale).reshape(query.shape)
 
 
+def attend_watching(
+    query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float, watched: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`attend` of one query, or with a mask, and the share of its attention that goes to ``watched`` positions.
+
+    ``watched``: [p] with 1 for a position that counts and 0 for one that does not; p is at most m, and positions from p
+    on do not count. The shares [n] are means over the heads. All scores of the few new queries are held at once.
+    """
+    batch, heads, new, width = query.shape
+    kv_heads = keys.shape[1]
+    packed = query.reshape(batch, kv_heads, heads // kv_heads * new, width)
+    scores = (packed * scale) @ keys.transpose(2, 3)
+    weights = (scores if mask is None else scores + mask).softmax(-1)
+    shares = (weights[..., : watched.shape[0]] @ watched).view(heads, new).mean(0)
+    return (weights @ values).reshape(query.shape), shares
+
+
 def _causal_attention(query: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tensor:
     """Attention of a whole sequence over itself.
 

@@ -20,6 +20,7 @@ from torch.nn.functional import rms_norm
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.models.attention import attend, causal_mask
 from lvspec_cli.models.cache import TransformersCache, cache_argument
+from lvspec_cli.models.watch import Watch
 from lvspec_cli.models.weight import PACKING_LIMIT, Weight, by_columns
 
 Rotary = tuple[Tensor, Tensor]  # cosines and sines, [n, head_dim] each, prepared by the stack that reads them
@@ -35,8 +36,11 @@ class TextStack(Protocol):
         """Bring cosines and sines [n, head_dim], as the model's rotary module gives them, into this stack's form."""
         ...
 
-    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache) -> Tensor:
-        """Append n embeddings [n, d] to the cache, which the caller then advances; return final states [n, d]."""
+    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None = None) -> Tensor:
+        """Append n embeddings [n, d] to the cache, which the caller then advances; return final states [n, d].
+
+        ``watch``: what to note on the way.
+        """
         ...
 
 
@@ -81,7 +85,7 @@ class ModuleTextStack:
         """As given."""
         return cosines, sines
 
-    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache) -> Tensor:
+    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None = None) -> Tensor:
         """See `TextStack.run`."""
         new = hidden.shape[0]
         mask = causal_mask(new, cache.length + new, self._groups, hidden.dtype, hidden.device)
@@ -130,21 +134,30 @@ class FusedTextStack:
         signed = torch.cat((-sines[:, :half], sines[:, half:]), dim=-1)
         return cosines[:, None].contiguous(), signed[:, None]
 
-    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache) -> Tensor:
+    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None = None) -> Tensor:
         """See `TextStack.run`."""
         new = hidden.shape[0]
         groups = self._heads // self._kv_heads
         mask = causal_mask(new, cache.length + new, groups, hidden.dtype, hidden.device)
         for index, layer in enumerate(self._layers):
             normed = _normalise(hidden, layer.attention_norm, layer.attention_epsilon)
-            hidden = hidden + self._attention(index, layer, normed, rotary, mask, cache)
+            hidden = hidden + self._attention(index, layer, normed, rotary, mask, cache, watch)
             normed = _normalise(hidden, layer.mlp_norm, layer.mlp_epsilon)
             gate, up = layer.gate_up.multiply(normed).chunk(2, dim=-1)
             hidden = hidden + layer.down.multiply(layer.activation(gate) * up)
+            if watch is not None:
+                watch.note_states(index, hidden)
         return _normalise(hidden, self._norm, self._epsilon)
 
     def _attention(
-        self, index: int, layer: _Layer, normed: Tensor, rotary: Rotary, mask: Tensor | None, cache: KVCache
+        self,
+        index: int,
+        layer: _Layer,
+        normed: Tensor,
+        rotary: Rotary,
+        mask: Tensor | None,
+        cache: KVCache,
+        watch: Watch | None,
     ) -> Tensor:
         new, heads, width = normed.shape[0], self._heads, self._width
         projected = layer.qkv.multiply(normed).view(new, -1, width)
@@ -152,7 +165,11 @@ class FusedTextStack:
         turned = (turning * rotary[0] + turning.roll(width // 2, -1) * rotary[1]).transpose(0, 1)[None]
         values = projected[:, heads + self._kv_heads :].transpose(0, 1)[None]
         keys, values = cache.update(turned[:, heads:], values, index)
-        mixed = attend(turned[:, :heads], keys, values, mask, self._scale)
+        query = turned[:, :heads]
+        if watch is not None and watch.wants_attention(index):
+            mixed = watch.attend(query, keys, values, mask, self._scale)
+        else:
+            mixed = attend(query, keys, values, mask, self._scale)
         return layer.output.multiply(mixed[0].transpose(0, 1).reshape(new, heads * width))
 
 

@@ -18,7 +18,7 @@ from lvspec_cli.decoding.methods import Method
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.decoding.sampling import Sampler
-from lvspec_cli.decoding.verification import Proposal, Verdict
+from lvspec_cli.decoding.verification import Proposal, TargetPass, Verdict
 from tests.decoding.toy_models import ToyModel
 
 
@@ -290,16 +290,15 @@ def test_models_of_different_vocabularies_are_refused() -> None:
 class _KeepEverything:
     """A policy as loose as can be: it shows that the loop copes with tokens the target would not say."""
 
-    def verify(self, proposal: Proposal, extension: Extension, sampler: Sampler) -> Verdict:
+    def verify(self, proposal: Proposal, target: TargetPass, sampler: Sampler) -> Verdict:
         count = proposal.tokens.shape[0]
-        choices = extension.logits.argmax(dim=-1)
         origins = torch.full_like(proposal.tokens, Origin.LOOSE.code)
-        origins[choices[:-1] == proposal.tokens] = Origin.EXACT.code
-        return Verdict(torch.tensor([count]), choices[-1:], origins)
+        origins[target.choices[:-1] == proposal.tokens] = Origin.EXACT.code
+        return Verdict(torch.tensor([count]), target.choices[-1:], origins)
 
 
 def test_a_lossy_policy_commits_what_it_keeps_and_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
-    loosest = Method("loosest", "keeps all", lossy=True, drafts=True, build=lambda options: _KeepEverything())
+    loosest = Method("loosest", "keeps all", lossy=True, drafts=True, build=lambda *given: _KeepEverything())
     for module in (engine, options):
         monkeypatch.setattr(module, "METHODS", {**methods.METHODS, "loosest": loosest})
     case = Case(7, 3, 0.5, 509, (1, 2), DecodingOptions(method="loosest", draft_tokens=4, max_tokens=30))

@@ -18,7 +18,7 @@ def a_round(draft_tokens: int, *origins: Origin) -> Round:
     return Round(
         index=0,
         draft_tokens=(5,) * draft_tokens,
-        tokens=tuple(Token(5, origin) for origin in origins),
+        tokens=tuple(Token(5, origin, -0.5, 5, -0.5) for origin in origins),
         rejected=(5,) * (draft_tokens - accepted),
         draft_seconds=0.25,
         verify_seconds=0.5,

@@ -7,46 +7,56 @@ the tokens are distributed as the target's own (Leviathan et al., arXiv 2211.171
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from lvspec_cli.decoding.model import Extension
 from lvspec_cli.decoding.sampling import Sampler
-from lvspec_cli.decoding.verification import Proposal, Verdict
+from lvspec_cli.decoding.verification import Proposal, TargetPass, Verdict, count_leading
+
+
+@dataclass(frozen=True, slots=True)
+class ExactTest:
+    """Which draft tokens are the target's own, and what it says in place of the first that is not kept."""
+
+    passed: Tensor  # bool [g]
+    next_token: Callable[[Tensor], Tensor]  # accepted int64 [1] -> the recovered or bonus token, int64 [1]
 
 
 class StrictPolicy:
     """Keeps what the target would have said itself."""
 
-    def verify(self, proposal: Proposal, extension: Extension, sampler: Sampler) -> Verdict:
-        """Accept the longest head of the proposal that the target agrees with."""
-        if sampler.greedy:
-            return verify_greedy(proposal.tokens, extension.logits)
-        target = sampler.distribution(extension.logits)
-        if proposal.probabilities is None:
-            next_token = sampler.draw(target[:1])
-            return Verdict(torch.zeros_like(next_token), next_token)
-        return verify_sampled(proposal.tokens, proposal.probabilities, target, sampler)
+    def verify(self, proposal: Proposal, target: TargetPass, sampler: Sampler) -> Verdict:
+        """Accept the longest head of the proposal that passes the exact test."""
+        test = exact_test(proposal, target, sampler)
+        accepted = count_leading(test.passed)
+        return Verdict(accepted, test.next_token(accepted))
 
 
-def verify_greedy(tokens: Tensor, logits: Tensor) -> Verdict:
-    """Compare draft tokens [g] with the most probable tokens of logits [g + 1, vocabulary]."""
-    choices = logits.argmax(dim=-1)
-    accepted = count_leading(tokens == choices[:-1])
-    return Verdict(accepted, choices.index_select(0, accepted))
+def exact_test(proposal: Proposal, target: TargetPass, sampler: Sampler) -> ExactTest:
+    """The lossless test of every draft token, with which lossy methods begin."""
+    if sampler.greedy:
+        passed = proposal.tokens == target.choices[:-1]
+        return ExactTest(passed, lambda accepted: target.choices.index_select(0, accepted))
+    return _sampled_test(proposal, sampler.distribution(target.logits), sampler)
 
 
-def verify_sampled(tokens: Tensor, draft: Tensor, target: Tensor, sampler: Sampler) -> Verdict:
-    """Speculative sampling of draft tokens [g] drawn from `draft` [g, vocabulary], given `target` [g + 1, vocabulary].
+def _sampled_test(proposal: Proposal, target: Tensor, sampler: Sampler) -> ExactTest:
+    """Speculative sampling, given the target's distributions [g + 1, vocabulary].
 
     u < p/q is written u q < p, so that no division can fail.
     """
+    tokens, draft = proposal.tokens, proposal.probabilities
+    if draft is None:
+        return ExactTest(tokens == tokens, lambda accepted: sampler.draw(target[:1]))  # there are no tokens
     column = tokens.unsqueeze(-1)
     target_of = target[:-1].gather(-1, column).squeeze(-1)
     draft_of = draft.gather(-1, column).squeeze(-1)
-    accepted = count_leading(sampler.uniform(tokens.shape[0]) * draft_of < target_of)
-    return Verdict(accepted, sampler.draw(_residual(draft, target, accepted)))
+    passed = sampler.uniform(tokens.shape[0]) * draft_of < target_of
+    return ExactTest(passed, lambda accepted: sampler.draw(_residual(draft, target, accepted)))
 
 
 def _residual(draft: Tensor, target: Tensor, accepted: Tensor) -> Tensor:
@@ -58,8 +68,3 @@ def _residual(draft: Tensor, target: Tensor, accepted: Tensor) -> Tensor:
     p = target.index_select(0, accepted)
     residual = (p - pad(draft, (0, 0, 0, 1)).index_select(0, accepted)).clamp_min_(0.0)
     return torch.where(residual.sum() > 0, residual, p)
-
-
-def count_leading(kept: Tensor) -> Tensor:
-    """How many of a bool [g] are true before the first false: int64 [1]."""
-    return kept.cumprod(dim=0).sum(dim=0, keepdim=True)

@@ -1,0 +1,57 @@
+"""`fly`: a mismatch where the target hesitates survives if the draft falls back into step (FLy, arXiv 2511.22972).
+
+With vLLM's meaning of the three parameters: the entropy is that of the k most probable tokens, in nats, not
+renormalised; the window counts the draft tokens after the mismatch that must pass the exact test themselves, and must
+fit into the proposal.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lvspec_cli.decoding.events import Origin
+from lvspec_cli.decoding.policies.strict import exact_test
+from lvspec_cli.decoding.sampling import Sampler
+from lvspec_cli.decoding.verification import Proposal, TargetPass, Verdict, count_leading
+
+USUAL_WINDOW = 6
+
+
+class FlyPolicy:
+    """Defers judgement at uncertain places."""
+
+    def __init__(self, window: int | None, entropy: float, top_k: int) -> None:
+        """``window``: None for 6, or all that follow in a shorter proposal; ``entropy``: nats."""
+        self._window, self._entropy, self._top_k = window, entropy, top_k
+
+    def verify(self, proposal: Proposal, target: TargetPass, sampler: Sampler) -> Verdict:
+        """Accept the longest head of tokens that pass the exact test or are rescued."""
+        test = exact_test(proposal, target, sampler)
+        count = proposal.tokens.shape[0]
+        window = min(USUAL_WINDOW, count - 1) if self._window is None else self._window
+        if not 0 < window < count:
+            accepted = count_leading(test.passed)
+            return Verdict(accepted, test.next_token(accepted))
+        rescued = in_step_after(test.passed, window) & (self._hesitation(target, sampler) >= self._entropy)
+        rescued = rescued & target.draft_log_probabilities.isfinite()
+        accepted = count_leading(test.passed | rescued)
+        origins = torch.where(test.passed, Origin.EXACT.code, Origin.LOOSE.code)
+        return Verdict(accepted, test.next_token(accepted), origins)
+
+    def _hesitation(self, target: TargetPass, sampler: Sampler) -> Tensor:
+        """Nats [g] of the most probable tokens of every row but the last."""
+        logits = target.logits[:-1]
+        likely = logits.softmax(-1) if sampler.greedy else sampler.distribution(logits)
+        likely = likely.topk(min(self._top_k, likely.shape[-1]), dim=-1).values
+        hesitation: Tensor = torch.special.entr(likely).sum(-1)
+        return hesitation
+
+
+def in_step_after(passed: Tensor, window: int) -> Tensor:
+    """Whether the ``window`` draft tokens after each one (bool [g]) all passed; never where fewer follow."""
+    count = passed.shape[0]
+    whole = passed.unfold(0, window, 1).all(dim=-1)  # entry i: tokens i to i + window - 1
+    result = torch.zeros_like(passed)
+    result[: count - window] = whole[1:]
+    return result

@@ -1,0 +1,134 @@
+"""Relevance: how much a token says of what is seen. Tokens of high relevance are anchors, the rest are fillers.
+
+`attention`  share of the attention that goes to the video where the token is chosen
+`cosine`     mean of the N largest cosines between the draft token's state and those of the video tokens (the paper's)
+`table`      a calibrated number for every token of the vocabulary: how far another video would move the target's
+             distribution where that token was said, in nats; free at run time
+`combined`   mean of the ranks of `table` and `attention` among the tokens of the calibration
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+
+import torch
+from torch import Tensor
+
+from lvspec_cli.decoding.looseness import USUAL_FILLER_SHARE, Looseness, WatchedLayers
+from lvspec_cli.decoding.verification import Proposal, TargetPass
+
+RECENT = 512  # positions whose relevance decides where a share of fillers ends
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured of a pair on unlabelled videos."""
+
+    table: Tensor | None = None  # float32 [vocabulary], nats; NaN for a token that was not seen
+    ranks: Mapping[str, Tensor] = field(default_factory=dict)  # signal -> its values over the calibration, ascending
+    thresholds: Mapping[str, float] = field(default_factory=dict)  # signal -> relevance from which a token is an anchor
+    watched: WatchedLayers = field(default_factory=WatchedLayers)
+
+
+@dataclass(frozen=True)
+class PairKnowledge:
+    """What lossy methods know of a pair, beside what its passes show."""
+
+    calibration: Calibration | None = None
+    critical: Tensor | None = None  # bool [vocabulary], tokens that are never loosened
+
+
+NOTHING_KNOWN = PairKnowledge()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Which draft tokens are fillers, and by what measure."""
+
+    filler: Tensor  # bool [g]
+    relevance: Tensor  # float32 [g]; NaN where the signal knows nothing
+
+
+class RelevanceJudge:
+    """Tells fillers from anchors for one decode; a share of fillers is a share of what this decode has seen lately."""
+
+    def __init__(self, looseness: Looseness, calibration: Calibration | None, device: torch.device) -> None:
+        """Raises ValueError if the signal needs a calibration that is not there."""
+        calibration = calibration or Calibration()
+        check_calibrated(looseness, calibration)
+        self._signal, self._both = looseness.relevance, looseness.judged == "both"
+        self._table = None if calibration.table is None else calibration.table.to(device)
+        self._ranks = {signal: values.to(device) for signal, values in calibration.ranks.items()}
+        self._share = looseness.filler_share
+        self._threshold = looseness.threshold
+        if self._threshold is None and self._share is None:
+            self._threshold = calibration.thresholds.get(self._signal)
+            self._share = USUAL_FILLER_SHARE if self._threshold is None else None
+        self._attention_threshold = calibration.thresholds.get("attention")
+        self._recent = torch.empty(0, device=device)
+
+    def judge(self, proposal: Proposal, target: TargetPass) -> Judgement:
+        """Judge g draft tokens by the pass over them."""
+        relevance = self._relevance(proposal.tokens, target)
+        if self._share is not None:
+            self._recent = torch.cat((self._recent, relevance.nan_to_num(inf)))[-RECENT:]
+            return Judgement(relevance <= self._recent.quantile(self._share, interpolation="lower"), relevance)
+        assert self._threshold is not None  # see __init__
+        filler = relevance < self._threshold
+        attention = target.video_attention
+        if self._signal == "table" and attention is not None and self._attention_threshold is not None:
+            filler = torch.where(relevance.isnan(), attention[:-1] < self._attention_threshold, filler)
+        return Judgement(filler, relevance)
+
+    def _relevance(self, tokens: Tensor, target: TargetPass) -> Tensor:
+        match self._signal:
+            case "attention":
+                return self._attention(target)
+            case "cosine":
+                return self._cosine(target)
+            case "table":
+                return self._divergence(tokens, target)
+            case _:
+                return self._combined(tokens, target)
+
+    def _attention(self, target: TargetPass) -> Tensor:
+        """Where the token is chosen: one number for the draft's token and the target's."""
+        assert target.video_attention is not None  # the model was told to watch it
+        return target.video_attention[:-1].float()
+
+    def _cosine(self, target: TargetPass) -> Tensor:
+        """Of the draft token's own state, and of the state that the target chooses from if both are judged."""
+        assert target.video_cosine is not None  # the model was told to watch it
+        cosine = target.video_cosine.float()
+        return torch.maximum(cosine[1:], cosine[:-1]) if self._both else cosine[1:]
+
+    def _divergence(self, tokens: Tensor, target: TargetPass) -> Tensor:
+        """From the table; NaN if a token that counts is not in it."""
+        assert self._table is not None  # see check_calibrated
+        draft = self._table.index_select(0, tokens)
+        return torch.maximum(draft, self._table.index_select(0, target.choices[:-1])) if self._both else draft
+
+    def _combined(self, tokens: Tensor, target: TargetPass) -> Tensor:
+        attention = self._rank("attention", self._attention(target))
+        divergence = self._divergence(tokens, target)
+        mean = (self._rank("table", divergence) + attention) / 2
+        return torch.where(divergence.isnan(), attention, mean)
+
+    def _rank(self, signal: str, values: Tensor) -> Tensor:
+        """Share of the calibration's values that lie below, 0 to 1."""
+        known = self._ranks[signal]
+        return torch.searchsorted(known, values.contiguous()) / known.shape[0]
+
+
+def check_calibrated(looseness: Looseness, calibration: Calibration) -> None:
+    """Raise ValueError if a signal needs what the calibration does not have."""
+    missing = {
+        "table": calibration.table is None,
+        "combined": calibration.table is None or not {"table", "attention"} <= calibration.ranks.keys(),
+    }
+    if missing.get(looseness.relevance):
+        raise ValueError(
+            f"relevance {looseness.relevance} needs a calibrated preset: run `lvspec calibrate`, or choose attention"
+        )
