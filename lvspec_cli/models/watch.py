@@ -19,7 +19,7 @@ from lvspec_cli.models.attention import attend_watching
 
 
 class Watch:
-    """Notes the signals of one sequence's passes: `begin` a pass, let the layers tell, then read `attention`, `cosine`."""
+    """Notes the signals of one sequence: `begin` a pass, let the layers tell, then read `attention` and `cosine`."""
 
     def __init__(self, layers: WatchedLayers) -> None:
         self._layers = layers
