@@ -21,6 +21,7 @@ class Method:
     lossy: bool  # whether the output may differ from the target's own
     drafts: bool  # whether a draft model proposes tokens
     build: Callable[[DecodingOptions], VerificationPolicy]  # a fresh policy for one decode
+    pruning: str = "none"  # how the draft's video tokens are pruned where nobody asks for another kind
 
 
 def _build_ar(options: DecodingOptions) -> VerificationPolicy:
@@ -38,6 +39,14 @@ def _build_strict(options: DecodingOptions) -> VerificationPolicy:
 _ALL = (
     Method("ar", "the target alone, token by token (the baseline)", lossy=False, drafts=False, build=_build_ar),
     Method("strict", "draft and verify, output equal to the target's", lossy=False, drafts=True, build=_build_strict),
+    Method(
+        "specvlm",
+        "strict, with a draft that sees the tenth of the video that the target attends to",
+        lossy=False,
+        drafts=True,
+        build=_build_strict,
+        pruning="attention",
+    ),
 )
 
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})
