@@ -103,13 +103,9 @@ class Settings:
     top_k: int | None = _setting(None, _whole, "K", "Decoding", "Sample from the K likeliest tokens; 0 for all.")
     seed: int | None = _setting(None, _whole, "N", "Decoding", "Seed of the sampling.")
 
-    pruning: str | None = _setting(
-        None, _text, "NAME", "Decoding", "How to choose the video tokens that the draft sees."
-    )
-    pruning_keep: float | None = _setting(
-        None, _number, "K", "Decoding", "Share of its video tokens that the draft sees."
-    )
-    pruning_mass: float | None = _setting(None, _number, "M", "Decoding", "Share of the attention to follow at first.")
+    pruning: str | None = _setting(None, _text, "NAME", "Decoding", "Which of the video tokens the draft sees.")
+    pruning_keep: float | None = _setting(None, _number, "K", "Decoding", "Share of the video tokens that stay.")
+    pruning_mass: float | None = _setting(None, _number, "M", "Decoding", "Share of the attention to follow first.")
 
     frames: int | None = _setting(None, _whole, "N", "Video", "Show N frames, spread evenly over the time.")
     fps: float | None = _setting(None, _number, "F", "Video", "Show F frames a second instead of a fixed number.")

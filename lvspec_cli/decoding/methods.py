@@ -41,7 +41,7 @@ _ALL = (
     Method("strict", "draft and verify, output equal to the target's", lossy=False, drafts=True, build=_build_strict),
     Method(
         "specvlm",
-        "strict, with a draft that sees the tenth of the video that the target attends to",
+        "strict, with a draft that sees the part of the video that the target attends to",
         lossy=False,
         drafts=True,
         build=_build_strict,

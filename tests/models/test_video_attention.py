@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lvspec_cli.models.adapter import PreparedPrompt
-from lvspec_cli.models.video_attention import VideoAttention
+from lvspec_cli.models.video_attention import VideoAttention, attention_mass
 from tests.models import tiny
 from tests.models.conftest import TinyPair
 
@@ -85,3 +85,17 @@ def test_looking_on_changes_nothing(tiny_pair: TinyPair) -> None:
     unseen = target.extend(last).logits
     own_scores(tiny_pair, inputs)
     assert torch.equal(target.extend(last).logits, unseen)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("new", [1, 5])
+def test_every_query_gives_one_unit_of_attention_and_none_to_what_follows(dtype: torch.dtype, new: int) -> None:
+    torch.manual_seed(0)
+    query, keys = torch.randn(4, new, 8, dtype=dtype), torch.randn(2, 12, 8, dtype=dtype)
+    mass = attention_mass(query, keys, 0.5)
+    weights = (query.float() @ keys.float().repeat_interleave(2, dim=0).transpose(1, 2)) * 0.5
+    hidden = torch.ones(new, 12).triu(12 - new + 1).bool()
+    expected = weights.masked_fill(hidden, float("-inf")).softmax(-1).sum((0, 1))
+    assert mass.dtype == torch.float32
+    torch.testing.assert_close(mass, expected, **({"atol": 0.2, "rtol": 0.1} if dtype != torch.float32 else {}))
+    assert float(mass.sum()) == pytest.approx(4 * new, rel=1e-4)
