@@ -6,13 +6,15 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import UsageError
-from lvspec_cli.preset import DTYPES, ModelSpec, Preset
+from lvspec_cli.preset import DTYPES, ModelSpec, Preset, PruningSpec
 from lvspec_cli.settings import Settings
 from lvspec_cli.video.options import ReadOptions
 
 _DECODING = ("method", "draft_tokens", "max_tokens", "temperature", "top_p", "top_k", "seed")
+_PRUNING = {"pruning": "pruning", "keep": "pruning_keep", "mass": "pruning_mass"}  # field -> setting
 _READING = {
     "frames": "frame_count",
     "fps": "frames_per_second",
@@ -33,11 +35,13 @@ class Plan:
     settings: Settings
     read: ReadOptions
     decode: DecodingOptions  # without stop tokens: the tokenizer knows them
+    pruning: PruningSpec  # of the draft's video tokens; what the method implies is in it
 
     @classmethod
     def of(cls, settings: Settings) -> Plan:
         """Check all settings. A wrong one raises UsageError that names it as its user wrote it."""
-        return cls(settings, _read_options(settings), _decoding_options(settings))
+        decode = _decoding_options(settings)
+        return cls(settings, _read_options(settings), decode, _pruning_for(decode.method, settings))
 
     def as_record(self) -> dict[str, Any]:
         """Every setting that shapes the text, as JSON values with units in the keys."""
@@ -52,6 +56,7 @@ class Plan:
             "max_frame_pixels": read.max_frame_pixels,
             "decoder": read.decoder,
             "source_fps": read.source_fps,
+            **{key: getattr(self.pruning, name) for name, key in _PRUNING.items()},
         }
 
 
@@ -104,3 +109,14 @@ def _decoding_options(settings: Settings) -> DecodingOptions:
     except ValueError as error:
         key, _, complaint = str(error).partition(" ")
         raise UsageError(f"{settings.name_of(key)} {complaint}") from error
+
+
+def _pruning_for(method: str, settings: Settings) -> PruningSpec:
+    """How the draft's video tokens are pruned; a method that lives by pruning brings its own kind where none is set."""
+    given = {name: value for name, key in _PRUNING.items() if (value := getattr(settings, key)) is not None}
+    try:
+        spec = PruningSpec(**given)
+    except ValueError as error:
+        name, _, complaint = str(error).partition(" ")
+        raise UsageError(f"{settings.name_of(_PRUNING[name])} {complaint}") from error
+    return replace(spec, pruning=METHODS[method].pruning) if spec.pruning == "none" else spec

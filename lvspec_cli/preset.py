@@ -13,6 +13,7 @@ from lvspec_cli.errors import PresetError
 SCHEMA = "lvspec.preset/1"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTIZATIONS = ("none", "nf4", "int8")
+PRUNINGS = ("none", "uniform", "attention")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,23 @@ class FrameSpec:
     max_frames: int = 768  # frames a video at most, whatever fps says
     min_pixels: int | None = None  # pixels a frame; None: as the models' processors say
     max_pixels: int | None = None  # pixels a frame; None: as the models' processors say
+
+
+@dataclass(frozen=True)
+class PruningSpec:
+    """Which of the video tokens the draft sees. A wrong value raises ValueError with a sentence naming its field."""
+
+    pruning: str = "none"  # one of PRUNINGS; attention: the target's, as in SpecVLM
+    keep: float = 0.1  # share of the video tokens that stay, above 0 and at most 1
+    mass: float = 0.4  # share of the attention on the video that the first tokens chosen by it make up, 0 to 1
+
+    def __post_init__(self) -> None:
+        if self.pruning not in PRUNINGS:
+            raise ValueError(f"pruning must be one of {', '.join(PRUNINGS)}, not {self.pruning!r}")
+        if not 0 < self.keep <= 1:
+            raise ValueError(f"keep must be above 0 and at most 1, not {self.keep}")
+        if not 0 <= self.mass <= 1:
+            raise ValueError(f"mass must be from 0 to 1, not {self.mass}")
 
 
 @dataclass(frozen=True)
@@ -75,6 +93,7 @@ class Preset:
     description: str = ""
     notice: str | None = None  # said on stderr whenever the preset is used
     frames: FrameSpec = FrameSpec()
+    draft_video: PruningSpec = PruningSpec()
     method: str = "strict"
     draft_tokens: int = 5  # proposed a round
     generation: GenerationSpec = GenerationSpec()

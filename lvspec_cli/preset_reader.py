@@ -14,6 +14,7 @@ import yaml
 from lvspec_cli.errors import PresetError
 from lvspec_cli.preset import (
     DTYPES,
+    PRUNINGS,
     QUANTIZATIONS,
     SCHEMA,
     FrameSpec,
@@ -22,6 +23,7 @@ from lvspec_cli.preset import (
     ModelSpec,
     Preset,
     PromptSpec,
+    PruningSpec,
     nearest,
 )
 
@@ -53,6 +55,7 @@ def read_preset(text: str, path: Path) -> Preset:
         method=top.value("method", _TEXT) or Preset.method,
         draft_tokens=top.value("draft_tokens", _integer(1)) or Preset.draft_tokens,
         frames=_frames(top.section("frames")),
+        draft_video=top.section("draft_video").make(PruningSpec, _DRAFT_VIDEO),
         generation=top.section("generation").make(GenerationSpec, _GENERATION),
         prompts=top.section("prompts").make(PromptSpec, _PROMPTS),
         memory=top.section("memory").make(MemorySpec, _MEMORY),
@@ -232,6 +235,11 @@ _FRAMES = {
     "min_pixels": _integer(1),
     "max_pixels": _integer(1),
 }
+_DRAFT_VIDEO = {
+    "pruning": _one_of(*PRUNINGS),
+    "keep": _number(above=0, most=1),
+    "mass": _number(least=0, most=1),
+}
 _GENERATION = {
     "max_tokens": _integer(1),
     "temperature": _number(least=0),
@@ -241,5 +249,5 @@ _GENERATION = {
 }
 _PROMPTS = {"caption": _TEXT}
 _MEMORY = {"device_gib": _number(above=0), "host_gib": _number(above=0)}
-_SECTIONS = ("target", "draft", "frames", "generation", "prompts", "memory")
+_SECTIONS = ("target", "draft", "frames", "draft_video", "generation", "prompts", "memory")
 _KEYS = dict.fromkeys(("schema", "name", "description", "notice", "method", "draft_tokens", *_SECTIONS))

@@ -16,6 +16,7 @@ from lvspec_cli.decoding.events import Round, Token
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.stats import DecodingStats
 from lvspec_cli.errors import OutOfMemory
+from lvspec_cli.models.prefill import prefill_pair
 from lvspec_cli.plan import Plan
 from lvspec_cli.text_stream import TextStream
 
@@ -59,12 +60,13 @@ class Session:
         self._prepare_seconds = prepared - started
         reserve = min(self._options.max_tokens, LARGEST_RESERVE) + self._options.draft_tokens + 1
         with _explained_memory(target.video_tokens):
-            self._first_token = self._pair.target.prefill(target, reserve)
-            if self._draft is not None and draft is not None:
-                self._draft.prefill(draft, reserve)
+            prefilled = prefill_pair(self._pair.target, self._draft, (target, draft), reserve, self._plan.pruning)
+            if self._draft is not None:
                 _wait_for(self._draft.device)
             _wait_for(self._pair.target.device)
-        self._video_tokens = target.video_tokens
+        self._first_token = prefilled.first_token
+        self._stats.video_tokens = self._video_tokens = target.video_tokens
+        self._stats.draft_video_tokens = prefilled.draft_video_tokens
         self._stats.prefill_seconds = perf_counter() - prepared
 
     def rounds(self) -> Iterator[Round]:

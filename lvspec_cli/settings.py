@@ -34,6 +34,9 @@ _PLACES_IN_PRESET = {
     "frames": "frames.count",
     "fps": "frames.fps",
     "max_frames": "frames.max_frames",
+    "pruning": "draft_video.pruning",
+    "pruning_keep": "draft_video.keep",
+    "pruning_mass": "draft_video.mass",
 }
 # Of these, a value at a higher level takes the place of the other one at a lower level.
 _ALTERNATIVES = {"frames": "fps", "fps": "frames"}
@@ -99,6 +102,10 @@ class Settings:
     top_p: float | None = _setting(None, _number, "P", "Decoding", "Sample from this share of the probability.")
     top_k: int | None = _setting(None, _whole, "K", "Decoding", "Sample from the K likeliest tokens; 0 for all.")
     seed: int | None = _setting(None, _whole, "N", "Decoding", "Seed of the sampling.")
+
+    pruning: str | None = _setting(None, _text, "NAME", "Decoding", "Which of the video tokens the draft sees.")
+    pruning_keep: float | None = _setting(None, _number, "K", "Decoding", "Share of the video tokens that stay.")
+    pruning_mass: float | None = _setting(None, _number, "M", "Decoding", "Share of the attention to follow first.")
 
     frames: int | None = _setting(None, _whole, "N", "Video", "Show N frames, spread evenly over the time.")
     fps: float | None = _setting(None, _number, "F", "Video", "Show F frames a second instead of a fixed number.")
@@ -247,7 +254,7 @@ def gather(flags: Mapping[str, object]) -> list[Layer]:
 
 def preset_layer(preset: Preset) -> Layer:
     """What a preset says where nobody says otherwise."""
-    frames, generation = preset.frames, preset.generation
+    frames, generation, draft_video = preset.frames, preset.generation, preset.draft_video
     values: dict[str, Any] = {
         "preset": preset.name,
         "prompt": preset.prompts.caption,
@@ -259,6 +266,9 @@ def preset_layer(preset: Preset) -> Layer:
         "top_k": generation.top_k,
         "seed": generation.seed,
         "max_frames": frames.max_frames,
+        "pruning": draft_video.pruning,
+        "pruning_keep": draft_video.keep,
+        "pruning_mass": draft_video.mass,
         **({"frames": frames.count} if frames.fps is None else {"fps": frames.fps}),
     }
     places = {**_PLACES_IN_PRESET, **{key: f"generation.{key}" for key in asdict(generation)}}

@@ -188,10 +188,10 @@ def test_messages_name_a_setting_as_it_was_written(layer, name):
 
 
 def test_what_a_preset_leaves_open_is_named_as_a_default():
-    given = frozenset({"schema", "draft_tokens", "generation.max_tokens", "frames.count"})
+    given = frozenset({"schema", "draft_tokens", "generation.max_tokens", "frames.count", "draft_video.keep"})
     origins = resolve([preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml", given=given))]).origins
     named = {key for key, origin in origins.items() if origin == "preset pair"}
-    assert named == {"preset", "draft_tokens", "max_tokens", "frames"}
+    assert named == {"preset", "draft_tokens", "max_tokens", "frames", "pruning_keep"}
     assert {origins[key] for key in origins.keys() - named} == {"preset default"}
 
 

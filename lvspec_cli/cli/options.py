@@ -12,11 +12,13 @@ import typer
 
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.output import FORMATS
+from lvspec_cli.preset import PRUNINGS
 from lvspec_cli.settings import FIELDS, flag_name
 
 # The settings whose values are names from a list: what the help says of them and completion offers.
 _CHOICES: dict[str, Callable[[], list[str]]] = {
     "method": lambda: list(METHODS),
+    "pruning": lambda: list(PRUNINGS),
     "format": lambda: list(FORMATS),
     "decoder": lambda: ["pyav", "decord"],
     "ui": lambda: ["auto", "plain", "none"],

@@ -26,6 +26,7 @@ class Method:
     drafts: bool  # whether a draft model proposes tokens
     build: Callable[[DecodingOptions, PairKnowledge, torch.device], VerificationPolicy]  # a fresh policy for one decode
     judges: bool = False  # whether it asks how relevant tokens are
+    pruning: str = "none"  # how the draft's video tokens are pruned where nobody asks for another kind
 
 
 def _build_ar(options: DecodingOptions, knowledge: PairKnowledge, device: torch.device) -> VerificationPolicy:
@@ -74,6 +75,14 @@ _ALL = (
     Method("lvspec", "loose on fillers, strict on anchors", lossy=True, drafts=True, build=_build_lvspec, judges=True),
     Method("fly", "mismatches survive where the target hesitates", lossy=True, drafts=True, build=_build_fly),
     Method("random", "mismatches survive by chance (the control)", lossy=True, drafts=True, build=_build_random),
+    Method(
+        "specvlm",
+        "strict, with a draft that sees the part of the video that the target attends to",
+        lossy=False,
+        drafts=True,
+        build=_build_strict,
+        pruning="attention",
+    ),
 )
 
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})

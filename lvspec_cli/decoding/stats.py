@@ -12,6 +12,8 @@ from lvspec_cli.decoding.events import Origin, Round
 class DecodingStats:
     """Adds up rounds. Times are wall clock; the consumer's own work between rounds is not in them."""
 
+    video_tokens: int = 0  # that the target saw; counted by the caller
+    draft_video_tokens: int | None = None  # that the draft saw, None without a draft; counted by the caller
     prefill_seconds: float = 0.0  # s, both models; measured by the caller
     decode_seconds: float = 0.0  # s, all rounds, the engine's own work included
     draft_seconds: float = 0.0  # s, thereof drafting
@@ -73,6 +75,8 @@ class DecodingStats:
             "mean_acceptance_length": self.mean_acceptance_length,
             "draft_acceptance_rate": self.draft_acceptance_rate,
             "acceptance_histogram": self.acceptance_histogram,
+            "video_tokens": self.video_tokens,
+            "draft_video_tokens": self.draft_video_tokens,
             "prefill_seconds": self.prefill_seconds,
             "decode_seconds": self.decode_seconds,
             "draft_seconds": self.draft_seconds,

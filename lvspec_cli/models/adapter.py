@@ -21,6 +21,7 @@ from lvspec_cli.models.attention import ATTENTION_NAME
 from lvspec_cli.models.cache import TransformersCache, cache_argument
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.text_stack import Rotary, build_text_stack
+from lvspec_cli.models.video_attention import VideoAttention
 from lvspec_cli.models.watch import Watch
 
 DEFAULT_RESERVE = 512  # positions after the prompt for which the cache has room from the start
@@ -80,7 +81,7 @@ class VideoLanguageModel(ABC):
         self._cache = KVCache(len(self._text_model.layers))
         self._past = {cache_argument(self._text_model): TransformersCache(self._cache)}
         self._watch: Watch | None = None
-        self._prompt_length = 0
+        self._prompt_length = 0  # positions of the prompt in the cache, and its last token
         self._last_position = torch.zeros((1, 1), dtype=torch.int64)  # [..., 1]
         self._rotary: Rotary = (torch.zeros(0), torch.zeros(0))
 
@@ -139,38 +140,62 @@ class VideoLanguageModel(ABC):
         )
 
     @torch.inference_mode()
-    def prefill(self, inputs: PreparedPrompt, reserve: int = DEFAULT_RESERVE) -> int:
+    def prefill(
+        self,
+        inputs: PreparedPrompt,
+        reserve: int = DEFAULT_RESERVE,
+        keep: Tensor | None = None,
+        video_attention: VideoAttention | None = None,
+    ) -> int:
         """Encode the video, run all of the prompt but its last token, and return that token's id.
 
         ``reserve``: positions to make room for after the prompt (new tokens and a draft); more still works, at the cost
         of one copy of the cache. Whatever was in the cache is forgotten; after an error its memory is given back.
+        ``keep``: int64 [k], strictly increasing, which of the video tokens enter the language model; None: all. The
+        vision tower sees every frame all the same, and every token stands where it would if none were left out.
+        ``video_attention``: of this prompt's ``video_mask``, to learn what its text attends to; not with ``keep``.
+        Raises ValueError if ``keep`` is not as said, or if both are given.
         """
+        if keep is not None and video_attention is not None:
+            raise ValueError("attention on the video is that on all of it: give keep or video_attention, not both")
         try:
-            self._prefill(inputs, reserve)
+            self._prefill(inputs, reserve, keep, video_attention)
         except BaseException:
             self._cache.release()
             raise
         return int(inputs.token_ids[-1])
 
-    def _prefill(self, inputs: PreparedPrompt, reserve: int) -> None:
-        token_ids = inputs.token_ids.to(self.device)
-        embeddings = self._embed_tokens(token_ids)
-        embeddings[inputs.video_mask.to(self.device)] = self._encode_video(inputs).to(embeddings)
-        positions = self.prompt_positions(inputs)
+    def _prefill(
+        self, inputs: PreparedPrompt, reserve: int, keep: Tensor | None, video_attention: VideoAttention | None
+    ) -> None:
+        staying = _staying_tokens(inputs, keep)
+        length = len(staying)
+        embeddings = self._embed_prompt(inputs, keep, staying)
+        positions = self.prompt_positions(inputs)[..., staying.to(self.device)]
         self._cache.clear()
-        self._cache.reserve(inputs.length + reserve)
-        if inputs.length > 1:
-            with self._watching(inputs.video_mask):
+        self._cache.reserve(length + reserve)
+        if length > 1:
+            with self._watching(inputs.video_mask[staying]):
                 self._text_model(
                     inputs_embeds=embeddings[None, :-1],
                     position_ids=positions[..., :-1],
                     attention_mask={"full_attention": None},  # causal: no mask is built, the kernel knows
                     use_cache=True,
+                    video_attention=video_attention,
                     **self._past,
                 )
-        self._cache.advance(inputs.length - 1)
-        self._prompt_length, self._last_position = inputs.length, positions[..., -1:]
+        self._cache.advance(length - 1)
+        self._prompt_length, self._last_position = length, positions[..., -1:]
         self._extend_rotary(reserve)
+
+    def _embed_prompt(self, inputs: PreparedPrompt, keep: Tensor | None, staying: Tensor) -> Tensor:
+        """The tokens that stay as the language model takes them, words and video: [m, d]."""
+        video = self._encode_video(inputs)
+        if keep is not None:
+            video = video[keep.to(video.device)]
+        embeddings: Tensor = self._embed_tokens(inputs.token_ids[staying].to(self.device))
+        embeddings[inputs.video_mask[staying].to(self.device)] = video.to(embeddings)
+        return embeddings
 
     @torch.inference_mode()
     def extend(self, tokens: Tensor) -> Extension:
@@ -238,6 +263,19 @@ def check_prompt(prompt: str, tokenizer: Any) -> None:
     for token in sorted({*tokenizer.all_special_tokens, *added}):
         if token in prompt:
             raise UsageError(f"the prompt contains {token}, a control token of the model: leave it out")
+
+
+def _staying_tokens(inputs: PreparedPrompt, keep: Tensor | None) -> Tensor:
+    """Where in the prompt the tokens stand that stay, int64 [m]: all text, and the video tokens ``keep`` names."""
+    if keep is None:
+        return torch.arange(inputs.length)
+    video = inputs.video_mask.nonzero()[:, 0]
+    keep = keep.cpu()
+    if len(keep) and (keep[0] < 0 or keep[-1] >= len(video) or (keep.diff() <= 0).any()):
+        raise ValueError(f"keep must be strictly increasing indices below {len(video)}, the number of video tokens")
+    stays = ~inputs.video_mask
+    stays[video[keep]] = True
+    return stays.nonzero()[:, 0]
 
 
 def _check_frames(frames: np.ndarray[Any, Any], times: Sequence[float]) -> None:

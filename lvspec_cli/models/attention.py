@@ -7,13 +7,16 @@ position axis costs nothing, because queries are few.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
+
+if TYPE_CHECKING:
+    from lvspec_cli.models.video_attention import VideoAttention
 
 _LONG = 2048  # cached positions from which splitting pays
 _PARTS = 4
@@ -126,12 +129,18 @@ def attention_forward(
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
+    video_attention: VideoAttention | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """`attend`, the way transformers calls attention: the masks it makes itself, [1, 1, n, m], are understood too."""
+    """`attend`, the way transformers calls attention: the masks it makes itself, [1, 1, n, m], are understood too.
+
+    ``video_attention``: what a prefill passes to the language model's forward, which hands it down; it looks on.
+    """
     if attention_mask is not None and attention_mask.dim() == 4:
         attention_mask = attention_mask.repeat(1, 1, query.shape[1] // key.shape[1], 1)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if video_attention is not None:
+        video_attention.observe(query, key, scale)
     return attend(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None
 
 

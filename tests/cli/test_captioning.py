@@ -57,14 +57,34 @@ def test_the_record_tells_everything_that_shaped_the_text(caption, clip):
     assert 0 < parts <= stats["end_to_end_seconds"]
 
 
-def test_both_methods_say_the_same(caption, clip):
-    assert caption(clip, "--method", "ar").out == caption(clip, "--method", "strict").out
+@pytest.mark.parametrize("options", [("strict",), ("specvlm",), ("strict", "--pruning", "uniform")])
+def test_every_lossless_method_says_what_the_target_says(caption, clip, options):
+    assert caption(clip, "--method", "ar").out == caption(clip, "--method", *options).out
+
+
+@pytest.mark.parametrize(
+    ("options", "pruning", "share"),
+    [
+        ((), "none", 1.0),
+        (("--method", "specvlm"), "attention", 0.1),
+        (("--method", "specvlm", "--pruning", "uniform", "--pruning-keep", "0.5"), "uniform", 0.5),
+        (("--pruning", "attention", "--pruning-mass", "0.9", "--pruning-keep", "0.3"), "attention", 0.3),
+    ],
+)
+def test_the_record_tells_what_the_draft_saw(caption, clip, options, pruning, share):
+    record = json.loads(caption(clip, "--format", "json", *options).out)
+    settings, stats = record["settings"], record["stats"]
+    assert settings["pruning"] == pruning
+    assert settings["pruning_mass"] == (0.9 if "0.9" in options else 0.4)
+    assert stats["draft_video_tokens"] == max(1, int(stats["video_tokens"] * share)) > 0
+    assert record["lossy"] is False
 
 
 def test_the_target_alone_has_no_draft_in_its_record(caption, clip):
     record = json.loads(caption(clip, "--method", "ar", "--format", "json").out)
     assert record["draft"] is None
     assert record["stats"]["num_draft_tokens"] == 0
+    assert record["stats"]["draft_video_tokens"] is None
 
 
 def test_a_question_is_asked(ask, clip):

@@ -33,12 +33,16 @@ def refused(lvspec, tiny_preset, loads):
         (["--start", "1:99"], "--start must be seconds or [HH:]MM:SS, not '1:99'"),
         (["--start", "-1"], "--start must be 0 or more seconds"),
         (["--start", "5", "--end", "4"], "--end 4 must be later than --start 5"),
-        (["--method", "strickt"], "--method must be one of ar, strict, not 'strickt'"),
+        (["--method", "strickt"], "--method must be one of ar, strict, specvlm, not 'strickt'"),
         (["--draft-tokens", "0"], "--draft-tokens must be a whole number of at least 1, not 0"),
         (["--max-tokens", "0"], "--max-tokens must be a whole number of at least 1, not 0"),
         (["--temperature", "-1"], "--temperature must be 0 (greedy) or at least"),
         (["--top-p", "0"], "--top-p must be above 0 and at most 1"),
         (["--top-k", "-1"], "--top-k must be a whole number of at least 0"),
+        (["--pruning", "half"], "--pruning must be one of none, uniform, attention, not 'half'"),
+        (["--pruning-keep", "0"], "--pruning-keep must be above 0 and at most 1, not 0"),
+        (["--pruning-keep", "some"], "--pruning-keep must be a number, not 'some'"),
+        (["--pruning-mass", "1.5"], "--pruning-mass must be from 0 to 1, not 1.5"),
         (["--decoder", "vlc"], "--decoder must be one of pyav, decord, not 'vlc'"),
         (["--format", "yaml"], "--format must be one of text, json, jsonl, not 'yaml'"),
         (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
@@ -65,7 +69,9 @@ def test_a_wrong_option_is_refused(refused, tiny_preset, clip, options, complain
     assert complaint in refused("caption", clip, *preset, *options)
 
 
-@pytest.mark.parametrize("key", ["draft_tokens", "frames", "max_frames", "fps", "decoder", "timeout", "ui", "format"])
+@pytest.mark.parametrize(
+    "key", ["draft_tokens", "frames", "max_frames", "fps", "decoder", "timeout", "ui", "format", "pruning_keep"]
+)
 def test_a_wrong_variable_or_key_is_named_as_it_was_written(refused, clip, tiny_preset, tmp_path, monkeypatch, key):
     (tmp_path / "lvspec.toml").write_text(f"{key} = {'0' if key not in ('decoder', 'ui', 'format') else repr('x')}\n")
     message = refused("caption", clip, "--preset", tiny_preset)

@@ -50,7 +50,8 @@ def test_stop_tokens_may_come_in_any_collection() -> None:
 def test_the_baseline_drafts_nothing_and_no_method_here_is_lossy() -> None:
     assert not METHODS["ar"].drafts
     assert METHODS["strict"].drafts
-    assert not any(METHODS[name].lossy for name in ("ar", "strict"))
+    assert METHODS["specvlm"].drafts
+    assert not any(METHODS[name].lossy for name in ("ar", "strict", "specvlm"))
 
 
 def test_options_and_methods_are_known_without_torch() -> None:

@@ -28,7 +28,7 @@ def a_round(draft_tokens: int, *origins: Origin) -> Round:
 
 
 def test_rounds_add_up() -> None:
-    stats = DecodingStats(prefill_seconds=3.0)
+    stats = DecodingStats(video_tokens=90, draft_video_tokens=9, prefill_seconds=3.0)
     stats.observe(a_round(4, Origin.EXACT, Origin.LOOSE, Origin.SHIFTED, Origin.LOOSE, Origin.BONUS))
     stats.observe(a_round(4, Origin.EXACT, Origin.RECOVERED))
     stats.observe(a_round(0, Origin.TARGET))
@@ -42,6 +42,8 @@ def test_rounds_add_up() -> None:
         "mean_acceptance_length": 8 / 3,
         "draft_acceptance_rate": 5 / 8,
         "acceptance_histogram": [1, 1, 0, 0, 1],
+        "video_tokens": 90,
+        "draft_video_tokens": 9,
         "prefill_seconds": 3.0,
         "decode_seconds": 3.0,
         "draft_seconds": 0.75,
