@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lvspec_cli.caption import Caption, Progress, Request
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.errors import UsageError
-from lvspec_cli.plan import Plan, placed
+from lvspec_cli.plan import Plan, check_fits, placed
 from lvspec_cli.preset import Preset, load_preset
 from lvspec_cli.selection import choose_preset
 from lvspec_cli.settings import Layer, Settings, argument_layer, preset_layer, resolve
@@ -46,6 +46,7 @@ class Captioner:
         """`layers`: settings that go before the preset's, highest first. Wrong ones raise UsageError."""
         self._layers = (*layers, preset_layer(preset))
         self._plan = Plan.of(resolve(self._layers))
+        check_fits(self._plan, preset)
         self._preset = placed(preset, self.settings)
         self._worker: VideoWorker | None = None
         self._pair: Pair | None = None
@@ -137,7 +138,9 @@ class Captioner:
         fixed = sorted(_OF_THE_CAPTIONER & options.keys())
         if fixed:
             raise UsageError(f"{fixed[0]} cannot change from call to call: make another Captioner for it")
-        return Plan.of(resolve([argument_layer(options), *self._layers]))
+        plan = Plan.of(resolve([argument_layer(options), *self._layers]))
+        check_fits(plan, self._preset)
+        return plan
 
     def _request(self, path: str, question: str | None, prompt: str | None, plan: Plan) -> Request:
         if question is not None and prompt is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from lvspec_cli.decoding.looseness import CALIBRATED_SIGNALS, Looseness
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import UsageError
@@ -15,6 +16,7 @@ from lvspec_cli.video.options import ReadOptions
 
 _DECODING = ("method", "draft_tokens", "max_tokens", "temperature", "top_p", "top_k", "seed")
 _PRUNING = {"pruning": "pruning", "keep": "pruning_keep", "mass": "pruning_mass"}  # field -> setting
+_LOOSENESS = tuple(field.name for field in fields(Looseness))
 _READING = {
     "frames": "frame_count",
     "fps": "frames_per_second",
@@ -57,7 +59,18 @@ class Plan:
             "decoder": read.decoder,
             "source_fps": read.source_fps,
             **{key: getattr(self.pruning, name) for name, key in _PRUNING.items()},
+            **(asdict(self.decode.looseness) if METHODS[self.decode.method].lossy else {}),
         }
+
+
+def check_fits(plan: Plan, preset: Preset) -> None:
+    """Raise UsageError if the plan's method needs a calibration and the preset has none."""
+    signal = plan.decode.looseness.relevance
+    if METHODS[plan.decode.method].judges and signal in CALIBRATED_SIGNALS and preset.calibration is None:
+        raise UsageError(
+            f"{plan.settings.name_of('relevance')} {signal} needs a calibrated preset, which {preset.name} is not: "
+            "run `lvspec calibrate`, or choose attention or cosine"
+        )
 
 
 def placed(preset: Preset, settings: Settings) -> Preset:
@@ -104,8 +117,9 @@ def _as_written(message: str, settings: Settings) -> str:
 
 def _decoding_options(settings: Settings) -> DecodingOptions:
     given = {key: value for key in _DECODING if (value := getattr(settings, key)) is not None}
+    loose = {key: value for key in _LOOSENESS if (value := getattr(settings, key)) is not None}
     try:
-        return DecodingOptions(**given)
+        return DecodingOptions(**given, looseness=Looseness(**loose))
     except ValueError as error:
         key, _, complaint = str(error).partition(" ")
         raise UsageError(f"{settings.name_of(key)} {complaint}") from error

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lvspec_cli.errors import PresetError
 
@@ -96,6 +97,8 @@ class Preset:
     draft_video: PruningSpec = PruningSpec()
     method: str = "strict"
     draft_tokens: int = 5  # proposed a round
+    looseness: Mapping[str, Any] = field(default_factory=dict, hash=False)  # settings of the lossy methods, if given
+    calibration: Path | None = None  # what `lvspec calibrate` measured of the pair
     generation: GenerationSpec = GenerationSpec()
     prompts: PromptSpec = PromptSpec()
     memory: MemorySpec = MemorySpec()

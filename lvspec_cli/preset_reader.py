@@ -56,6 +56,8 @@ def read_preset(text: str, path: Path) -> Preset:
         draft_tokens=top.value("draft_tokens", _integer(1)) or Preset.draft_tokens,
         frames=_frames(top.section("frames")),
         draft_video=top.section("draft_video").make(PruningSpec, _DRAFT_VIDEO),
+        looseness=_looseness(top.section("looseness")),
+        calibration=_file(top, "calibration"),
         generation=top.section("generation").make(GenerationSpec, _GENERATION),
         prompts=top.section("prompts").make(PromptSpec, _PROMPTS),
         memory=top.section("memory").make(MemorySpec, _MEMORY),
@@ -84,6 +86,21 @@ def _locate(name: str, folder: Path) -> tuple[str, bool]:
     if written or (folder / path).is_dir() or (folder / path.parts[0]).is_dir():
         return str((folder / path).resolve()), True
     return name, False
+
+
+def _looseness(section: _Section) -> dict[str, Any]:
+    """The settings that the section gives."""
+    section.check_keys(_LOOSENESS)
+    values = {key: section.value(key, kind) for key, kind in _LOOSENESS.items()}
+    if values["threshold"] is not None and values["filler_share"] is not None:
+        raise section.error("filler_share", "must be null where threshold is given: choose one of the two")
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _file(section: _Section, key: str) -> Path | None:
+    """A file, from the preset's own folder if its path is relative."""
+    name = section.value(key, _TEXT)
+    return None if name is None else (section.path.parent / os.path.expanduser(name)).resolve()
 
 
 def _frames(section: _Section) -> FrameSpec:
@@ -206,6 +223,8 @@ def _integer(least: int) -> Kind:
 
 def _number(above: float | None = None, least: float | None = None, most: float = math.inf) -> Kind:
     bound = f"above {above:g}" if above is not None else f"of at least {least or 0:g}"
+    if least == -math.inf:
+        bound = "of any size"
     limit = "" if most == math.inf else f" and at most {most:g}"
 
     def accepts(value: Any) -> bool:
@@ -247,7 +266,33 @@ _GENERATION = {
     "top_k": _integer(0),
     "seed": _integer(0),
 }
+_WORDS = Kind(
+    "a list of words",
+    lambda value: isinstance(value, list) and all(isinstance(word, str) for word in value),
+    lambda words: tuple(word.strip().lower() for word in words),
+)
+_LAYERS = Kind(
+    "a list of layers, counted from 0",
+    lambda value: isinstance(value, list) and bool(value) and all(type(layer) is int and layer >= 0 for layer in value),
+    tuple,
+)
+_LOOSENESS = {
+    "relevance": _TEXT,
+    "judged": _TEXT,
+    "threshold": _number(least=-math.inf),
+    "filler_share": _number(least=0, most=1),
+    "min_probability": _number(least=0, most=1),
+    "shift_window": _integer(0),
+    "critical_words": _WORDS,
+    "attention_layers": _LAYERS,
+    "state_layer": _integer(0),
+    "nearest": _integer(1),
+    "fly_window": _integer(1),
+    "fly_entropy": _number(least=0),
+    "fly_top_k": _integer(1),
+    "random_share": _number(least=0, most=1),
+}
 _PROMPTS = {"caption": _TEXT}
 _MEMORY = {"device_gib": _number(above=0), "host_gib": _number(above=0)}
-_SECTIONS = ("target", "draft", "frames", "draft_video", "generation", "prompts", "memory")
-_KEYS = dict.fromkeys(("schema", "name", "description", "notice", "method", "draft_tokens", *_SECTIONS))
+_SECTIONS = ("target", "draft", "frames", "draft_video", "looseness", "generation", "prompts", "memory")
+_KEYS = dict.fromkeys(("schema", "name", "description", "notice", "method", "draft_tokens", "calibration", *_SECTIONS))

@@ -14,6 +14,7 @@ from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segme
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Round, Token
 from lvspec_cli.decoding.methods import METHODS
+from lvspec_cli.decoding.relevance import NOTHING_KNOWN
 from lvspec_cli.decoding.stats import DecodingStats
 from lvspec_cli.errors import OutOfMemory
 from lvspec_cli.models.prefill import prefill_pair
@@ -44,6 +45,7 @@ class Session:
         self._prepare_seconds = 0.0
         self._started = perf_counter()
         self._first_token = 0
+        self._knowledge = NOTHING_KNOWN
         self._video_tokens = 0
         self._stats = DecodingStats()
         self._tokens: list[Token] = []
@@ -60,6 +62,7 @@ class Session:
         self._prepare_seconds = prepared - started
         reserve = min(self._options.max_tokens, LARGEST_RESERVE) + self._options.draft_tokens + 1
         with _explained_memory(target.video_tokens):
+            self._knowledge = self._pair.ready_for(self._options)
             prefilled = prefill_pair(self._pair.target, self._draft, (target, draft), reserve, self._plan.pruning)
             if self._draft is not None:
                 _wait_for(self._draft.device)
@@ -72,7 +75,7 @@ class Session:
     def rounds(self) -> Iterator[Round]:
         """Decode to the end."""
         with _explained_memory(self._video_tokens):
-            yield from decode(self._pair.target, self._draft, self._options, self._first_token)
+            yield from decode(self._pair.target, self._draft, self._options, self._first_token, self._knowledge)
 
     def push(self, event: Round) -> str:
         """Take a round into account and return the text it adds: whole characters, so it may be empty."""

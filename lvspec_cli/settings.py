@@ -39,7 +39,7 @@ _PLACES_IN_PRESET = {
     "pruning_mass": "draft_video.mass",
 }
 # Of these, a value at a higher level takes the place of the other one at a lower level.
-_ALTERNATIVES = {"frames": "fps", "fps": "frames"}
+_ALTERNATIVES = {"frames": "fps", "fps": "frames", "threshold": "filler_share", "filler_share": "threshold"}
 
 Parser = Callable[[object], Any]
 
@@ -66,6 +66,18 @@ def _number(value: object) -> float:
     if not isfinite(number):
         raise ValueError("must be a number")
     return number
+
+
+def _words(value: object) -> tuple[str, ...]:
+    """Words between commas; no text at all is no words."""
+    return tuple(word.strip().lower() for word in _text(value).split(",") if word.strip())
+
+
+def _layers(value: object) -> tuple[int, ...]:
+    try:
+        return tuple(_whole(part) for part in str(value).split(","))
+    except ValueError:
+        raise ValueError("must be whole numbers between commas") from None
 
 
 def _seconds(value: object) -> float:
@@ -106,6 +118,21 @@ class Settings:
     pruning: str | None = _setting(None, _text, "NAME", "Decoding", "Which of the video tokens the draft sees.")
     pruning_keep: float | None = _setting(None, _number, "K", "Decoding", "Share of the video tokens that stay.")
     pruning_mass: float | None = _setting(None, _number, "M", "Decoding", "Share of the attention to follow first.")
+
+    relevance: str | None = _setting(None, _text, "NAME", "Looseness", "What tells anchors from fillers.")
+    judged: str | None = _setting(None, _text, "NAME", "Looseness", "Judge the draft's token alone, or both.")
+    threshold: float | None = _setting(None, _number, "R", "Looseness", "Relevance from which a token is an anchor.")
+    filler_share: float | None = _setting(None, _number, "L", "Looseness", "Share of fillers, instead of a threshold.")
+    min_probability: float | None = _setting(None, _number, "P", "Looseness", "Keep no token that is less probable.")
+    shift_window: int | None = _setting(None, _whole, "W", "Looseness", "Positions by which an anchor may be off.")
+    critical_words: tuple[str, ...] | None = _setting(None, _words, "WORD,...", "Looseness", "Never loosen these.")
+    attention_layers: tuple[int, ...] | None = _setting(None, _layers, "N,...", "Looseness", "Layers of attention.")
+    state_layer: int | None = _setting(None, _whole, "N", "Looseness", "Layer of the states of cosine.")
+    nearest: int | None = _setting(None, _whole, "N", "Looseness", "Video tokens that cosine averages over.")
+    fly_window: int | None = _setting(None, _whole, "W", "Looseness", "Tokens that must match after a mismatch.")
+    fly_entropy: float | None = _setting(None, _number, "NATS", "Looseness", "Entropy from which fly hesitates.")
+    fly_top_k: int | None = _setting(None, _whole, "K", "Looseness", "Tokens whose entropy fly looks at.")
+    random_share: float | None = _setting(None, _number, "P", "Looseness", "Share of mismatches that random keeps.")
 
     frames: int | None = _setting(None, _whole, "N", "Video", "Show N frames, spread evenly over the time.")
     fps: float | None = _setting(None, _number, "F", "Video", "Show F frames a second instead of a fixed number.")
@@ -172,8 +199,9 @@ def layer(values: Mapping[str, object], name: Callable[[str], str]) -> Layer:
         except ValueError as error:
             raise UsageError(f"{name(key)} {error}, not {value!r}") from None
         origins[key] = name(key)
-    if {"frames", "fps"} <= parsed.keys():
-        raise UsageError(f"{name('frames')} and {name('fps')} exclude each other: keep one of them")
+    for one, other in (("frames", "fps"), ("threshold", "filler_share")):
+        if {one, other} <= parsed.keys():
+            raise UsageError(f"{name(one)} and {name(other)} exclude each other: keep one of them")
     return Layer(parsed, origins)
 
 
@@ -270,8 +298,13 @@ def preset_layer(preset: Preset) -> Layer:
         "pruning_keep": draft_video.keep,
         "pruning_mass": draft_video.mass,
         **({"frames": frames.count} if frames.fps is None else {"fps": frames.fps}),
+        **preset.looseness,
     }
-    places = {**_PLACES_IN_PRESET, **{key: f"generation.{key}" for key in asdict(generation)}}
+    places = {
+        **_PLACES_IN_PRESET,
+        **{key: f"generation.{key}" for key in asdict(generation)},
+        **{key: f"looseness.{key}" for key in preset.looseness},
+    }
     given = {key for key in values if places.get(key, key) in preset.given}
     return Layer(values, {key: f"{_PRESET}{preset.name if key in given else 'default'}" for key in values})
 

@@ -31,8 +31,9 @@ ALLOWED = {
     "output": {"errors", "caption"},
     "ui": CAPTIONER | {"output"},
     "demo": DECODING | {"models", "video", "captioner", "caption"},
+    "calibration": CAPTIONER,
     "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
-    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench"},
+    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration"},
 }
 
 # Libraries that only some parts may import.
@@ -46,7 +47,7 @@ HOMES = {
     "rich": {"ui"},
     "typer": {"cli"},
     "PIL": {"video", "models", "demo"},
-    "torch": {"decoding", "models", "demo", "bench", "session", "selection"},
+    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "selection"},
     "torchvision": {"models"},
 }
 

@@ -35,6 +35,27 @@ def clip(
     say(f"wrote {path} and what happens in it as {truth}")
 
 
+@demo.command(no_args_is_help=True)
+def clips(
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FOLDER", help="Where the videos go.")],
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Of the first clip.")] = 0,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Draw synthetic clips of consecutive seeds into a folder, each with what happens in it as JSON beside it."""
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"-o {output} cannot be a folder: {error.strerror}") from error
+    from lvspec_cli.demo.clip import write_clip
+    from lvspec_cli.ui import say
+
+    for each in range(seed, seed + count):
+        write_clip(each, checked_output(str(folder / f"clip-{each:06d}.mp4")))
+    say(f"wrote {count} clips to {folder}, and what happens in them as JSON beside them")
+
+
 def checked_output(output: str) -> Path:
     """The path of the clip; one that cannot be right raises UsageError before anything is drawn."""
     path = Path(output)

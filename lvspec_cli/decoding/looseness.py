@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 SIGNALS = ("attention", "cosine", "table", "combined")
+CALIBRATED_SIGNALS = ("table", "combined")  # those that mean nothing without a calibration
 JUDGED = ("draft", "both")
 USUAL_FILLER_SHARE = 0.7  # lambda of the paper
 
@@ -29,7 +30,7 @@ class Looseness:
     filler_share: float | None = None  # share of recent tokens that count as fillers, in place of a threshold: lambda
     min_probability: float = 0.1  # that the target must give a draft token which it would not choose
     shift_window: int = 2  # positions before or after at which the target may choose the same token; 0: never
-    critical_words: tuple[str, ...] = CRITICAL_WORDS  # never loosened, nor are numbers, if there are any words here
+    critical_words: tuple[str, ...] = CRITICAL_WORDS  # never loosened, and with them numbers; no words: neither
     attention_layers: tuple[int, ...] | None = None  # watched by `attention`; None: calibrated, or all
     state_layer: int | None = None  # whose states `cosine` compares; None: calibrated, or two thirds of the way up
     nearest: int = 10  # video tokens whose cosines are averaged: N of the paper

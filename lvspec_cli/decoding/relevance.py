@@ -122,6 +122,22 @@ class RelevanceJudge:
         return torch.searchsorted(known, values.contiguous()) / known.shape[0]
 
 
+def watched_layers(looseness: Looseness, calibration: Calibration | None, layer_count: int) -> WatchedLayers | None:
+    """What a target of so many layers must note in its passes for a signal; None: nothing.
+
+    What the user says goes before the calibration. Without either, attention is that of all layers, and states are
+    compared two thirds of the way up. A table needs the attention for tokens that it does not know.
+    """
+    known = WatchedLayers() if calibration is None else calibration.watched
+    if looseness.relevance == "cosine":
+        states = known.states if looseness.state_layer is None else looseness.state_layer
+        return WatchedLayers((), 2 * layer_count // 3 if states is None else states, looseness.nearest)
+    layers = looseness.attention_layers or known.attention
+    if looseness.relevance == "table":
+        return WatchedLayers(layers) if layers else None
+    return WatchedLayers(layers or tuple(range(layer_count)))
+
+
 def check_calibrated(looseness: Looseness, calibration: Calibration) -> None:
     """Raise ValueError if a signal needs what the calibration does not have."""
     missing = {

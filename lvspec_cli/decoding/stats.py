@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from lvspec_cli.decoding.events import Origin, Round
+from lvspec_cli.decoding.events import Origin, Refusal, Round
 
 
 @dataclass
@@ -21,6 +21,8 @@ class DecodingStats:
     num_spec_steps: int = 0  # rounds, those without a draft included
     num_draft_tokens: int = 0  # proposed
     tokens_by_origin: Counter[Origin] = field(default_factory=Counter)  # committed
+    refusals: Counter[Refusal] = field(default_factory=Counter)  # rounds, by why their chain ended
+    gap: float = 0.0  # nats that loose and shifted tokens cost
     rounds_by_accepted: Counter[int] = field(default_factory=Counter)  # accepted draft tokens -> rounds
 
     def observe(self, event: Round) -> None:
@@ -32,6 +34,9 @@ class DecodingStats:
         self.num_draft_tokens += len(event.draft_tokens)
         self.tokens_by_origin.update(token.origin for token in event.tokens)
         self.rounds_by_accepted[event.num_accepted] += 1
+        self.gap += sum(token.gap for token in event.tokens)
+        if event.refusal is not None:
+            self.refusals[event.refusal] += 1
 
     @property
     def num_generated_tokens(self) -> int:
@@ -72,6 +77,11 @@ class DecodingStats:
             "num_accepted_draft_tokens": self.num_accepted_draft_tokens,
             "num_loosely_accepted_tokens": self.tokens_by_origin[Origin.LOOSE],
             "num_shift_accepted_tokens": self.tokens_by_origin[Origin.SHIFTED],
+            "num_anchor_refusals": self.refusals[Refusal.ANCHOR],
+            "num_critical_refusals": self.refusals[Refusal.CRITICAL],
+            "num_guard_refusals": self.refusals[Refusal.GUARD],
+            "log_probability_gap_nats": self.gap,
+            "mean_log_probability_gap_nats": _ratio(self.gap, self.num_generated_tokens),
             "mean_acceptance_length": self.mean_acceptance_length,
             "draft_acceptance_rate": self.draft_acceptance_rate,
             "acceptance_histogram": self.acceptance_histogram,

@@ -91,6 +91,11 @@ class VideoLanguageModel(ABC):
         return self._head.weight.device  # type: ignore[no-any-return]
 
     @property
+    def layer_count(self) -> int:
+        """Layers of the language model."""
+        return len(self._text_model.layers)
+
+    @property
     def length(self) -> int:
         """Positions now in the cache."""
         return self._cache.length
@@ -125,6 +130,11 @@ class VideoLanguageModel(ABC):
         token_ids = inputs.pop("input_ids")[0]
         inputs.pop("attention_mask", None)
         return PreparedPrompt(token_ids, token_ids == self.processor.video_token_id, tuple(times), inputs)
+
+    @property
+    def watched(self) -> Watch | None:
+        """What the last pass showed of the video, if anything is watched."""
+        return self._watch
 
     def watch(self, layers: WatchedLayers | None) -> None:
         """What the passes after the next prefill are to note about the video; None: nothing."""

@@ -8,9 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from lvspec_cli.errors import PairError, PresetError
+from lvspec_cli.decoding.methods import METHODS
+from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.decoding.relevance import NOTHING_KNOWN, Calibration, PairKnowledge, watched_layers
+from lvspec_cli.errors import PairError, PresetError, UsageError
 from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageModel, check_prompt
+from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
+from lvspec_cli.models.critical import critical_tokens
 from lvspec_cli.models.loading import load_model, quantization_config, resolve_device
 from lvspec_cli.preset import Preset
 
@@ -43,6 +48,24 @@ class Pair:
     draft_id: str
     target_revision: str | None  # commit on the hub, None for a folder
     draft_revision: str | None
+    calibration: Calibration | None = None  # what was measured of the pair
+
+    def ready_for(self, options: DecodingOptions) -> PairKnowledge:
+        """Let the target watch what the method reads from its passes, and return what the method must know.
+
+        Raises UsageError if the method watches a layer that the target does not have.
+        """
+        if not METHODS[options.method].lossy:
+            self.target.watch(None)
+            return NOTHING_KNOWN
+        words, layers = options.looseness.critical_words, self.target.layer_count
+        watched = (
+            watched_layers(options.looseness, self.calibration, layers) if METHODS[options.method].judges else None
+        )
+        if watched is not None and max((*watched.attention, watched.states or 0)) >= layers:
+            raise UsageError(f"the target has {layers} layers: watch layers from 0 to {layers - 1}")
+        self.target.watch(watched)
+        return PairKnowledge(self.calibration, critical_tokens(self.tokenizer, words, self.vocabulary_size))
 
     def prepare(
         self, frames: np.ndarray[Any, Any], times: Sequence[float], prompt: str
@@ -94,6 +117,7 @@ def load_pair(preset: Preset, *, with_draft: bool = True, prompt: str | None = N
     checked = check_pair(preset)
     if prompt is not None:
         check_prompt(prompt, checked.target.tokenizer)
+    calibration = read_calibration(preset.calibration, checked.vocabulary_size) if preset.calibration else None
     frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
     target = load_model(checked.target, "target", checked.vocabulary_size, frame_size)
     draft = load_model(checked.draft, "draft", checked.vocabulary_size, frame_size) if with_draft else None
@@ -108,6 +132,7 @@ def load_pair(preset: Preset, *, with_draft: bool = True, prompt: str | None = N
         draft_id=checked.draft.spec.model,
         target_revision=checked.target.revision,
         draft_revision=checked.draft.revision,
+        calibration=calibration,
     )
 
 

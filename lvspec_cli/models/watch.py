@@ -25,12 +25,12 @@ class Watch:
         self._layers = layers
         self._video: Tensor | None = None  # [prompt], 1 for a video token and 0 for text
         self._video_states: Tensor | None = None  # [video tokens, d], of length 1
-        self._shares: list[Tensor] = []  # [n] each, a watched layer
+        self.shares: list[Tensor] = []  # [n] each: a watched layer's shares of attention on the video, in order
         self._states: Tensor | None = None  # [n, d]
 
     def begin(self) -> None:
         """A pass begins."""
-        self._shares, self._states = [], None
+        self.shares, self._states = [], None
 
     def show_video(self, mask: Tensor, like: Tensor) -> None:
         """Which positions of the prompt (bool [n]) are video tokens; ``like``: a tensor with the device and dtype."""
@@ -62,7 +62,7 @@ class Watch:
         """`lvspec_cli.models.attention.attend`, noting the share that the video gets."""
         assert self._video is not None  # a prefill came before
         mixed, shares = attend_watching(query, keys, values, mask, scale, self._video)
-        self._shares.append(shares)
+        self.shares.append(shares)
         return mixed
 
     def note_states(self, layer: int, states: Tensor) -> None:
@@ -73,9 +73,9 @@ class Watch:
     @property
     def attention(self) -> Tensor | None:
         """[n]: share of attention on the video, mean over heads and watched layers; None if none is watched."""
-        if not self._shares:
+        if not self.shares:
             return None
-        return sum(self._shares[1:], start=self._shares[0]) / len(self._shares)
+        return sum(self.shares[1:], start=self.shares[0]) / len(self.shares)
 
     @property
     def cosine(self) -> Tensor | None:

@@ -1,0 +1,43 @@
+"""A whole calibration: load the pair, read the videos, measure, write the preset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from lvspec_cli.calibration.calibrator import Calibrator
+from lvspec_cli.calibration.journal import SUFFIX, Journal
+from lvspec_cli.calibration.user_preset import write_user_preset
+from lvspec_cli.models.pair import load_pair
+from lvspec_cli.plan import Plan
+from lvspec_cli.preset import Preset
+from lvspec_cli.settings import preset_layer, resolve
+from lvspec_cli.video.worker import VideoWorker
+
+
+def calibrate_preset(preset: Preset, paths: Sequence[str], output: Path, say: Callable[[str], None]) -> list[str]:
+    """Calibrate a preset's pair on videos and write ``output``; return what changed, a sentence each.
+
+    Raises UsageError, PairError, ModelError, and LvspecError if nothing can be written.
+    """
+    plan = Plan.of(resolve([preset_layer(preset)]))
+    settings = {
+        "target": asdict(preset.target),
+        "draft": asdict(preset.draft),
+        "frames": asdict(preset.frames),
+        "prompt": preset.prompts.caption,
+    }
+    journal = Journal(output.with_name(output.name + SUFFIX), settings)
+    # What an earlier calibration found plays no part in this one.
+    options = replace(plan.decode, looseness=replace(plan.decode.looseness, relevance="attention"))
+    pair = load_pair(replace(preset, calibration=None), prompt=preset.prompts.caption)
+    try:
+        with VideoWorker() as worker:
+            calibrator = Calibrator(pair, preset.prompts.caption, options, journal, say)
+            found = calibrator.run(paths, lambda path: worker.read(path, plan.read))
+    finally:
+        journal.close()
+    changes = write_user_preset(preset, found, output, pair.vocabulary_size)
+    journal.remove()
+    return changes

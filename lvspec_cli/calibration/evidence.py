@@ -1,0 +1,121 @@
+"""What one video shows of a pair: where its words depend on what is seen.
+
+Texts about the video are read by the target twice, once with the video and once with another one in its place. How far
+the target's distribution moves where a token was said (Kullback-Leibler divergence, in nats) tells whether that token
+carries visual content; no label is needed. The signals of the same places are noted beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lvspec_cli.decoding.engine import decode
+from lvspec_cli.decoding.looseness import WatchedLayers
+from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.pair import Pair
+
+SAMPLED_TEXTS = 3  # of the target at temperature 1, beside its greedy one and the draft's: they widen the vocabulary
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """One video and the preset's caption prompt, in both models' terms."""
+
+    target: PreparedPrompt
+    draft: PreparedPrompt
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The tokens of all texts about one video, and what was measured where each was said."""
+
+    tokens: tuple[int, ...]  # [n]
+    divergence: tuple[float, ...]  # [n], nats
+    attention: tuple[tuple[float, ...], ...]  # [layers][n], share of the attention that goes to the video
+    cosine: tuple[float, ...]  # [n], -1 to 1
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Evidence:
+        """The inverse of `as_json`. Raises KeyError or TypeError for anything else."""
+        rows = tuple(map(tuple, record["attention"]))
+        return cls(tuple(record["tokens"]), tuple(record["divergence"]), rows, tuple(record["cosine"]))
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
+
+
+def measure_video(pair: Pair, prompts: Prompts, other: Prompts, options: DecodingOptions) -> Evidence:
+    """Let both models speak about a video, and measure the target where they spoke.
+
+    ``other``: the video to put in its place; ``options``: how to decode (the method does not matter).
+    """
+    texts = _texts(pair, prompts, options)
+    target, layers = pair.target, pair.target.layer_count
+    target.watch(WatchedLayers(tuple(range(layers)), 2 * layers // 3, options.looseness.nearest))
+    seen = [_read(target, first, text) for first, text in _each(target, prompts, texts)]
+    target.watch(None)
+    unseen = [_read(target, first, text) for first, text in _each(target, other, texts)]
+    joined = [_divergence(one.log_probabilities, two.log_probabilities) for one, two in zip(seen, unseen, strict=True)]
+    return Evidence(
+        tokens=tuple(token for text in texts for token in text),
+        divergence=tuple(torch.cat(joined).tolist()),
+        attention=tuple(map(tuple, torch.cat([one.attention for one in seen], dim=1).tolist())),
+        cosine=tuple(torch.cat([one.cosine for one in seen]).tolist()),
+    )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the target thinks at every token of a text of n tokens."""
+
+    log_probabilities: Tensor  # [n, vocabulary]
+    attention: Tensor  # [layers, n]
+    cosine: Tensor  # [n]
+
+
+def _texts(pair: Pair, prompts: Prompts, options: DecodingOptions) -> list[list[int]]:
+    alone = replace(options, method="ar", temperature=0.0, stop_tokens=pair.stop_tokens)
+    sampled = [replace(alone, temperature=1.0, top_p=1.0, top_k=0, seed=seed) for seed in range(SAMPLED_TEXTS)]
+    texts = [_say(pair.target, prompts.target, how) for how in (alone, *sampled)]
+    if pair.draft is not None:
+        texts.append(_say(pair.draft, prompts.draft, alone))
+    return texts
+
+
+def _say(model: VideoLanguageModel, prompt: PreparedPrompt, options: DecodingOptions) -> list[int]:
+    model.watch(None)
+    first = model.prefill(prompt)
+    return [token.id for event in decode(model, None, options, first) for token in event.tokens]
+
+
+def _each(target: VideoLanguageModel, prompts: Prompts, texts: Sequence[list[int]]) -> Any:
+    """Every text behind the same prefilled prompt, with the prompt's last token."""
+    first = target.prefill(prompts.target)
+    start = target.length
+    for text in texts:
+        target.rollback(start)
+        yield first, text
+
+
+@torch.inference_mode()
+def _read(target: VideoLanguageModel, first: int, text: list[int]) -> _Reading:
+    extension = target.extend(torch.tensor([first, *text[:-1]], device=target.device))
+    nothing = extension.logits.new_zeros(len(text))
+    watch = target.watched
+    return _Reading(
+        log_probabilities=extension.logits.float().log_softmax(-1).cpu(),
+        attention=torch.stack(watch.shares).float().cpu() if watch is not None else nothing[None],
+        cosine=(nothing if extension.video_cosine is None else extension.video_cosine).float().cpu(),
+    )
+
+
+def _divergence(seen: Tensor, unseen: Tensor) -> Tensor:
+    """Kullback-Leibler divergence [n], in nats, of log-probabilities [n, vocabulary]."""
+    return (seen.exp() * (seen - unseen)).sum(-1).clamp_min(0.0)
