@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lvspec_cli.calibration.evidence import Evidence
-from lvspec_cli.calibration.separation import area_under_curve, best_threshold
+from lvspec_cli.calibration.separation import area_under_curve, best_threshold, mistake_cost
 from lvspec_cli.decoding.looseness import SIGNALS, WatchedLayers
 from lvspec_cli.decoding.relevance import Calibration
 
@@ -28,6 +28,7 @@ class Findings:
 
     calibration: Calibration
     separation: dict[str, float]  # signal -> area under the curve, on videos that did not make the table
+    cost: dict[str, float]  # signal -> what its mistakes cost there, with its threshold from the other videos
     filler_share: dict[str, float]  # signal -> share of the tokens below its threshold
     visual_share: float  # of the tokens
     tokens: int  # measured
@@ -35,23 +36,17 @@ class Findings:
 
     @property
     def best(self) -> str:
-        """The signal that separates best."""
-        return max(self.separation, key=lambda signal: self.separation[signal])
+        """The signal whose mistakes cost least."""
+        return min(self.cost, key=lambda signal: self.cost[signal])
 
 
 def aggregate(evidence: Sequence[Evidence], vocabulary_size: int, state_layer: int, nearest: int) -> Findings:
     """Everything that at least two videos tell."""
-    half = len(evidence) // 2
-    visual = _divergences(evidence[half:]) >= VISUAL_NATS
-    layers = _best_layers(evidence[:half])
-    made, tested = _table(evidence[:half], vocabulary_size), evidence[half:]
-    ranks = _ranks(_signals(evidence[:half], made, layers, None))
-    separation = {
-        signal: area_under_curve(values, visual) for signal, values in _signals(tested, made, layers, ranks).items()
-    }
+    layers = _best_layers(evidence)
+    separation, cost = _test(evidence, vocabulary_size, layers)
     table = _table(evidence, vocabulary_size)
     ranks = _ranks(_signals(evidence, table, layers, None))
-    signals, visual = _signals(evidence, table, layers, ranks), _divergences(evidence) >= VISUAL_NATS
+    signals, visual = _signals(evidence, table, layers, ranks), _visual(evidence)
     thresholds = {signal: best_threshold(values, visual) for signal, values in signals.items()}
     return Findings(
         calibration=Calibration(
@@ -61,11 +56,27 @@ def aggregate(evidence: Sequence[Evidence], vocabulary_size: int, state_layer: i
             watched=WatchedLayers(layers, state_layer, nearest),
         ),
         separation=separation,
+        cost=cost,
         filler_share={signal: float((signals[signal] < thresholds[signal]).mean()) for signal in SIGNALS},
         visual_share=float(visual.mean()),
         tokens=len(visual),
         known_tokens=int((~table.isnan()).sum()),
     )
+
+
+def _test(
+    evidence: Sequence[Evidence], vocabulary_size: int, layers: tuple[int, ...]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Separation and cost of every signal on the second half of the videos, table and thresholds from the first."""
+    half = len(evidence) // 2
+    made, tested = evidence[:half], evidence[half:]
+    table = _table(made, vocabulary_size)
+    ranks = _ranks(_signals(made, table, layers, None))
+    known, new = _signals(made, table, layers, ranks), _signals(tested, table, layers, ranks)
+    thresholds = {signal: best_threshold(values, _visual(made)) for signal, values in known.items()}
+    visual = _visual(tested)
+    separation = {signal: area_under_curve(values, visual) for signal, values in new.items()}
+    return separation, {signal: mistake_cost(new[signal], visual, thresholds[signal]) for signal in new}
 
 
 def _signals(
@@ -104,7 +115,7 @@ def _table(evidence: Sequence[Evidence], vocabulary_size: int) -> Tensor:
 
 def _best_layers(evidence: Sequence[Evidence]) -> tuple[int, ...]:
     """The few layers whose mean attention separates best: the best one, then whichever adds most, while any adds."""
-    visual = _divergences(evidence) >= VISUAL_NATS
+    visual = _visual(evidence)
     by_layer = np.concatenate([np.array(one.attention) for one in evidence], axis=1)
     chosen: list[int] = []
     reached = -np.inf
@@ -119,6 +130,11 @@ def _best_layers(evidence: Sequence[Evidence]) -> tuple[int, ...]:
             break
         chosen, reached = [*chosen, layer], gains[layer]
     return tuple(sorted(chosen)) or (len(by_layer) // 2,)
+
+
+def _visual(evidence: Sequence[Evidence]) -> NDArray[np.bool_]:
+    """Whether another video would move the target at each token."""
+    return np.array([value for one in evidence for value in one.largest]) >= VISUAL_NATS
 
 
 def _divergences(evidence: Sequence[Evidence]) -> Array:

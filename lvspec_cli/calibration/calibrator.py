@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lvspec_cli.calibration.aggregate import Findings, aggregate
@@ -15,6 +16,7 @@ from lvspec_cli.errors import UsageError, VideoError
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.video.clip import Clip
 
+OTHER_VIDEOS = 3  # that each is measured against
 LEAST_VIDEOS = 2  # each is measured against another one
 DRAFT_LENGTHS = (3, 4, 5, 6, 8, 10, 12, 14, 16, 20)
 TIMED_VIDEOS = 12
@@ -62,19 +64,17 @@ class Calibrator:
         """The evidence of every video, and the prompts of the first ones, for timing."""
         evidence: list[Evidence] = []
         first: list[Prompts] = []
-        waiting: tuple[str, Prompts] | None = None  # the first video waits for another one to be measured against
-        previous: Prompts | None = None
+        window: deque[tuple[str, Prompts]] = deque(maxlen=OTHER_VIDEOS + 1)  # the latest video is the last
         for fingerprint, prompts in self._readable(paths, read):
-            if previous is None:
-                waiting = (fingerprint, prompts)
-            else:
-                if waiting is not None:
-                    evidence.append(self._measured(*waiting, prompts))
-                    waiting = None
-                evidence.append(self._measured(fingerprint, prompts, previous))
-            previous = prompts
+            window.append((fingerprint, prompts))
             if len(first) < TIMED_VIDEOS:
                 first.append(prompts)
+            if len(window) == window.maxlen:
+                # The first ones waited for others to be measured against.
+                fresh = list(window) if not evidence else [window[-1]]
+                evidence += [self._measured(each, window) for each in fresh]
+        if not evidence and len(window) > 1:
+            evidence = [self._measured(each, window) for each in window]
         return evidence, first
 
     def _readable(self, paths: Sequence[str], read: Callable[[str], Clip]) -> Iterator[tuple[str, Prompts]]:
@@ -89,10 +89,12 @@ class Calibrator:
             yield clip.facts.fingerprint or path, Prompts(target, draft)
             self._say(f"measured {index + 1} of {len(paths)}: {path}")
 
-    def _measured(self, fingerprint: str, prompts: Prompts, other: Prompts) -> Evidence:
+    def _measured(self, video: tuple[str, Prompts], window: Iterable[tuple[str, Prompts]]) -> Evidence:
+        fingerprint, prompts = video
         known = self._journal.get(fingerprint)
         if known is None:
-            known = measure_video(self._pair, prompts, other, self._options)
+            others = [other for name, other in window if name != fingerprint]
+            known = measure_video(self._pair, prompts, others, self._options)
             self._journal.add(fingerprint, known)
         return known
 

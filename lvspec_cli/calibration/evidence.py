@@ -1,13 +1,14 @@
 """What one video shows of a pair: where its words depend on what is seen.
 
-Texts about the video are read by the target twice, once with the video and once with another one in its place. How far
-the target's distribution moves where a token was said (Kullback-Leibler divergence, in nats) tells whether that token
-carries visual content; no label is needed. The signals of the same places are noted beside it.
+Texts about the video are read by the target with the video and with others in its place. How far the target's
+distribution moves where a token was said (Kullback-Leibler divergence, in nats) tells whether that token carries visual
+content; no label is needed. Several other videos, because one may happen to show the same. The signals of the same
+places are noted beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -36,36 +37,42 @@ class Evidence:
     """The tokens of all texts about one video, and what was measured where each was said."""
 
     tokens: tuple[int, ...]  # [n]
-    divergence: tuple[float, ...]  # [n], nats
+    divergence: tuple[float, ...]  # [n], nats, mean over the other videos
+    largest: tuple[float, ...]  # [n], nats, of the other video that moves the target most
     attention: tuple[tuple[float, ...], ...]  # [layers][n], share of the attention that goes to the video
     cosine: tuple[float, ...]  # [n], -1 to 1
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Evidence:
         """The inverse of `as_json`. Raises KeyError or TypeError for anything else."""
-        rows = tuple(map(tuple, record["attention"]))
-        return cls(tuple(record["tokens"]), tuple(record["divergence"]), rows, tuple(record["cosine"]))
+        return cls(
+            tokens=tuple(record["tokens"]),
+            divergence=tuple(record["divergence"]),
+            largest=tuple(record["largest"]),
+            attention=tuple(map(tuple, record["attention"])),
+            cosine=tuple(record["cosine"]),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """JSON values."""
         return asdict(self)
 
 
-def measure_video(pair: Pair, prompts: Prompts, other: Prompts, options: DecodingOptions) -> Evidence:
+def measure_video(pair: Pair, prompts: Prompts, others: Sequence[Prompts], options: DecodingOptions) -> Evidence:
     """Let both models speak about a video, and measure the target where they spoke.
 
-    ``other``: the video to put in its place; ``options``: how to decode (the method does not matter).
+    ``others``: videos to put in its place, at least one; ``options``: how to decode (the method does not matter).
     """
     texts = _texts(pair, prompts, options)
     target, layers = pair.target, pair.target.layer_count
     target.watch(WatchedLayers(tuple(range(layers)), 2 * layers // 3, options.looseness.nearest))
     seen = [_read(target, first, text) for first, text in _each(target, prompts, texts)]
     target.watch(None)
-    unseen = [_read(target, first, text) for first, text in _each(target, other, texts)]
-    joined = [_divergence(one.log_probabilities, two.log_probabilities) for one, two in zip(seen, unseen, strict=True)]
+    moved = torch.stack([_moved(target, other, texts, seen) for other in others])
     return Evidence(
         tokens=tuple(token for text in texts for token in text),
-        divergence=tuple(torch.cat(joined).tolist()),
+        divergence=tuple(moved.mean(dim=0).tolist()),
+        largest=tuple(moved.amax(dim=0).tolist()),
         attention=tuple(map(tuple, torch.cat([one.attention for one in seen], dim=1).tolist())),
         cosine=tuple(torch.cat([one.cosine for one in seen]).tolist()),
     )
@@ -95,7 +102,7 @@ def _say(model: VideoLanguageModel, prompt: PreparedPrompt, options: DecodingOpt
     return [token.id for event in decode(model, None, options, first) for token in event.tokens]
 
 
-def _each(target: VideoLanguageModel, prompts: Prompts, texts: Sequence[list[int]]) -> Any:
+def _each(target: VideoLanguageModel, prompts: Prompts, texts: Sequence[list[int]]) -> Iterator[tuple[int, list[int]]]:
     """Every text behind the same prefilled prompt, with the prompt's last token."""
     first = target.prefill(prompts.target)
     start = target.length
@@ -114,6 +121,13 @@ def _read(target: VideoLanguageModel, first: int, text: list[int]) -> _Reading:
         attention=torch.stack(watch.shares).float().cpu() if watch is not None else nothing[None],
         cosine=(nothing if extension.video_cosine is None else extension.video_cosine).float().cpu(),
     )
+
+
+def _moved(target: VideoLanguageModel, other: Prompts, texts: Sequence[list[int]], seen: Sequence[_Reading]) -> Tensor:
+    """How far another video moves the target at every token of all texts: [n], nats."""
+    unseen = (_read(target, first, text) for first, text in _each(target, other, texts))
+    pairs = zip(seen, unseen, strict=True)
+    return torch.cat([_divergence(one.log_probabilities, two.log_probabilities) for one, two in pairs])
 
 
 def _divergence(seen: Tensor, unseen: Tensor) -> Tensor:

@@ -40,3 +40,13 @@ def best_threshold(scores: ArrayLike, anchors: ArrayLike, missed_cost: float = M
     strict = fillers_at[::-1].cumsum()[::-1] / max(1, (~labels).sum())
     best = int(np.argmin(missed_cost * missed + strict))
     return float(cuts[0]) if best == 0 else float((cuts[best - 1] + cuts[best]) / 2)
+
+
+def mistake_cost(
+    scores: ArrayLike, anchors: ArrayLike, threshold: float, missed_cost: float = MISSED_ANCHOR_COST
+) -> float:
+    """Share of the fillers that count as anchors, plus `missed_cost` times the share of anchors that do not."""
+    values, labels = np.asarray(scores, dtype=np.float64), np.asarray(anchors, dtype=bool)
+    missed = (values[labels] < threshold).sum() / max(1, labels.sum())
+    strict = (values[~labels] >= threshold).sum() / max(1, (~labels).sum())
+    return float(missed_cost * missed + strict)

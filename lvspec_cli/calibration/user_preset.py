@@ -46,11 +46,16 @@ def _changes(preset: Preset, found: Calibrated) -> list[str]:
     findings = found.findings
     best = findings.best
     before: Mapping[str, Any] = preset.looseness
+    signals = (
+        f"{signal} separates anchors from fillers at {findings.separation[signal]:.3f} (0.5 is chance), "
+        f"mistakes cost {findings.cost[signal]:.3f}"
+        for signal in sorted(findings.cost, key=lambda each: findings.cost[each])
+    )
     return [
+        *signals,
         f"method: {preset.method} -> lvspec",
         f"draft_tokens: {preset.draft_tokens} -> {found.draft_tokens}",
-        f"looseness.relevance: {before.get('relevance', 'attention')} -> {best} "
-        f"(separates anchors from fillers at {findings.separation[best]:.3f}; 0.5 is chance)",
+        f"looseness.relevance: {before.get('relevance', 'attention')} -> {best}",
         f"threshold of {best}: {findings.calibration.thresholds[best]:.3g}, "
         f"below which lie {findings.filler_share[best]:.0%} of the tokens",
     ]
