@@ -86,7 +86,7 @@ def _write_json(path: Path, bench: Bench, subjects: Sequence[Subject]) -> None:
     from lvspec_cli.bench.report import as_record
 
     record = {
-        "schema": "lvspec.bench/1",
+        "schema": "lvspec.engine-bench/1",
         "machine": asdict(bench.machine),
         "settings": bench.settings,
         "subjects": [as_record(subject) for subject in subjects],

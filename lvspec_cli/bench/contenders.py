@@ -8,10 +8,27 @@ import torch
 
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import Run
+from lvspec_cli.bench.knowledge import brief
+from lvspec_cli.bench.tally import tally
 from lvspec_cli.decoding.engine import decode
+from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.pair import Pair
+
+
+def greedy_options(
+    pair: Pair, max_tokens: int, method: str, draft_tokens: int = 1, looseness: Looseness | None = None
+) -> DecodingOptions:
+    """Greedy decoding that ends at stop tokens and the length limit only, as transformers' does."""
+    return DecodingOptions(
+        method=method,
+        draft_tokens=draft_tokens,
+        max_tokens=max_tokens,
+        stop_tokens=pair.stop_tokens,
+        detect_repetition=False,
+        looseness=looseness or Looseness(),
+    )
 
 
 class EngineContender:
@@ -21,10 +38,12 @@ class EngineContender:
         self.target = pair.target
         self.draft = pair.draft if METHODS[options.method].drafts else None
         self._options = options
+        self._briefing = brief(pair, options)
 
     def prefill(self, clip: BenchClip) -> int:
         """Let the models that take part see the clip; return the first token to feed."""
         reserve = self._options.max_tokens + self._options.draft_tokens + 1
+        self.target.watch(self._briefing.watched)  # contenders share the target: each says what it wants
         first_token = self.target.prefill(clip.target, reserve)
         if self.draft is not None:
             self.draft.prefill(clip.draft, reserve)
@@ -37,10 +56,11 @@ class EngineContender:
         started = perf_counter()
         first_token = self.prefill(clip)
         prefilled = perf_counter()
-        rounds = list(decode(self.target, self.draft, self._options, first_token))
+        rounds = list(decode(self.target, self.draft, self._options, first_token, self._briefing.knowledge))
         ended = perf_counter()
         tokens = tuple(token.id for event in rounds for token in event.tokens)
-        return Run(tokens, len(rounds), len(tokens), ended - prefilled, clip.input_seconds + ended - started)
+        seconds = clip.input_seconds + ended - started
+        return Run(tokens, len(rounds), len(tokens), ended - prefilled, seconds, tally(rounds))
 
 
 def wait_for(device: torch.device) -> None:
