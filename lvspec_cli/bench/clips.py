@@ -50,7 +50,11 @@ def make_clips(
 
 
 def read_videos(
-    pair: Pair, preset: Preset, paths: Sequence[str], on_failure: Callable[[str, LvspecError], None]
+    pair: Pair,
+    preset: Preset,
+    paths: Sequence[str],
+    on_failure: Callable[[str, LvspecError], None],
+    on_clip: Callable[[int], None] = lambda done: None,
 ) -> list[BenchClip]:
     """Read and prepare a user's videos, in the isolated worker; one that cannot be read is told and left out.
 
@@ -60,11 +64,12 @@ def read_videos(
 
     worker, clips = VideoWorker(), []
     try:
-        for path in paths:
+        for done, path in enumerate(paths, start=1):
             try:
                 clips.append(_prepare(pair, preset, path, worker.read, path, None))
             except VideoError as error:
                 on_failure(path, error)
+            on_clip(done)
     finally:
         worker.close()
     if not clips:

@@ -47,6 +47,7 @@ def draw(path: Path, rows: Sequence[Figures], swept: Sequence[Figures] = ()) -> 
     _label(axes, [point for point in points if point is not None])
     axes.set_xlabel("attribute accuracy over that of ar (%)" if truth else "token agreement with ar (%)")
     axes.set_ylabel("decoding speed over ar")
+    axes.set_title("faint: what the sweep tried, on the tuning clips" if swept else "", fontsize=8, loc="right")
     axes.grid(alpha=0.3)
     replace_file(path, lambda beside: picture.savefig(beside, format=path.suffix[1:].lower(), dpi=160))
 

@@ -30,7 +30,7 @@ class Setting:
     @property
     def chosen(self) -> str:
         """What was chosen for the row, in short."""
-        if self.assistance is not None and self.assistance.draft_tokens is None:
+        if self.assistance is not None and self.assistance.schedule != "constant":
             return self.assistance.name
         return "" if self.draft_tokens is None else str(self.draft_tokens)
 

@@ -133,7 +133,8 @@ class _Comparing:
         return Clips(clips[:count], clips[count:], ())
 
     def _users_videos(self, pair: Pair) -> Clips:
-        clips = read_videos(pair, self._preset, self._options.videos, self._skip)
+        paths = self._options.videos
+        clips = read_videos(pair, self._preset, paths, self._skip, self._counter("reading videos", len(paths)))
         if not self._options.sweep:  # only the control's share is tuned, which is no figure of any row
             return Clips(clips, clips if self._tunes else (), tuple(self._skipped))
         tuning = max(1, min(TUNING_CLIPS, len(clips) // 4))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lvspec_cli.bench.figures import Figures
 
 NOTHING = "-"
+FEW = 20  # clips, below which intervals are no good
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,7 @@ def value(estimate: Estimate | None, form: str) -> str:
 
 
 def _interval(estimate: Estimate, scale: float, digits: int) -> str:
-    """Without spaces inside, so that no line breaks there; nothing for the reference's own."""
-    if estimate.low == estimate.high:
-        return ""
+    """Without spaces inside, so that no line breaks there."""
     return f" ({scale * estimate.low:.{digits}f}\N{EN DASH}{scale * estimate.high:.{digits}f})"
 
 
@@ -115,10 +114,11 @@ def _markdown_line(cells: Sequence[str]) -> str:
 
 
 def _note(truth: bool, clips: int) -> str:
-    few = f" With {clips} clips they are narrower than they should be." if clips < 20 else ""
+    few = f" They are narrower than they should be with {clips} clips." if clips < FEW else ""
     retention = "Retention: accuracy over that of ar. " if truth else ""
     return (
         "Speed over ar: median over clips of the ratios of a clip; decode: seconds a token after the prefill, end to "
         f"end: seconds a caption from the file on. {retention}Agreement and chrF are with ar's answer. Mismatches: "
-        f"draft tokens that the target would not say. In brackets: 95 % intervals, bootstrap over clips.{few}"
+        "draft tokens that the target would not say. In brackets: 95 % intervals, bootstrap over clips; one without "
+        f"width says only that no clip differed.{few}"
     )

@@ -150,7 +150,7 @@ def _measure(options: ComparisonOptions, outputs: Outputs, quiet: bool) -> None:
     from lvspec_cli.ui import Stages, print_table
 
     with Stages(quiet=quiet) as stages:
-        if preset.notice and options.videos:
+        if preset.notice:
             stages.note(preset.notice)
         comparison = compare(options, preset, stages)
     tables = [comparison_table(comparison.rows, len(comparison.clips.measured))]
