@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lvspec_cli.bench.files import check_output, replace_text
 from lvspec_cli.bench.plot import check_plot, draw
-from lvspec_cli.bench.table import Table, as_markdown
+from lvspec_cli.bench.table import as_markdown
 from lvspec_cli.output.json_text import json_text
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Outputs:
             plots=tuple(map(check_plot, plots)),
         )
 
-    def write(self, comparison: Comparison, tables: Sequence[Table]) -> None:
+    def write(self, comparison: Comparison) -> None:
         """Write all of them. Raises LvspecError for a file that cannot be written."""
         from lvspec_cli.bench.record import as_record
 
@@ -47,6 +47,6 @@ class Outputs:
         if self.json is not None:
             replace_text(self.json, text)
         if self.markdown is not None:
-            replace_text(self.markdown, "\n".join(map(as_markdown, tables)))
+            replace_text(self.markdown, "\n".join(map(as_markdown, comparison.tables(whole=True))))
         for path in self.plots:
             draw(path, comparison.rows, comparison.sweep.tried if comparison.sweep else ())

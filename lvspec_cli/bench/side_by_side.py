@@ -17,6 +17,7 @@ from lvspec_cli.bench.machine import Machine, this_machine
 from lvspec_cli.bench.options import ComparisonOptions
 from lvspec_cli.bench.rows import PEER, REFERENCE, ROWS, Row, chosen_rows
 from lvspec_cli.bench.setting import Setting, usual_setting
+from lvspec_cli.bench.table import Table, comparison_parts, comparison_table, sweep_table
 from lvspec_cli.bench.tuning import Sweep, as_loose_as, sweep
 from lvspec_cli.errors import LvspecError, UsageError
 from lvspec_cli.models.pair import Pair, load_pair
@@ -69,6 +70,14 @@ class Comparison:
     sweep: Sweep | None  # None if none was asked for
     measured: tuple[Measured, ...]  # one a row
     rows: tuple[Figures, ...]  # one a row, in the same order
+
+    def tables(self, *, whole: bool = False) -> tuple[Table, ...]:
+        """The sweep if there was one, then the figures: in parts that fit a terminal, or as a whole."""
+        count = len(self.clips.measured)
+        parts = (comparison_table(self.rows, count),) if whole else comparison_parts(self.rows, count)
+        if self.sweep is None:
+            return parts
+        return (sweep_table(self.sweep.tried, self.rows, len(self.clips.tuning)), *parts)
 
 
 def rows_for(preset: Preset, rows: Sequence[Row] | None) -> tuple[Row, ...]:

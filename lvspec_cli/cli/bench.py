@@ -146,18 +146,14 @@ def _measure(options: ComparisonOptions, outputs: Outputs, quiet: bool) -> None:
 
     preset = load_preset(options.preset)
     from lvspec_cli.bench.side_by_side import compare
-    from lvspec_cli.bench.table import comparison_table, sweep_table
     from lvspec_cli.ui import Stages, print_table
 
     with Stages(quiet=quiet) as stages:
         if preset.notice:
             stages.note(preset.notice)
         comparison = compare(options, preset, stages)
-    tables = [comparison_table(comparison.rows, len(comparison.clips.measured))]
-    if comparison.sweep is not None:
-        tables.insert(0, sweep_table(comparison.sweep.tried, comparison.rows, len(comparison.clips.tuning)))
-    for table in tables:
+    for table in comparison.tables():
         print_table(table.title, table.headings, table.rows, table.note, to_stderr=outputs.json_to_stdout)
-    outputs.write(comparison, tables)
+    outputs.write(comparison)
     if comparison.clips.skipped:
         raise typer.Exit(FAILED)

@@ -33,7 +33,7 @@ def print_table(
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, heading in enumerate(headings):
-        table.add_column(_text(heading), justify="right" if index else "left", vertical="top")
+        table.add_column(_text(heading), justify="right" if index else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(_text, row))
     return table

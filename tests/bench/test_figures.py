@@ -16,7 +16,7 @@ from lvspec_cli.bench.quality import Answer, Quality
 from lvspec_cli.bench.record import row_record
 from lvspec_cli.bench.rows import ROWS
 from lvspec_cli.bench.setting import Setting, settings_to_try, usual_setting
-from lvspec_cli.bench.table import Table, as_markdown, comparison_table, sweep_table
+from lvspec_cli.bench.table import Table, as_markdown, comparison_parts, comparison_table, sweep_table
 from lvspec_cli.bench.tally import Tally
 from lvspec_cli.bench.tuning import Sweep, matched_share
 from lvspec_cli.decoding.looseness import Looseness
@@ -76,6 +76,13 @@ def test_a_table_has_a_cell_for_every_heading_and_says_nothing_of_truth_that_is_
     assert known.rows[1][known.headings.index("guarded")] == "12"
 
 
+def test_the_parts_for_a_terminal_say_what_the_whole_table_says() -> None:
+    rows = table_rows()
+    parts, whole = comparison_parts(rows, CLIPS), comparison_table(rows, CLIPS)
+    assert ("method", *(heading for part in parts for heading in part.headings[1:])) == whole.headings
+    assert all(len(line) == len(part.headings) for part in parts for line in part.rows)
+
+
 def test_markdown_is_a_table_whose_cells_cannot_break_it() -> None:
     lines = as_markdown(Table("Title", ("method", "figure"), (("a|b", "1"), ("c", "2")), "Note.")).splitlines()
     assert lines == [
@@ -118,8 +125,8 @@ def test_a_sweep_marks_the_fastest_draft_length_of_every_method() -> None:
     best = Sweep(rows).best("strict")
     assert best.draft_tokens == 4
     table = sweep_table(rows, [row for row in rows if row.setting == best], CLIPS)
-    assert table.headings == ("method", "2", "4")
-    assert table.rows == (("strict", "1.67x", "2.22x *"),)
+    assert table.headings == ("draft", "strict")
+    assert table.rows == (("2", "1.67x"), ("4", "2.22x*"))
 
 
 def test_the_control_is_made_as_loose_as_is_wanted() -> None:
