@@ -49,12 +49,24 @@ HOMES = {
     "PIL": {"video", "models", "demo"},
     "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "selection"},
     "torchvision": {"models"},
+    "matplotlib": {"bench"},
 }
 
 # No file of these parts may import such a library when it is itself imported: help must be instant.
 LIGHT = {"", "__main__", "cli", "errors", "settings", "preset", "caption", "text_stream", "output"}
 LIGHT |= {"plan", "captioner", "selection"}
-HEAVY = {"torch", "torchvision", "transformers", "tokenizers", "numpy", "av", "decord", "PIL", "bitsandbytes"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "av",
+    "decord",
+    "PIL",
+    "bitsandbytes",
+    "matplotlib",
+}
 
 
 def part_of(file):

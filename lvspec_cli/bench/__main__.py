@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvspec_cli.bench.options import SUBJECTS, BenchOptions
-from lvspec_cli.errors import LvspecError, UsageError
+from lvspec_cli.bench.options import SUBJECTS, BenchOptions, whole_numbers
+from lvspec_cli.errors import LvspecError
 
 if TYPE_CHECKING:
     from lvspec_cli.bench.report import Subject
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             clips=given.clips,
             seed=given.seed,
             max_tokens=given.max_tokens,
-            draft_tokens=_numbers(given.draft_tokens),
+            draft_tokens=whole_numbers("--draft-tokens", given.draft_tokens),
             threads=given.threads,
             subjects=tuple(given.subjects.split(",")),
         )
@@ -58,13 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(sorted({int(number) for number in text.split(",")}))
-    except ValueError as error:
-        raise UsageError(f"--draft-tokens must be numbers with commas between them, not {text!r}") from error
-
-
 def _measure(options: BenchOptions, json_path: Path | None, check: bool) -> int:
     from lvspec_cli.bench.report import as_text, missed
     from lvspec_cli.bench.suite import Bench
@@ -86,7 +79,7 @@ def _write_json(path: Path, bench: Bench, subjects: Sequence[Subject]) -> None:
     from lvspec_cli.bench.report import as_record
 
     record = {
-        "schema": "lvspec.bench/1",
+        "schema": "lvspec.engine-bench/1",
         "machine": asdict(bench.machine),
         "settings": bench.settings,
         "subjects": [as_record(subject) for subject in subjects],

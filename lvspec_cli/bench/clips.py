@@ -1,47 +1,88 @@
-"""Held-out clips, read and prepared as a user's videos are."""
+"""Clips that every contender answers: synthetic held-out ones whose truth is known, or the user's own videos."""
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from lvspec_cli.demo.clip import write_clip
+from lvspec_cli.demo.scene import Truth, scene_of_seed
+from lvspec_cli.errors import LvspecError, VideoError
 from lvspec_cli.models.adapter import PreparedPrompt
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.preset import FrameSpec, Preset
 from lvspec_cli.video import read_clip
+from lvspec_cli.video.clip import Clip
 from lvspec_cli.video.options import ReadOptions
 
 FIRST_SEED = 1000  # seeds below are for training
+
+Read = Callable[[str | os.PathLike[str], ReadOptions], Clip]
 
 
 @dataclass(frozen=True)
 class BenchClip:
     """A clip and the preset's caption prompt, in both models' terms."""
 
-    seed: int
+    name: str  # the path as its user wrote it, or the seed
     target: PreparedPrompt
     draft: PreparedPrompt
     input_seconds: float  # s, reading the file and preparing; the same for every contender
+    truth: Truth | None = None  # what a synthetic clip shows; None for a user's video
 
 
-def make_clips(pair: Pair, preset: Preset, seeds: range) -> list[BenchClip]:
-    """Write the synthetic clips of the seeds, read them back and prepare them."""
-    options = _read_options(preset.frames)
+def make_clips(
+    pair: Pair, preset: Preset, seeds: range, on_clip: Callable[[int], None] = lambda done: None
+) -> list[BenchClip]:
+    """Write the synthetic clips of the seeds, read them back and prepare them, as a user's videos are."""
+    clips = []
     with tempfile.TemporaryDirectory(prefix="lvspec-") as folder:
         path = Path(folder) / "clip.mp4"
-        return [_make_clip(pair, preset, seed, path, options) for seed in seeds]
+        for done, seed in enumerate(seeds, start=1):
+            write_clip(seed, path)
+            clips.append(_prepare(pair, preset, path, read_clip, f"seed {seed}", scene_of_seed(seed).truth))
+            on_clip(done)
+    return clips
 
 
-def _make_clip(pair: Pair, preset: Preset, seed: int, path: Path, options: ReadOptions) -> BenchClip:
-    write_clip(seed, path)
+def read_videos(
+    pair: Pair,
+    preset: Preset,
+    paths: Sequence[str],
+    on_failure: Callable[[str, LvspecError], None],
+    on_clip: Callable[[int], None] = lambda done: None,
+) -> list[BenchClip]:
+    """Read and prepare a user's videos, in the isolated worker; one that cannot be read is told and left out.
+
+    Raises LvspecError if none is left.
+    """
+    from lvspec_cli.video.worker import VideoWorker
+
+    worker, clips = VideoWorker(), []
+    try:
+        for done, path in enumerate(paths, start=1):
+            try:
+                clips.append(_prepare(pair, preset, path, worker.read, path, None))
+            except VideoError as error:
+                on_failure(path, error)
+            on_clip(done)
+    finally:
+        worker.close()
+    if not clips:
+        raise LvspecError(f"none of the {len(paths)} videos can be read: give at least one that can")
+    return clips
+
+
+def _prepare(pair: Pair, preset: Preset, path: str | Path, read: Read, name: str, truth: Truth | None) -> BenchClip:
     started = perf_counter()
-    clip = read_clip(path, options)
+    clip = read(path, _read_options(preset.frames))
     target, draft = pair.prepare(clip.frames, clip.times, preset.prompts.caption)
     assert draft is not None  # the pair was loaded with its draft
-    return BenchClip(seed, target, draft, perf_counter() - started)
+    return BenchClip(name, target, draft, perf_counter() - started, truth)
 
 
 def _read_options(frames: FrameSpec) -> ReadOptions:

@@ -8,6 +8,7 @@ from statistics import median
 from time import perf_counter
 from typing import TypeVar
 
+from lvspec_cli.bench.tally import Tally
 from lvspec_cli.errors import LvspecError
 
 Item = TypeVar("Item")
@@ -23,6 +24,7 @@ class Run:
     decode_tokens: int  # tokens committed in `decode_seconds`
     decode_seconds: float  # s, prefill excluded
     total_seconds: float  # s, from the video file to the last token
+    tally: Tally | None = None  # of the rounds; None where the contender does not tell
 
     @property
     def seconds_per_token(self) -> float | None:

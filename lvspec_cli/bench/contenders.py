@@ -8,39 +8,66 @@ import torch
 
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import Run
+from lvspec_cli.bench.tally import tally
 from lvspec_cli.decoding.engine import decode
+from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.decoding.relevance import NOTHING_KNOWN
 from lvspec_cli.models.pair import Pair
+from lvspec_cli.models.prefill import prefill_pair
+from lvspec_cli.preset import PruningSpec
+
+
+NO_PRUNING = PruningSpec()
+
+
+def greedy_options(
+    pair: Pair, max_tokens: int, method: str, draft_tokens: int = 1, looseness: Looseness | None = None
+) -> DecodingOptions:
+    """Greedy decoding that ends at stop tokens and the length limit only, as transformers' does."""
+    return DecodingOptions(
+        method=method,
+        draft_tokens=draft_tokens,
+        max_tokens=max_tokens,
+        stop_tokens=pair.stop_tokens,
+        detect_repetition=False,
+        looseness=looseness or Looseness(),
+    )
 
 
 class EngineContender:
     """One method with its options; called with a clip, it answers."""
 
-    def __init__(self, pair: Pair, options: DecodingOptions) -> None:
+    def __init__(self, pair: Pair, options: DecodingOptions, pruning: PruningSpec = NO_PRUNING) -> None:
+        """``pruning``: of the draft's video tokens."""
+        self._pair = pair
         self.target = pair.target
         self.draft = pair.draft if METHODS[options.method].drafts else None
         self._options = options
+        self._pruning = pruning
+        self.knowledge = NOTHING_KNOWN
 
     def prefill(self, clip: BenchClip) -> int:
         """Let the models that take part see the clip; return the first token to feed."""
         reserve = self._options.max_tokens + self._options.draft_tokens + 1
-        first_token = self.target.prefill(clip.target, reserve)
+        self.knowledge = self._pair.ready_for(self._options)  # contenders share the target: each says what it watches
+        prefilled = prefill_pair(self.target, self.draft, (clip.target, clip.draft), reserve, self._pruning)
         if self.draft is not None:
-            self.draft.prefill(clip.draft, reserve)
             wait_for(self.draft.device)
         wait_for(self.target.device)
-        return first_token
+        return prefilled.first_token
 
     def __call__(self, clip: BenchClip) -> Run:
         """Answer. The decode clock runs from the end of both prefills to the end of the last round."""
         started = perf_counter()
         first_token = self.prefill(clip)
         prefilled = perf_counter()
-        rounds = list(decode(self.target, self.draft, self._options, first_token))
+        rounds = list(decode(self.target, self.draft, self._options, first_token, self.knowledge))
         ended = perf_counter()
         tokens = tuple(token.id for event in rounds for token in event.tokens)
-        return Run(tokens, len(rounds), len(tokens), ended - prefilled, clip.input_seconds + ended - started)
+        seconds = clip.input_seconds + ended - started
+        return Run(tokens, len(rounds), len(tokens), ended - prefilled, seconds, tally(rounds))
 
 
 def wait_for(device: torch.device) -> None:

@@ -16,10 +16,9 @@ from lvspec_cli.bench.comparison import (
     interleave,
     total_speed,
 )
-from lvspec_cli.bench.contenders import EngineContender
+from lvspec_cli.bench.contenders import EngineContender, greedy_options
 from lvspec_cli.bench.peer import Assistance, PeerContender, PeerPair, assistances
 from lvspec_cli.bench.report import Goal, Line, Subject
-from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.pair import Pair
 
 AR = "ar"
@@ -55,17 +54,6 @@ def measure_decoding(pair: Pair, peer: PeerPair | None, work: Workload, on_clip:
         contenders |= _peer_contenders(pair, peer, work)
     interleave(contenders, work.clips[:1])
     return interleave(contenders, work.clips, on_clip)
-
-
-def engine_options(pair: Pair, work: Workload, method: str, draft_tokens: int = 1) -> DecodingOptions:
-    """Greedy decoding that ends at stop tokens and the length limit only, as transformers' does."""
-    return DecodingOptions(
-        method=method,
-        draft_tokens=draft_tokens,
-        max_tokens=work.max_tokens,
-        stop_tokens=pair.stop_tokens,
-        detect_repetition=False,
-    )
 
 
 def best_draft_length(runs: Runs, lengths: Sequence[int]) -> int:
@@ -127,10 +115,10 @@ def peer_subject(runs: Runs, lengths: Sequence[int]) -> Subject:
 
 def _own_contenders(pair: Pair, work: Workload) -> Mapping[str, EngineContender]:
     strict = {
-        strict_name(length): EngineContender(pair, engine_options(pair, work, "strict", length))
+        strict_name(length): EngineContender(pair, greedy_options(pair, work.max_tokens, "strict", length))
         for length in work.draft_lengths
     }
-    return {AR: EngineContender(pair, engine_options(pair, work, AR)), **strict}
+    return {AR: EngineContender(pair, greedy_options(pair, work.max_tokens, AR)), **strict}
 
 
 def _peer_contenders(pair: Pair, peer: PeerPair, work: Workload) -> Mapping[str, PeerContender]:

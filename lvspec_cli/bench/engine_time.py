@@ -8,8 +8,8 @@ from statistics import median
 
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import interleave
-from lvspec_cli.bench.contenders import EngineContender
-from lvspec_cli.bench.decoding_speed import AR, Workload, engine_options, strict_name
+from lvspec_cli.bench.contenders import EngineContender, greedy_options
+from lvspec_cli.bench.decoding_speed import AR, Workload, strict_name
 from lvspec_cli.bench.report import Goal, Line, Subject
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.decoding.overhead import Overhead, measure_overhead
@@ -21,8 +21,8 @@ ENGINE_SHARE = Goal("under", 0.05)
 def engine_time_subject(pair: Pair, work: Workload, draft_tokens: int) -> Subject:
     """The engine's share of the decode time of `ar` and of `strict`, the loop detector included."""
     options = {
-        AR: engine_options(pair, work, AR),
-        strict_name(draft_tokens): engine_options(pair, work, "strict", draft_tokens),
+        AR: greedy_options(pair, work.max_tokens, AR),
+        strict_name(draft_tokens): greedy_options(pair, work.max_tokens, "strict", draft_tokens),
     }
     measures = {name: _measure(pair, replace(each, detect_repetition=True)) for name, each in options.items()}
     interleave(measures, work.clips[:1])
@@ -45,6 +45,6 @@ def _measure(pair: Pair, options: DecodingOptions) -> Callable[[BenchClip], Over
 
     def measure(clip: BenchClip) -> Overhead:
         first_token = contender.prefill(clip)
-        return measure_overhead(contender.target, contender.draft, options, first_token)
+        return measure_overhead(contender.target, contender.draft, options, first_token, contender.knowledge)
 
     return measure

@@ -55,8 +55,13 @@ def assistances(draft_lengths: Sequence[int]) -> tuple[Assistance, ...]:
     return (
         Assistance("as it comes"),
         Assistance("heuristic from 5", 5, "heuristic", 0.0),
-        *(Assistance(f"constant {count}", count, "constant", 0.0) for count in draft_lengths),
+        *map(constant_assistance, draft_lengths),
     )
+
+
+def constant_assistance(draft_tokens: int) -> Assistance:
+    """Always as many draft tokens, however unsure the draft is: what our engine does."""
+    return Assistance(f"constant {draft_tokens}", draft_tokens, "constant", 0.0)
 
 
 @dataclass(frozen=True)

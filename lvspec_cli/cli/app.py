@@ -8,6 +8,7 @@ import typer
 
 from lvspec_cli import __version__
 from lvspec_cli.cli.ask import ask
+from lvspec_cli.cli.bench import bench
 from lvspec_cli.cli.calibrate import calibrate
 from lvspec_cli.cli.caption import caption
 from lvspec_cli.cli.demo import demo
@@ -24,6 +25,7 @@ app.command(cls=GroupedCommand, no_args_is_help=True)(caption)
 app.command(cls=GroupedCommand, no_args_is_help=True)(ask)
 app.command()(presets)
 app.command(no_args_is_help=True)(calibrate)
+app.command(cls=GroupedCommand)(bench)
 app.add_typer(demo, name="demo")
 
 

@@ -72,9 +72,6 @@ def _loosening(options: DecodingOptions, knowledge: PairKnowledge, device: torch
 _ALL = (
     Method("ar", "the target alone, token by token (the baseline)", lossy=False, drafts=False, build=_build_ar),
     Method("strict", "draft and verify, output equal to the target's", lossy=False, drafts=True, build=_build_strict),
-    Method("lvspec", "loose on fillers, strict on anchors", lossy=True, drafts=True, build=_build_lvspec, judges=True),
-    Method("fly", "mismatches survive where the target hesitates", lossy=True, drafts=True, build=_build_fly),
-    Method("random", "mismatches survive by chance (the control)", lossy=True, drafts=True, build=_build_random),
     Method(
         "specvlm",
         "strict, with a draft that sees the part of the video that the target attends to",
@@ -83,6 +80,9 @@ _ALL = (
         build=_build_strict,
         pruning="attention",
     ),
+    Method("lvspec", "loose on fillers, strict on anchors", lossy=True, drafts=True, build=_build_lvspec, judges=True),
+    Method("fly", "mismatches survive where the target hesitates", lossy=True, drafts=True, build=_build_fly),
+    Method("random", "mismatches survive by chance (the control)", lossy=True, drafts=True, build=_build_random),
 )
 
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})

@@ -12,6 +12,7 @@ from torch import Tensor
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.model import DecodableModel, Extension
 from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.decoding.relevance import NOTHING_KNOWN, PairKnowledge
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,11 @@ class TimedModel:
 
 
 def measure_overhead(
-    target: DecodableModel, draft: DecodableModel | None, options: DecodingOptions, first_token: int
+    target: DecodableModel,
+    draft: DecodableModel | None,
+    options: DecodingOptions,
+    first_token: int,
+    knowledge: PairKnowledge = NOTHING_KNOWN,
 ) -> Overhead:
     """Decode once, as `decode` does, and tell the engine's time from the models'.
 
@@ -76,7 +81,7 @@ def measure_overhead(
     """
     timed = [TimedModel(model) for model in (target, draft) if model is not None]
     start = perf_counter()
-    rounds = list(decode(timed[0], timed[1] if draft is not None else None, options, first_token))
+    rounds = list(decode(timed[0], timed[1] if draft is not None else None, options, first_token, knowledge))
     seconds = perf_counter() - start
     return Overhead(
         num_tokens=sum(len(event.tokens) for event in rounds),

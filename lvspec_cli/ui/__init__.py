@@ -5,12 +5,14 @@ from __future__ import annotations
 from lvspec_cli.errors import UsageError
 from lvspec_cli.ui.console import error_console, print_error, print_traceback, say
 from lvspec_cli.ui.plain import PlainView
+from lvspec_cli.ui.stages import Stages
 from lvspec_cli.ui.status import StatusView
+from lvspec_cli.ui.table import print_table
 from lvspec_cli.ui.view import View
 
 MODES = ("auto", "plain", "none")
 
-__all__ = ["MODES", "View", "make_view", "print_error", "print_traceback", "say"]
+__all__ = ["MODES", "Stages", "View", "make_view", "print_error", "print_table", "print_traceback", "say"]
 
 
 def make_view(mode: str, *, quiet: bool = False, verbose: bool = False, name: str = "--ui") -> View:

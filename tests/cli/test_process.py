@@ -45,7 +45,7 @@ def test_completion_offers_commands_and_choices():
         return subprocess.run(LVSPEC, env={**os.environ, **words}, capture_output=True, text=True).stdout.split()
 
     assert {"caption", "ask"} <= set(offered("lvspec "))
-    assert offered("lvspec caption --method ") == ["ar", "strict", "specvlm"]
+    assert offered("lvspec caption --method ") == ["ar", "strict", "specvlm", "lvspec", "fly", "random"]
 
 
 def in_shell(redirections, *arguments, **options):

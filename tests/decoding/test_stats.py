@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lvspec_cli.decoding.engine import decode
-from lvspec_cli.decoding.events import Origin, Round, Token
+from lvspec_cli.decoding.events import Origin, Refusal, Round, Token
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.decoding.stats import DecodingStats
 from tests.decoding.toy_models import ToyModel
@@ -18,12 +18,13 @@ def a_round(draft_tokens: int, *origins: Origin) -> Round:
     return Round(
         index=0,
         draft_tokens=(5,) * draft_tokens,
-        tokens=tuple(Token(5, origin, -0.5, 5, -0.5) for origin in origins),
+        tokens=tuple(Token(5, origin, -0.5, 6, -0.25) for origin in origins),
         rejected=(5,) * (draft_tokens - accepted),
         draft_seconds=0.25,
         verify_seconds=0.5,
         round_seconds=1.0,
         finish_reason=None,
+        refusal=Refusal.ANCHOR if accepted < draft_tokens else None,
     )
 
 
@@ -39,6 +40,11 @@ def test_rounds_add_up() -> None:
         "num_accepted_draft_tokens": 5,
         "num_loosely_accepted_tokens": 2,
         "num_shift_accepted_tokens": 1,
+        "num_anchor_refusals": 1,
+        "num_critical_refusals": 0,
+        "num_guard_refusals": 0,
+        "log_probability_gap_nats": 0.75,
+        "mean_log_probability_gap_nats": 0.75 / 8,
         "mean_acceptance_length": 8 / 3,
         "draft_acceptance_rate": 5 / 8,
         "acceptance_histogram": [1, 1, 0, 0, 1],

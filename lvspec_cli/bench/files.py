@@ -1,0 +1,38 @@
+"""Files of results: checked before anything is measured, and there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from lvspec_cli.errors import LvspecError, UsageError
+
+
+def check_output(flag: str, output: str) -> Path:
+    """The path of a file that can probably be written; raises UsageError that names the flag if it cannot."""
+    path = Path(output)
+    if path.is_dir():
+        raise UsageError(f"{flag} {output} is a folder: name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"{flag} {output} cannot be written: there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"{flag} {output} cannot be written: choose a place that is yours")
+    return path
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file. Raises LvspecError."""
+    replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8", errors="surrogateescape"))
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` make a file beside the path, then put it in its place. Raises LvspecError."""
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        write(beside)
+        beside.replace(path)
+    except OSError as error:
+        raise LvspecError(f"{path} cannot be written: {error.strerror}; choose another place") from error
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,59 @@
+"""The rows of a comparison by name. Nothing heavy is imported, so that an unknown name is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from lvspec_cli.decoding.methods import METHODS
+from lvspec_cli.errors import UsageError
+
+REFERENCE = "ar"  # what the others are measured against
+PEER = "assisted"  # a row of transformers' own
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender, whatever its draft length."""
+
+    name: str  # as --methods takes it
+    title: str  # as tables show it
+    method: str | None  # a key of METHODS; None for what is not our engine
+    shift_window: int | None = None  # in place of the looseness' own
+
+    @property
+    def drafts(self) -> bool:
+        """Whether it has a draft length."""
+        return self.method is None or METHODS[self.method].drafts
+
+
+_ALL = (
+    Row("ar", "ar", "ar"),
+    Row("strict", "strict", "strict"),
+    Row("specvlm", "specvlm", "specvlm"),
+    Row("fly", "fly", "fly"),
+    Row("random", "random, as loose as lvspec", "random"),
+    Row("lvspec-unshifted", "lvspec without shift", "lvspec", shift_window=0),
+    Row("lvspec", "lvspec", "lvspec"),
+    Row(PEER, "Hugging Face assisted", None),
+)
+
+ROWS: Mapping[str, Row] = MappingProxyType(
+    {row.name: row for row in _ALL if row.method is None or row.method in METHODS}
+)
+
+
+def chosen_rows(names: Sequence[str] | None) -> tuple[Row, ...]:
+    """The rows of these names in the order of `ROWS`; all for None.
+
+    Raises UsageError for an unknown name, or if the reference is not among them.
+    """
+    if names is None:
+        return tuple(ROWS.values())
+    unknown = [name for name in names if name not in ROWS]
+    if unknown:
+        raise UsageError(f"--methods knows no {unknown[0]!r}: choose of {', '.join(ROWS)}")
+    if REFERENCE not in names:
+        raise UsageError(f"--methods has no reference: add {REFERENCE}, against which the others are measured")
+    return tuple(row for row in ROWS.values() if row.name in names)

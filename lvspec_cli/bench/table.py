@@ -1,0 +1,164 @@
+"""Figures as a table: the same cells for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lvspec_cli.decoding.events import Refusal
+
+if TYPE_CHECKING:
+    from lvspec_cli.bench.bootstrap import Estimate
+    from lvspec_cli.bench.figures import Figures
+
+NOTHING = "-"
+FEW = 20  # clips, below which intervals are no good
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]  # as many cells as there are headings
+    note: str  # how to read it
+
+
+Column = tuple[str, "Callable[[Figures], str]"]
+
+_NAME: tuple[Column, ...] = (("method", lambda row: row.setting.row.title),)
+_SPEED: tuple[Column, ...] = (
+    ("draft", lambda row: row.setting.chosen or NOTHING),
+    ("decode", lambda row: times(row.speed.decode)),
+    ("end to end", lambda row: times(row.speed.end_to_end)),
+    ("tokens a round", lambda row: value(row.speed.acceptance_length, "{:.2f}")),
+)
+_TRUTH: tuple[Column, ...] = (
+    ("accuracy", lambda row: percent(row.faithfulness.accuracy)),
+    ("retention", lambda row: percent(row.faithfulness.retention, interval=True)),
+)
+_FIDELITY: tuple[Column, ...] = (
+    ("token agreement", lambda row: percent(row.faithfulness.token_agreement)),
+    ("chrF", lambda row: percent(row.faithfulness.chrf)),
+)
+_LOOSENESS: tuple[Column, ...] = (
+    ("nats a token", lambda row: value(row.looseness.gap_nats_per_token, "{:.3f}") if row.looseness else NOTHING),
+    ("loose", lambda row: percent(row.looseness.loose_share) if row.looseness else NOTHING),
+    ("shifted", lambda row: percent(row.looseness.shifted_share) if row.looseness else NOTHING),
+    ("kept mismatches", lambda row: percent(row.looseness.kept_mismatches) if row.looseness else NOTHING),
+    ("guarded", lambda row: str(row.looseness.refusals.get(Refusal.GUARD.value, 0)) if row.looseness else NOTHING),
+)
+_SPEED_NOTE = (
+    "Speed over ar: median over clips of the ratios of a clip; decode: seconds a token after the prefill; end to end: "
+    "seconds a caption from the file on."
+)
+_QUALITY_NOTE = "Agreement of tokens, and chrF, with ar's answer."
+_TRUTH_NOTE = "Accuracy: share of the attributes named right; retention: that over ar's."
+_LOOSENESS_NOTE = (
+    "Nats lost by keeping what the target would not say; loose and shifted: shares of all tokens; mismatches: draft "
+    "tokens that the target would not say; guarded: kept but for their low probability."
+)
+_INTERVALS_NOTE = (
+    "In brackets: 95 % intervals, bootstrap over clips; one without width says only that no clip differed."
+)
+
+
+def comparison_table(rows: Sequence[Figures], clips: int) -> Table:
+    """Everything, one line a row; ``clips``: how many the figures are of."""
+    columns = (*_NAME, *_SPEED, *_quality_columns(rows), *_LOOSENESS)
+    note = f"{_SPEED_NOTE} {_quality_note(rows)} {_LOOSENESS_NOTE} {_intervals_note(clips)}"
+    return _table(f"Methods side by side on {_counted(clips)}", rows, columns, note)
+
+
+def comparison_parts(rows: Sequence[Figures], clips: int) -> tuple[Table, ...]:
+    """The same in tables that fit a terminal of the usual width."""
+    return (
+        _table(f"Speed over ar on {_counted(clips)}", rows, (*_NAME, *_SPEED), _SPEED_NOTE),
+        _table("Quality", rows, (*_NAME, *_quality_columns(rows)), _quality_note(rows)),
+        _table("Looseness", rows, (*_NAME, *_LOOSENESS), f"{_LOOSENESS_NOTE} {_intervals_note(clips)}"),
+    )
+
+
+def sweep_table(rows: Sequence[Figures], chosen: Sequence[Figures], clips: int) -> Table:
+    """Decoding speed over the reference by draft length and method; ``chosen``: the rows of the comparison."""
+    drafting = [row for row in rows if row.setting.row.drafts]
+    best = {row.setting.label for row in chosen}
+    titles = tuple(dict.fromkeys(row.setting.row.title for row in drafting))
+    cells = {(row.setting.chosen, row.setting.row.title): _swept(row, best) for row in drafting}
+    return Table(
+        title=f"Sweep: decoding speed over ar by draft tokens, on {_counted(clips)} for tuning",
+        headings=("draft", *titles),
+        rows=tuple(
+            (length, *(cells.get((length, title), NOTHING) for title in titles))
+            for length in dict.fromkeys(row.setting.chosen for row in drafting)
+        ),
+        note="* each method's best, with which it is measured.",
+    )
+
+
+def as_markdown(table: Table) -> str:
+    """A title, the table and its note."""
+    lines = [table.headings, ("---", *("---:" for _ in table.headings[1:])), *table.rows]
+    return "\n".join([f"### {table.title}", "", *map(_markdown_line, lines), "", table.note, ""])
+
+
+def times(estimate: Estimate | None) -> str:
+    """A ratio of speeds with its interval."""
+    return NOTHING if estimate is None else f"{estimate.value:.2f}x{_interval(estimate, 1, 2)}"
+
+
+def percent(estimate: Estimate | None, *, interval: bool = False) -> str:
+    """A share, with its interval if that is wanted."""
+    if estimate is None:
+        return NOTHING
+    return f"{100 * estimate.value:.1f}%{_interval(estimate, 100, 1) if interval else ''}"
+
+
+def value(estimate: Estimate | None, form: str) -> str:
+    """A figure without its interval."""
+    return NOTHING if estimate is None else form.format(estimate.value)
+
+
+def _interval(estimate: Estimate, scale: float, digits: int) -> str:
+    """Without spaces inside, so that no line breaks there."""
+    return f" ({scale * estimate.low:.{digits}f}\N{EN DASH}{scale * estimate.high:.{digits}f})"
+
+
+def _table(title: str, rows: Sequence[Figures], columns: Sequence[Column], note: str) -> Table:
+    return Table(
+        title=title,
+        headings=tuple(heading for heading, _ in columns),
+        rows=tuple(tuple(cell(row) for _, cell in columns) for row in rows),
+        note=note,
+    )
+
+
+def _quality_columns(rows: Sequence[Figures]) -> tuple[Column, ...]:
+    return (*(_TRUTH if _truth_is_known(rows) else ()), *_FIDELITY)
+
+
+def _quality_note(rows: Sequence[Figures]) -> str:
+    return f"{_TRUTH_NOTE} {_QUALITY_NOTE}" if _truth_is_known(rows) else _QUALITY_NOTE
+
+
+def _truth_is_known(rows: Sequence[Figures]) -> bool:
+    return any(row.faithfulness.accuracy is not None for row in rows)
+
+
+def _intervals_note(clips: int) -> str:
+    few = f" They are narrower than they should be with {_counted(clips)}." if clips < FEW else ""
+    return _INTERVALS_NOTE + few
+
+
+def _counted(clips: int) -> str:
+    return f"{clips} clip{'s' * (clips != 1)}"
+
+
+def _swept(row: Figures, best: set[str]) -> str:
+    return value(row.speed.decode, "{:.2f}x") + ("*" if row.setting.label in best else "")
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -1,0 +1,160 @@
+"""`lvspec bench`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lvspec_cli.bench.options import ComparisonOptions, whole_numbers
+from lvspec_cli.bench.rows import ROWS, chosen_rows
+from lvspec_cli.cli.entry import FAILED
+from lvspec_cli.cli.inputs import gather_inputs
+from lvspec_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from lvspec_cli.bench.outputs import Outputs
+
+_USUAL = ComparisonOptions()
+_MEASURED, _TUNED, _OUTPUT = "What is measured", "How", "Output"
+
+
+def bench(
+    preset: Annotated[
+        str, typer.Option("--preset", metavar="NAME|FILE", help="The pair.", rich_help_panel=_MEASURED)
+    ] = _USUAL.preset,
+    clips: Annotated[
+        int | None,
+        typer.Option(
+            "--clips",
+            metavar="N",
+            help=f"Synthetic clips, whose truth is known. [default: {_USUAL.clips}]",
+            rich_help_panel=_MEASURED,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="S",
+            help=f"Of the first clip; the pair has not seen 1000 and above. [default: {_USUAL.seed}]",
+            rich_help_panel=_MEASURED,
+        ),
+    ] = None,
+    videos: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--videos",
+            metavar="FILE|FOLDER",
+            help="Your own videos instead, measured against what the target says by itself; may be repeated.",
+            rich_help_panel=_MEASURED,
+        ),
+    ] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            "--methods",
+            metavar="NAME,...",
+            help=f"Of {', '.join(ROWS)}; ar must be among them. [default: all]",
+            rich_help_panel=_MEASURED,
+        ),
+    ] = None,
+    draft_tokens: Annotated[
+        str | None,
+        typer.Option(
+            "--draft-tokens",
+            metavar="N[,...]",
+            help="Proposed a round by every method; several with --sweep. "
+            "[default: each method's best, found on other clips; with --videos the preset's]",
+            rich_help_panel=_TUNED,
+        ),
+    ] = None,
+    sweep: Annotated[
+        bool,
+        typer.Option(
+            "--sweep",
+            help="Show how every method's best draft length was found; with --videos, find it first.",
+            rich_help_panel=_TUNED,
+        ),
+    ] = False,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-tokens", metavar="N", help="A caption, at most. [default: the preset's]", rich_help_panel=_TUNED
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", metavar="N", help="Of PyTorch.", rich_help_panel=_TUNED)
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE.json|-", help="Write everything as JSON.", rich_help_panel=_OUTPUT
+        ),
+    ] = None,
+    markdown: Annotated[
+        str | None,
+        typer.Option("--markdown", metavar="FILE.md", help="Write the table as Markdown.", rich_help_panel=_OUTPUT),
+    ] = None,
+    plot: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE.svg|png",
+            help="Draw speed against retention; may be repeated.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=_OUTPUT)] = False,
+) -> None:
+    """Measure methods side by side: speed over the target alone, and what it costs in quality.
+
+    The methods take turns clip by clip. The table goes to stdout; with -o - the JSON does, and the table to stderr.
+    """
+    options = ComparisonOptions(
+        preset=preset,
+        clips=_USUAL.clips if clips is None else clips,
+        seed=_USUAL.seed if seed is None else seed,
+        videos=_paths(videos, synthetic=clips is not None or seed is not None),
+        rows=None if methods is None else chosen_rows([name.strip() for name in methods.split(",")]),
+        draft_tokens=() if draft_tokens is None else whole_numbers("--draft-tokens", draft_tokens),
+        sweep=sweep,
+        max_tokens=max_tokens,
+        threads=threads,
+    )
+    _measure(options, _outputs(output, markdown, plot or []), quiet)
+
+
+def _paths(videos: list[str] | None, *, synthetic: bool) -> tuple[str, ...]:
+    if videos is None:
+        return ()
+    if synthetic:
+        raise UsageError("--clips and --seed are for synthetic clips: leave them out with --videos")
+    return gather_inputs(videos, recursive=True, from_file=None, null=False).paths
+
+
+def _outputs(output: str | None, markdown: str | None, plots: list[str]) -> Outputs:
+    from lvspec_cli.bench.outputs import Outputs
+
+    return Outputs.of(output, markdown, plots)
+
+
+def _measure(options: ComparisonOptions, outputs: Outputs, quiet: bool) -> None:
+    from lvspec_cli.preset import load_preset
+
+    preset = load_preset(options.preset)
+    from lvspec_cli.bench.side_by_side import compare
+    from lvspec_cli.ui import Stages, print_table
+
+    with Stages(quiet=quiet) as stages:
+        if preset.notice:
+            stages.note(preset.notice)
+        comparison = compare(options, preset, stages)
+    for table in comparison.tables():
+        print_table(table.title, table.headings, table.rows, table.note, to_stderr=outputs.json_to_stdout)
+    outputs.write(comparison)
+    if comparison.clips.skipped:
+        raise typer.Exit(FAILED)
