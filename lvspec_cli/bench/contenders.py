@@ -18,7 +18,6 @@ from lvspec_cli.models.pair import Pair
 from lvspec_cli.models.prefill import prefill_pair
 from lvspec_cli.preset import PruningSpec
 
-
 NO_PRUNING = PruningSpec()
 
 

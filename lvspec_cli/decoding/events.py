@@ -20,18 +20,11 @@ class Origin(Enum):
     TARGET = "target"  # the target's token in a round without a draft
 
     @property
-    def code(self) -> int:
-        """The number that stands for this origin in a tensor."""
-        return _CODES[self]
-
-    @property
     def from_draft(self) -> bool:
         """Whether the draft model proposed the token."""
         return self in _DRAFTED
 
 
-ORIGINS = tuple(Origin)  # the origin of a code is ORIGINS[code]
-_CODES = {origin: code for code, origin in enumerate(ORIGINS)}
 _DRAFTED = frozenset({Origin.EXACT, Origin.LOOSE, Origin.SHIFTED})
 
 
@@ -42,15 +35,6 @@ class Refusal(Enum):
     CRITICAL = "critical"  # it, or the target's token, is one that is never loosened
     ANCHOR = "anchor"  # it says something of the video
     GUARD = "guard"  # it would have been kept, but the target finds it too improbable
-
-    @property
-    def code(self) -> int:
-        """The number that stands for this refusal in a tensor."""
-        return _REFUSAL_CODES[self]
-
-
-REFUSALS = tuple(Refusal)  # the refusal of a code is REFUSALS[code]
-_REFUSAL_CODES = {refusal: code for code, refusal in enumerate(REFUSALS)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from math import log
 
-import torch
 from torch import Tensor
 
-from lvspec_cli.decoding.events import Origin, Refusal
 from lvspec_cli.decoding.policies.strict import exact_test
 from lvspec_cli.decoding.sampling import Sampler
-from lvspec_cli.decoding.verification import Proposal, TargetPass, Verdict, count_leading
+from lvspec_cli.decoding.verification import Proposal, Reasons, TargetPass, Verdict, count_leading
 
 
 class Loosening:
@@ -38,18 +36,15 @@ class Loosening:
     ) -> Verdict:
         """Keep exact tokens, and those that ``loose`` or ``shifted`` (bool [g]) want and nothing forbids."""
         test = exact_test(proposal, target, sampler)
-        wanted = loose if shifted is None else loose | shifted
-        probable = target.draft_log_probabilities >= self._least
-        permitted = wanted & probable
-        refusals = torch.where(wanted, Refusal.GUARD.code, Refusal.ANCHOR.code)
+        improbable = target.draft_log_probabilities < self._least
+        forbidden, critical = improbable, None
         if self._critical is not None:
             critical = self._is_critical(proposal.tokens) | self._is_critical(target.choices[:-1])
-            permitted = permitted & ~critical
-            refusals = torch.where(critical, Refusal.CRITICAL.code, refusals)
-        accepted = count_leading(test.passed | permitted)
-        origins = torch.where(loose, Origin.LOOSE.code, Origin.SHIFTED.code)
-        origins = torch.where(test.passed, Origin.EXACT.code, origins)
-        return Verdict(accepted, test.next_token(accepted), origins, refusals, relevance)
+            forbidden = improbable | critical
+        wanted = loose if shifted is None else loose | shifted
+        accepted = count_leading(test.passed | (wanted & ~forbidden))
+        reasons = Reasons(test.passed, loose, shifted, critical, improbable)
+        return Verdict(accepted, test.next_token(accepted), reasons, relevance)
 
     def _is_critical(self, tokens: Tensor) -> Tensor:
         assert self._critical is not None  # asked only where there are any

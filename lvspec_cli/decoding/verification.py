@@ -16,14 +16,16 @@ host in one go, the only time in a round that the host waits for an accelerator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isnan, nan
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import islice
+from math import isnan
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from lvspec_cli.decoding.events import ORIGINS, REFUSALS, Origin, Refusal
+from lvspec_cli.decoding.events import Origin, Refusal
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.decoding.sampling import Sampler
 
@@ -44,29 +46,38 @@ class TargetPass:
     """
 
     logits: Tensor  # [g + 1, vocabulary]
+    log_probabilities: Tensor  # float32 [g + 1, vocabulary]
     choices: Tensor  # int64 [g + 1], the most probable token of each row
     choice_log_probabilities: Tensor  # float32 [g + 1]
     draft_log_probabilities: Tensor  # float32 [g], of the draft tokens
-    normalizers: Tensor  # float32 [g + 1], logarithms of the sums over each row's exponentials
     video_attention: Tensor | None  # [g + 1], see `Extension`
     video_cosine: Tensor | None  # [g + 1]
 
 
 def read_pass(proposal: Proposal, extension: Extension) -> TargetPass:
     """The target's view of a proposal, from its pass over the last committed token and the proposal."""
-    logits = extension.logits
-    best, choices = logits.max(dim=-1)
-    normalizers = logits.float().logsumexp(dim=-1)
-    of_draft = logits[:-1].gather(-1, proposal.tokens.unsqueeze(-1)).squeeze(-1)
+    log_probabilities = extension.logits.log_softmax(dim=-1, dtype=torch.float32)
+    choices = extension.logits.argmax(dim=-1)  # not of the logarithms, whose rounding makes ties
     return TargetPass(
-        logits=logits,
+        logits=extension.logits,
+        log_probabilities=log_probabilities,
         choices=choices,
-        choice_log_probabilities=best - normalizers,
-        draft_log_probabilities=of_draft - normalizers[:-1],
-        normalizers=normalizers,
+        choice_log_probabilities=log_probabilities.gather(-1, choices.unsqueeze(-1)).squeeze(-1),
+        draft_log_probabilities=log_probabilities[:-1].gather(-1, proposal.tokens.unsqueeze(-1)).squeeze(-1),
         video_attention=extension.video_attention,
         video_cosine=extension.video_cosine,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Why a lossy method would keep each of g draft tokens, or not; one that is exact is kept whatever else holds."""
+
+    exact: Tensor  # bool [g], it passes the lossless test
+    loose: Tensor  # bool [g], the method would keep it all the same
+    shifted: Tensor | None = None  # bool [g], so would it because the target says it nearby
+    critical: Tensor | None = None  # bool [g], but it must not be loosened
+    improbable: Tensor | None = None  # bool [g], but the target finds it too improbable
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +86,7 @@ class Verdict:
 
     accepted: Tensor  # int64 [1], how many draft tokens are kept, from the left
     next_token: Tensor  # int64 [1], the recovered or bonus token
-    origins: Tensor | None = None  # int64 [g], Origin codes of the draft tokens if kept; None: all EXACT
-    refusals: Tensor | None = None  # int64 [g], Refusal codes of the draft tokens if not kept; None: all MISMATCH
+    reasons: Reasons | None = None  # None: exact tokens are kept, and no others
     relevance: Tensor | None = None  # float32 [g], NaN where it is not known; None: not asked for
 
 
@@ -88,7 +98,7 @@ class Decision:
     accepted: int  # 0..g
     next_token: int  # vocabulary index
     next_log_probability: float  # nats
-    origins: tuple[Origin, ...]  # [g]
+    origins: tuple[Origin, ...]  # [accepted]
     choices: tuple[int, ...]  # [g + 1]
     choice_log_probabilities: tuple[float, ...]  # [g + 1], nats
     draft_log_probabilities: tuple[float, ...]  # [g], nats
@@ -112,40 +122,70 @@ def count_leading(kept: Tensor) -> Tensor:
 def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict) -> Decision:
     """Copy a proposal and the verdict on it to the host in one tensor: the round's one synchronisation.
 
-    Numbers and codes travel as float32, which holds every integer below 2 ** 24.
+    Everything travels as float32, which holds every integer below 2 ** 24.
     """
     count = proposal.tokens.shape[0]
-    nothing = target.normalizers.new_full((count,), nan)
-    of_next = target.logits.index_select(0, verdict.accepted).gather(-1, verdict.next_token.unsqueeze(-1)).squeeze(-1)
-    parts = (
+    parts = [
         verdict.accepted,
         verdict.next_token,
-        of_next - target.normalizers.index_select(0, verdict.accepted),
-        proposal.tokens,
-        nothing if verdict.origins is None else verdict.origins,
-        nothing if verdict.refusals is None else verdict.refusals,
-        nothing if verdict.relevance is None else verdict.relevance,
-        target.draft_log_probabilities,
+        target.log_probabilities[verdict.accepted, verdict.next_token],
         target.choices,
         target.choice_log_probabilities,
-    )
-    accepted, next_token, next_log_probability, *rest = torch.cat([part.float() for part in parts]).tolist()
-    tokens, origins, refusals, relevance, of_draft = (rest[i * count : (i + 1) * count] for i in range(5))
-    choices, of_choices = rest[5 * count : 6 * count + 1], rest[6 * count + 1 :]
-    kept = int(accepted)
+    ]
+    if count:
+        reasons = verdict.reasons
+        parts += [proposal.tokens, target.draft_log_probabilities]
+        parts += [] if verdict.relevance is None else [verdict.relevance]
+        parts += [] if reasons is None else [part for field in REASONS if (part := getattr(reasons, field)) is not None]
+    numbers = iter(torch.cat([part.float() for part in parts]).tolist())
+    accepted, next_token, next_log_probability = int(next(numbers)), int(next(numbers)), next(numbers)
+    choices = tuple(map(int, islice(numbers, count + 1)))
+    of_choices = tuple(islice(numbers, count + 1))
+    tokens = tuple(map(int, islice(numbers, count)))
+    of_draft = tuple(islice(numbers, count))
+    relevance: tuple[float | None, ...] = (None,) * count
+    if verdict.relevance is not None:
+        relevance = tuple(None if isnan(value) else value for value in islice(numbers, count))
+    why = _Why(verdict.reasons, numbers, count)
     return Decision(
-        draft_tokens=tuple(map(int, tokens)),
-        accepted=kept,
-        next_token=int(next_token),
+        draft_tokens=tokens,
+        accepted=accepted,
+        next_token=next_token,
         next_log_probability=next_log_probability,
-        origins=tuple(Origin.EXACT if isnan(code) else ORIGINS[int(code)] for code in origins),
-        choices=tuple(map(int, choices)),
-        choice_log_probabilities=tuple(of_choices),
-        draft_log_probabilities=tuple(of_draft),
-        relevance=tuple(None if isnan(value) else value for value in relevance),
-        refusal=None if kept == count else _refusal(refusals[kept]),
+        origins=tuple(map(why.origin, range(accepted))),
+        choices=choices,
+        choice_log_probabilities=of_choices,
+        draft_log_probabilities=of_draft,
+        relevance=relevance,
+        refusal=None if accepted == count else why.refusal(accepted),
     )
 
 
-def _refusal(code: float) -> Refusal:
-    return Refusal.MISMATCH if isnan(code) else REFUSALS[int(code)]
+REASONS = tuple(field.name for field in fields(Reasons))
+
+
+class _Why:
+    """Reasons on the host, read as origins and refusals."""
+
+    def __init__(self, reasons: Reasons | None, numbers: Iterator[float], count: int) -> None:
+        self._holds: dict[str, tuple[float, ...]] = {}  # name of a reason -> 1 where it holds, [g]
+        if reasons is not None and count:
+            given = [name for name in REASONS if getattr(reasons, name) is not None]
+            self._holds = {name: tuple(islice(numbers, count)) for name in given}
+
+    def origin(self, place: int) -> Origin:
+        """How an accepted draft token came to be."""
+        if not self._holds or self._holds["exact"][place]:
+            return Origin.EXACT
+        return Origin.LOOSE if self._holds["loose"][place] else Origin.SHIFTED
+
+    def refusal(self, place: int) -> Refusal:
+        """Why a draft token was not kept."""
+        if self._is("critical", place):
+            return Refusal.CRITICAL
+        if self._is("improbable", place) and (self._is("loose", place) or self._is("shifted", place)):
+            return Refusal.GUARD
+        return Refusal.ANCHOR if "improbable" in self._holds else Refusal.MISMATCH
+
+    def _is(self, name: str, place: int) -> bool:
+        return name in self._holds and bool(self._holds[name][place])

@@ -18,7 +18,7 @@ from lvspec_cli.decoding.methods import Method
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.decoding.sampling import Sampler
-from lvspec_cli.decoding.verification import Proposal, TargetPass, Verdict
+from lvspec_cli.decoding.verification import Proposal, Reasons, TargetPass, Verdict
 from tests.decoding.toy_models import ToyModel
 
 
@@ -292,9 +292,8 @@ class _KeepEverything:
 
     def verify(self, proposal: Proposal, target: TargetPass, sampler: Sampler) -> Verdict:
         count = proposal.tokens.shape[0]
-        origins = torch.full_like(proposal.tokens, Origin.LOOSE.code)
-        origins[target.choices[:-1] == proposal.tokens] = Origin.EXACT.code
-        return Verdict(torch.tensor([count]), target.choices[-1:], origins)
+        exact = target.choices[:-1] == proposal.tokens
+        return Verdict(torch.tensor([count]), target.choices[-1:], Reasons(exact, torch.ones_like(exact)))
 
 
 def test_a_lossy_policy_commits_what_it_keeps_and_says_how(monkeypatch: pytest.MonkeyPatch) -> None:

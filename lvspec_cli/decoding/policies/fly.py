@@ -10,10 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lvspec_cli.decoding.events import Origin
 from lvspec_cli.decoding.policies.strict import exact_test
 from lvspec_cli.decoding.sampling import Sampler
-from lvspec_cli.decoding.verification import Proposal, TargetPass, Verdict, count_leading
+from lvspec_cli.decoding.verification import Proposal, Reasons, TargetPass, Verdict, count_leading
 
 USUAL_WINDOW = 6
 
@@ -36,8 +35,7 @@ class FlyPolicy:
         rescued = in_step_after(test.passed, window) & (self._hesitation(target, sampler) >= self._entropy)
         rescued = rescued & target.draft_log_probabilities.isfinite()
         accepted = count_leading(test.passed | rescued)
-        origins = torch.where(test.passed, Origin.EXACT.code, Origin.LOOSE.code)
-        return Verdict(accepted, test.next_token(accepted), origins)
+        return Verdict(accepted, test.next_token(accepted), Reasons(test.passed, rescued))
 
     def _hesitation(self, target: TargetPass, sampler: Sampler) -> Tensor:
         """Nats [g] of the most probable tokens of every row but the last."""

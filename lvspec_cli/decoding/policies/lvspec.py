@@ -7,6 +7,8 @@ target itself chooses a position or two away is kept as shifted; at anything els
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -41,8 +43,13 @@ class LvspecPolicy:
 
 def chosen_nearby(tokens: Tensor, choices: Tensor, window: int) -> Tensor:
     """Whether each draft token [g] is the target's choice [g + 1] at most ``window`` positions before or after it."""
-    here = torch.arange(tokens.shape[0], device=tokens.device).unsqueeze(-1)
-    there = torch.arange(choices.shape[0], device=tokens.device)
-    distance = (here - there).abs()
-    near = (distance > 0) & (distance <= window)
+    near = _near(tokens.shape[0], window, tokens.device)
     return (near & (tokens.unsqueeze(-1) == choices)).any(dim=-1)
+
+
+@lru_cache(maxsize=64)
+def _near(count: int, window: int, device: torch.device) -> Tensor:
+    """bool [count, count + 1]: places apart, but by no more than the window."""
+    here = torch.arange(count, device=device).unsqueeze(-1)
+    distance = (here - torch.arange(count + 1, device=device)).abs()
+    return (distance > 0) & (distance <= window)
