@@ -15,7 +15,7 @@ from lvspec_cli.calibration.separation import area_under_curve, best_threshold, 
 from lvspec_cli.decoding.looseness import SIGNALS, WatchedLayers
 from lvspec_cli.decoding.relevance import Calibration
 
-VISUAL_NATS = 0.5  # divergence from which a place counts as visual
+VISUAL_NATS = 2.0  # dependence from which a token counts as an anchor: seven times as probable, or less
 MOST_LAYERS = 3  # whose attention is watched: each costs a little in every pass
 RANKS = 512  # points of a signal's distribution that are kept
 
@@ -84,17 +84,17 @@ def _signals(
 ) -> dict[str, Array]:
     """Each signal at every token, those that combine ranks only if there are ranks; unknown tokens count as anchors."""
     tokens = torch.tensor([token for one in evidence for token in one.tokens])
-    divergence = table[tokens].double().numpy()
+    dependence = table[tokens].double().numpy()
     attention = np.concatenate([np.mean([one.attention[layer] for layer in layers], axis=0) for one in evidence])
     signals = {
         "attention": attention,
         "cosine": np.array([value for one in evidence for value in one.cosine]),
-        "table": np.nan_to_num(divergence, nan=np.inf),
+        "table": np.nan_to_num(dependence, nan=np.inf),
     }
     if ranks is not None:
         seen = np.searchsorted(ranks["attention"], attention) / len(ranks["attention"])
-        moved = np.searchsorted(ranks["table"], divergence) / len(ranks["table"])
-        signals["combined"] = np.where(np.isnan(divergence), seen, (seen + moved) / 2)
+        moved = np.searchsorted(ranks["table"], dependence) / len(ranks["table"])
+        signals["combined"] = np.where(np.isnan(dependence), seen, (seen + moved) / 2)
     return signals
 
 
@@ -105,10 +105,10 @@ def _ranks(signals: dict[str, Array]) -> dict[str, Array]:
 
 
 def _table(evidence: Sequence[Evidence], vocabulary_size: int) -> Tensor:
-    """Mean divergence [vocabulary] where each token was said; NaN where it never was."""
+    """Mean dependence [vocabulary] where each token was said; NaN where it never was."""
     tokens = torch.tensor([token for one in evidence for token in one.tokens])
     sums, counts = torch.zeros(vocabulary_size, dtype=torch.float64), torch.zeros(vocabulary_size)
-    sums.index_add_(0, tokens, torch.from_numpy(_divergences(evidence)))
+    sums.index_add_(0, tokens, torch.from_numpy(_dependences(evidence)))
     counts.index_add_(0, tokens, torch.ones(len(tokens)))
     return (sums / counts).float()  # 0 / 0 is NaN
 
@@ -137,5 +137,5 @@ def _visual(evidence: Sequence[Evidence]) -> NDArray[np.bool_]:
     return np.array([value for one in evidence for value in one.largest]) >= VISUAL_NATS
 
 
-def _divergences(evidence: Sequence[Evidence]) -> Array:
-    return np.array([value for one in evidence for value in one.divergence])
+def _dependences(evidence: Sequence[Evidence]) -> Array:
+    return np.array([value for one in evidence for value in one.dependence])

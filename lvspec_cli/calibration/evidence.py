@@ -1,9 +1,9 @@
 """What one video shows of a pair: where its words depend on what is seen.
 
-Texts about the video are read by the target with the video and with others in its place. How far the target's
-distribution moves where a token was said (Kullback-Leibler divergence, in nats) tells whether that token carries visual
-content; no label is needed. Several other videos, because one may happen to show the same. The signals of the same
-places are noted beside it.
+The target reads what it says about a video with the video and with others in its place. How far that moves the
+log-probability of a token (in nats) tells whether the token carries visual content; no label is needed. The token is
+measured, not the place: where a shape could be named or called "the moving one", only the name depends on the video.
+There are several other videos, because one may happen to show the same. The signals are noted beside it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
 from lvspec_cli.models.pair import Pair
 
-SAMPLED_TEXTS = 3  # of the target at temperature 1, beside its greedy one and the draft's: they widen the vocabulary
+SAMPLED_TEXTS = 3  # at temperature 1, beside the greedy one: they widen the vocabulary
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Evidence:
     """The tokens of all texts about one video, and what was measured where each was said."""
 
     tokens: tuple[int, ...]  # [n]
-    divergence: tuple[float, ...]  # [n], nats, mean over the other videos
+    dependence: tuple[float, ...]  # [n], nats, mean over the other videos
     largest: tuple[float, ...]  # [n], nats, of the other video that moves the target most
     attention: tuple[tuple[float, ...], ...]  # [layers][n], share of the attention that goes to the video
     cosine: tuple[float, ...]  # [n], -1 to 1
@@ -47,7 +47,7 @@ class Evidence:
         """The inverse of `as_json`. Raises KeyError or TypeError for anything else."""
         return cls(
             tokens=tuple(record["tokens"]),
-            divergence=tuple(record["divergence"]),
+            dependence=tuple(record["dependence"]),
             largest=tuple(record["largest"]),
             attention=tuple(map(tuple, record["attention"])),
             cosine=tuple(record["cosine"]),
@@ -59,7 +59,7 @@ class Evidence:
 
 
 def measure_video(pair: Pair, prompts: Prompts, others: Sequence[Prompts], options: DecodingOptions) -> Evidence:
-    """Let both models speak about a video, and measure the target where they spoke.
+    """Let the target speak about a video, and measure it where it spoke.
 
     ``others``: videos to put in its place, at least one; ``options``: how to decode (the method does not matter).
     """
@@ -71,7 +71,7 @@ def measure_video(pair: Pair, prompts: Prompts, others: Sequence[Prompts], optio
     moved = torch.stack([_moved(target, other, texts, seen) for other in others])
     return Evidence(
         tokens=tuple(token for text in texts for token in text),
-        divergence=tuple(moved.mean(dim=0).tolist()),
+        dependence=tuple(moved.mean(dim=0).tolist()),
         largest=tuple(moved.amax(dim=0).tolist()),
         attention=tuple(map(tuple, torch.cat([one.attention for one in seen], dim=1).tolist())),
         cosine=tuple(torch.cat([one.cosine for one in seen]).tolist()),
@@ -82,7 +82,7 @@ def measure_video(pair: Pair, prompts: Prompts, others: Sequence[Prompts], optio
 class _Reading:
     """What the target thinks at every token of a text of n tokens."""
 
-    log_probabilities: Tensor  # [n, vocabulary]
+    log_probabilities: Tensor  # [n], of the text's own tokens
     attention: Tensor  # [layers, n]
     cosine: Tensor  # [n]
 
@@ -90,10 +90,7 @@ class _Reading:
 def _texts(pair: Pair, prompts: Prompts, options: DecodingOptions) -> list[list[int]]:
     alone = replace(options, method="ar", temperature=0.0, stop_tokens=pair.stop_tokens)
     sampled = [replace(alone, temperature=1.0, top_p=1.0, top_k=0, seed=seed) for seed in range(SAMPLED_TEXTS)]
-    texts = [_say(pair.target, prompts.target, how) for how in (alone, *sampled)]
-    if pair.draft is not None:
-        texts.append(_say(pair.draft, prompts.draft, alone))
-    return texts
+    return [_say(pair.target, prompts.target, how) for how in (alone, *sampled)]
 
 
 def _say(model: VideoLanguageModel, prompt: PreparedPrompt, options: DecodingOptions) -> list[int]:
@@ -114,22 +111,19 @@ def _each(target: VideoLanguageModel, prompts: Prompts, texts: Sequence[list[int
 @torch.inference_mode()
 def _read(target: VideoLanguageModel, first: int, text: list[int]) -> _Reading:
     extension = target.extend(torch.tensor([first, *text[:-1]], device=target.device))
+    tokens = torch.tensor(text, device=extension.logits.device)
+    spoken = extension.logits.float().log_softmax(-1).gather(-1, tokens[:, None])[:, 0]
     nothing = extension.logits.new_zeros(len(text))
     watch = target.watched
     return _Reading(
-        log_probabilities=extension.logits.float().log_softmax(-1).cpu(),
+        log_probabilities=spoken.cpu(),
         attention=torch.stack(watch.shares).float().cpu() if watch is not None else nothing[None],
         cosine=(nothing if extension.video_cosine is None else extension.video_cosine).float().cpu(),
     )
 
 
 def _moved(target: VideoLanguageModel, other: Prompts, texts: Sequence[list[int]], seen: Sequence[_Reading]) -> Tensor:
-    """How far another video moves the target at every token of all texts: [n], nats."""
+    """How far another video moves the log-probability of every token of all texts: [n], nats."""
     unseen = (_read(target, first, text) for first, text in _each(target, other, texts))
     pairs = zip(seen, unseen, strict=True)
-    return torch.cat([_divergence(one.log_probabilities, two.log_probabilities) for one, two in pairs])
-
-
-def _divergence(seen: Tensor, unseen: Tensor) -> Tensor:
-    """Kullback-Leibler divergence [n], in nats, of log-probabilities [n, vocabulary]."""
-    return (seen.exp() * (seen - unseen)).sum(-1).clamp_min(0.0)
+    return torch.cat([(one.log_probabilities - two.log_probabilities).abs() for one, two in pairs])

@@ -2,8 +2,8 @@
 
 `attention`  share of the attention that goes to the video where the token is chosen
 `cosine`     mean of the N largest cosines between the draft token's state and those of the video tokens (the paper's)
-`table`      a calibrated number for every token of the vocabulary: how far another video would move the target's
-             distribution where that token was said, in nats; free at run time
+`table`      a calibrated number for every token of the vocabulary: how far another video would move the token's
+             log-probability where it was said, in nats, on average; free at run time
 `combined`   mean of the ranks of `table` and `attention` among the tokens of the calibration
 """
 
@@ -89,7 +89,7 @@ class RelevanceJudge:
             case "cosine":
                 return self._cosine(target)
             case "table":
-                return self._divergence(tokens, target)
+                return self._dependence(tokens, target)
             case _:
                 return self._combined(tokens, target)
 
@@ -104,7 +104,7 @@ class RelevanceJudge:
         cosine = target.video_cosine.float()
         return torch.maximum(cosine[1:], cosine[:-1]) if self._both else cosine[1:]
 
-    def _divergence(self, tokens: Tensor, target: TargetPass) -> Tensor:
+    def _dependence(self, tokens: Tensor, target: TargetPass) -> Tensor:
         """From the table; NaN if a token that counts is not in it."""
         assert self._table is not None  # see check_calibrated
         draft = self._table.index_select(0, tokens)
@@ -112,9 +112,9 @@ class RelevanceJudge:
 
     def _combined(self, tokens: Tensor, target: TargetPass) -> Tensor:
         attention = self._rank("attention", self._attention(target))
-        divergence = self._divergence(tokens, target)
-        mean = (self._rank("table", divergence) + attention) / 2
-        return torch.where(divergence.isnan(), attention, mean)
+        dependence = self._dependence(tokens, target)
+        mean = (self._rank("table", dependence) + attention) / 2
+        return torch.where(dependence.isnan(), attention, mean)
 
     def _rank(self, signal: str, values: Tensor) -> Tensor:
         """Share of the calibration's values that lie below, 0 to 1."""

@@ -52,7 +52,7 @@ class Size:
 # Depth, not width, sets the cost of a step at this size: the draft is one wide layer.
 SIZES = {
     "target": Size(16, 192, 512, 3, 1, 4, 128, 384, 4),
-    "draft": Size(1, 256, 768, 4, 1, 1, 48, 96, 2),
+    "draft": Size(1, 192, 512, 3, 1, 2, 96, 192, 3),
 }
 
 

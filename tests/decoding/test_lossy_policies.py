@@ -124,9 +124,7 @@ def test_cosine_judges_the_state_of_the_draft_token_itself() -> None:
     looseness = Looseness(relevance="cosine", threshold=0.5, min_probability=0, judged="draft")
     options = DecodingOptions("lvspec", looseness=looseness)
     proposal = Proposal(torch.tensor([1, 2]), None)
-    target = read_pass(
-        proposal, Extension(logits_of([9, 9, 0], [1, 2]), video_cosine=torch.tensor([0.9, 0.1, 0.8]))
-    )
+    target = read_pass(proposal, Extension(logits_of([9, 9, 0], [1, 2]), video_cosine=torch.tensor([0.9, 0.1, 0.8])))
     policy = METHODS["lvspec"].build(options, PairKnowledge(), CPU)
     decision = read_verdict(proposal, target, policy.verify(proposal, target, Sampler(options, CPU)))
     assert decision.relevance == pytest.approx((0.1, 0.8))
