@@ -10,9 +10,9 @@ from __future__ import annotations
 
 LONGEST = 24  # draft tokens a round, at most
 _FIRST_LENGTHS = (5, 8, 3, 0)  # to get to know a pair: the first is not timed, the others span a line
-_FIRST_WAIT, _LONGEST_WAIT = 16, 64  # rounds after which drafting is tried again where it did not pay, or the reverse
+_FIRST_WAIT, _LONGEST_WAIT = 16, 128  # rounds after which drafting is tried again where it did not pay, or the reverse
 _TRIAL_ROUNDS = 2  # of drafting again: the first lets the draft catch up, so that only the second can be timed
-_ACCEPTANCE, _TESTS = 0.7, 3.0  # what is assumed of an unknown pair, and how many tests that counts for
+_ACCEPTANCE, _TESTS = 0.7, 2.0  # what is assumed of an unknown pair, and how many tests that counts for
 _KEPT = 0.98  # of the weight of what is known, whenever one more round is taken into account
 _KEPT_AT_TRIAL = 0.5  # so that an old judgement can be overturned by the few rounds of a trial
 _LARGEST_SURPRISE = 2.0  # a time that is longer by more than this factor counts as that: something else was running
