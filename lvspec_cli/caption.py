@@ -80,6 +80,12 @@ class Caption:
         """The video, as its user named it."""
         return self.request.path
 
+    @property
+    def drafting_did_not_pay(self) -> bool:
+        """Whether the engine, free to choose the draft length, left most rounds to the target alone."""
+        free = self.draft is not None and self.settings["draft_tokens"] == "auto"
+        return free and self.stats.mostly_plain
+
     def as_record(self) -> dict[str, Any]:
         """The record of this caption: schema ``lvspec.caption/1``, JSON values, units in the keys."""
         video = asdict(self.facts)

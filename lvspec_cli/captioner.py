@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lvspec_cli.caption import Caption, Progress, Request
+from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.errors import UsageError
 from lvspec_cli.plan import Plan, check_fits, placed
@@ -50,6 +51,7 @@ class Captioner:
         self._preset = placed(preset, self.settings)
         self._worker: VideoWorker | None = None
         self._pair: Pair | None = None
+        self._lengths: dict[str, DraftLength] = {}  # method -> what chooses its draft length, if that is left open
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike[str] = "auto", **options: Any) -> Captioner:
@@ -167,7 +169,8 @@ class Captioner:
         pair = self._loaded_for(plan, request.question or request.prompt)
         from lvspec_cli.session import Session
 
-        return Session(pair, self._preset, plan, request, clip, read_seconds)
+        length = self._lengths.setdefault(plan.decode.method, DraftLength())
+        return Session(pair, self._preset, plan, request, clip, read_seconds, length)
 
     def _ready_for(self, plan: Plan) -> bool:
         drafts = METHODS[plan.decode.method].drafts

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lvspec_cli.errors import PresetError
 
@@ -96,7 +96,7 @@ class Preset:
     frames: FrameSpec = FrameSpec()
     draft_video: PruningSpec = PruningSpec()
     method: str = "strict"
-    draft_tokens: int = 5  # proposed a round
+    draft_tokens: int | Literal["auto"] = 5  # proposed a round; auto: as many as pay
     looseness: Mapping[str, Any] = field(default_factory=dict, hash=False)  # settings of the lossy methods, if given
     calibration: Path | None = None  # what `lvspec calibrate` measured of the pair
     generation: GenerationSpec = GenerationSpec()

@@ -53,7 +53,7 @@ def read_preset(text: str, path: Path) -> Preset:
         target=_model(top, "target"),
         draft=_model(top, "draft"),
         method=top.value("method", _TEXT) or Preset.method,
-        draft_tokens=top.value("draft_tokens", _integer(1)) or Preset.draft_tokens,
+        draft_tokens=top.value("draft_tokens", _DRAFT_TOKENS) or Preset.draft_tokens,
         frames=_frames(top.section("frames")),
         draft_video=top.section("draft_video").make(PruningSpec, _DRAFT_VIDEO),
         looseness=_looseness(top.section("looseness")),
@@ -240,6 +240,7 @@ def _one_of(*choices: str) -> Kind:
 
 
 _TEXT = Kind("text", lambda value: isinstance(value, str) and bool(value.strip()), str.strip)
+_DRAFT_TOKENS = Kind(f"{_integer(1).expected}, or auto", lambda value: value == "auto" or _integer(1).accepts(value))
 _MODEL = {
     "model": _TEXT,
     "revision": _TEXT,

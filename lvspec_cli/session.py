@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segment
+from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Round, Token
 from lvspec_cli.decoding.methods import METHODS
@@ -34,13 +35,22 @@ class Session:
     """The state of one caption: call `prefill`, take the `rounds`, `push` each, then `finish`, then `caption`."""
 
     def __init__(
-        self, pair: Pair, preset: Preset, plan: Plan, request: Request, clip: Clip, read_seconds: float
+        self,
+        pair: Pair,
+        preset: Preset,
+        plan: Plan,
+        request: Request,
+        clip: Clip,
+        read_seconds: float,
+        length: DraftLength | None = None,
     ) -> None:
+        """`read_seconds`: it took to read the clip; `length`: what chooses the draft length, if it is left open."""
         self._pair, self._preset, self._plan = pair, preset, plan
         self._request, self._clip = request, clip
         self._method = METHODS[plan.decode.method]
         self._draft = pair.draft if self._method.drafts else None
         self._options = replace(plan.decode, stop_tokens=pair.stop_tokens)
+        self._length = length
         self._read_seconds = read_seconds
         self._prepare_seconds = 0.0
         self._started = perf_counter()
@@ -60,7 +70,7 @@ class Session:
         target, draft = self._pair.prepare(self._clip.frames, self._clip.times, wanted)
         prepared = perf_counter()
         self._prepare_seconds = prepared - started
-        reserve = min(self._options.max_tokens, LARGEST_RESERVE) + self._options.draft_tokens + 1
+        reserve = min(self._options.max_tokens, LARGEST_RESERVE) + self._options.most_draft_tokens + 1
         with _explained_memory(target.video_tokens):
             self._knowledge = self._pair.ready_for(self._options)
             prefilled = prefill_pair(self._pair.target, self._draft, (target, draft), reserve, self._plan.pruning)
@@ -75,7 +85,9 @@ class Session:
     def rounds(self) -> Iterator[Round]:
         """Decode to the end."""
         with _explained_memory(self._video_tokens):
-            yield from decode(self._pair.target, self._draft, self._options, self._first_token, self._knowledge)
+            yield from decode(
+                self._pair.target, self._draft, self._options, self._first_token, self._knowledge, self._length
+            )
 
     def push(self, event: Round) -> str:
         """Take a round into account and return the text it adds: whole characters, so it may be empty."""

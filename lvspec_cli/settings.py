@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lvspec_cli.errors import UsageError
 
@@ -56,6 +56,15 @@ def _whole(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise ValueError("must be a whole number")
+
+
+def _draft_tokens(value: object) -> int | str:
+    if isinstance(value, str) and value.strip().lower() == "auto":
+        return "auto"
+    try:
+        return _whole(value)
+    except ValueError:
+        raise ValueError("must be a whole number, or auto") from None
 
 
 def _number(value: object) -> float:
@@ -108,7 +117,9 @@ class Settings:
     prompt: str | None = _setting(None, _text, "TEXT", "Model", "What to ask of every video (caption only).")
 
     method: str | None = _setting(None, _text, "NAME", "Decoding", "How to decode.")
-    draft_tokens: int | None = _setting(None, _whole, "N", "Decoding", "Tokens that the draft proposes a round.")
+    draft_tokens: int | Literal["auto"] | None = _setting(
+        None, _draft_tokens, "N|auto", "Decoding", "Tokens that the draft proposes a round; auto: as many as pay."
+    )
     max_tokens: int | None = _setting(None, _whole, "N", "Decoding", "Longest output, in tokens.")
     temperature: float | None = _setting(None, _number, "T", "Decoding", "0 takes the likeliest token; above, sample.")
     top_p: float | None = _setting(None, _number, "P", "Decoding", "Sample from this share of the probability.")

@@ -86,6 +86,17 @@ def test_options_of_a_call_go_before_those_of_the_captioner(tiny_preset, clip, l
     assert caption.settings["end_s"] == 1.0
 
 
+def test_a_captioner_learns_the_draft_length_of_each_method_over_its_videos(tiny_preset, clip, loads):
+    with Captioner.from_preset(tiny_preset, draft_tokens="auto", max_tokens=12, frames=2) as captioner:
+        alone = captioner.caption(clip, method="ar")
+        first, second = captioner.caption(clip, method="strict"), captioner.caption(clip, method="strict")
+        length = captioner._lengths["strict"]
+    assert first.text == second.text == alone.text
+    assert first.as_record()["settings"]["draft_tokens"] == "auto"
+    assert alone.drafting_did_not_pay is False  # nobody asked the draft
+    assert length.draft_ratio is not None
+
+
 def test_the_environment_is_left_to_the_command_line(tiny_preset, monkeypatch, tmp_path, loads):
     monkeypatch.setenv("LVSPEC_MAX_TOKENS", "1")
     monkeypatch.chdir(tmp_path)

@@ -62,6 +62,10 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert "frames.count" not in preset.given
 
 
+def test_the_draft_length_may_be_left_to_the_engine(tmp_path: Path) -> None:
+    assert load_preset(written(tmp_path, SHORT + "draft_tokens: auto\n")).draft_tokens == "auto"
+
+
 def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
     preset = load_preset(written(tmp_path, SHORT))
     assert preset == Preset(name="my", target=preset.target, draft=preset.draft, path=tmp_path / "my.yaml")
@@ -88,9 +92,14 @@ def test_folders_are_relative_to_the_preset(tmp_path: Path) -> None:
         ("draft_tokens: 7", "draft_token: 7", 9, "draft_token (did you mean draft_tokens?)"),
         ("fps: 2", "fsp: 2", 7, "frames.fsp (did you mean fps?)"),
         ("seed: 3", "xyzzy: 3", 10, "known are max_tokens, temperature"),
-        ("draft_tokens: 7", "draft_tokens: seven", 9, "draft_tokens must be a whole number of at least 1, not 'seven'"),
+        (
+            "draft_tokens: 7",
+            "draft_tokens: seven",
+            9,
+            "draft_tokens must be a whole number of at least 1, or auto, not 'seven'",
+        ),
         ("draft_tokens: 7", "draft_tokens: true", 9, "must be a whole number"),
-        ("draft_tokens: 7", "draft_tokens: 0", 9, "at least 1, not 0"),
+        ("draft_tokens: 7", "draft_tokens: 0", 9, "at least 1, or auto, not 0"),
         ("top_p: 0.9", "top_p: 1.5", 10, "generation.top_p must be a number above 0 and at most 1, not 1.5"),
         ("temperature: 0.5", "temperature: .nan", 10, "generation.temperature must be a number"),
         ("temperature: 0.5", "temperature: -1", 10, "of at least 0, not -1"),

@@ -61,6 +61,19 @@ def test_the_nearest_layer_wins_and_is_named(everywhere, places, seed, origin):
     assert settings.origins.get("seed", "default").endswith(origin)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        flag_layer({"draft_tokens": "auto"}),
+        environment_layer({"LVSPEC_DRAFT_TOKENS": "Auto"}),
+        argument_layer({"draft_tokens": "auto"}),
+        preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml", draft_tokens="auto")),
+    ],
+)
+def test_the_draft_length_may_be_left_to_the_engine_everywhere(layer):
+    assert resolve([layer]).draft_tokens == "auto"
+
+
 def test_a_setting_that_nobody_gives_has_its_default():
     assert resolve([]).values() == Settings().values()
     assert resolve([]).ui == "auto"

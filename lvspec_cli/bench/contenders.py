@@ -9,10 +9,11 @@ import torch
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import Run
 from lvspec_cli.bench.tally import tally
+from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.methods import METHODS
-from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.decoding.options import DecodingOptions, DraftTokens
 from lvspec_cli.decoding.relevance import NOTHING_KNOWN
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.models.prefill import prefill_pair
@@ -22,7 +23,7 @@ NO_PRUNING = PruningSpec()
 
 
 def greedy_options(
-    pair: Pair, max_tokens: int, method: str, draft_tokens: int = 1, looseness: Looseness | None = None
+    pair: Pair, max_tokens: int, method: str, draft_tokens: DraftTokens = 1, looseness: Looseness | None = None
 ) -> DecodingOptions:
     """Greedy decoding that ends at stop tokens and the length limit only, as transformers' does."""
     return DecodingOptions(
@@ -45,11 +46,12 @@ class EngineContender:
         self.draft = pair.draft if METHODS[options.method].drafts else None
         self._options = options
         self._pruning = pruning
+        self._length = DraftLength()  # one for all clips, as a captioner has one for all videos
         self.knowledge = NOTHING_KNOWN
 
     def prefill(self, clip: BenchClip) -> int:
         """Let the models that take part see the clip; return the first token to feed."""
-        reserve = self._options.max_tokens + self._options.draft_tokens + 1
+        reserve = self._options.max_tokens + self._options.most_draft_tokens + 1
         self.knowledge = self._pair.ready_for(self._options)  # contenders share the target: each says what it watches
         prefilled = prefill_pair(self.target, self.draft, (clip.target, clip.draft), reserve, self._pruning)
         if self.draft is not None:
@@ -62,7 +64,7 @@ class EngineContender:
         started = perf_counter()
         first_token = self.prefill(clip)
         prefilled = perf_counter()
-        rounds = list(decode(self.target, self.draft, self._options, first_token, self.knowledge))
+        rounds = list(decode(self.target, self.draft, self._options, first_token, self.knowledge, self._length))
         ended = perf_counter()
         tokens = tuple(token.id for event in rounds for token in event.tokens)
         seconds = clip.input_seconds + ended - started

@@ -21,6 +21,7 @@ class Row:
     title: str  # as tables show it
     method: str | None  # a key of METHODS; None for what is not our engine
     shift_window: int | None = None  # in place of the looseness' own
+    auto: bool = False  # whether the engine chooses its draft length, round by round
 
     @property
     def drafts(self) -> bool:
@@ -31,11 +32,13 @@ class Row:
 _ALL = (
     Row("ar", "ar", "ar"),
     Row("strict", "strict", "strict"),
+    Row("strict-auto", "strict, auto draft length", "strict", auto=True),
     Row("specvlm", "specvlm", "specvlm"),
     Row("fly", "fly", "fly"),
     Row("random", "random, as loose as lvspec", "random"),
     Row("lvspec-unshifted", "lvspec without shift", "lvspec", shift_window=0),
     Row("lvspec", "lvspec", "lvspec"),
+    Row("lvspec-auto", "lvspec, auto draft length", "lvspec", auto=True),
     Row(PEER, "Hugging Face assisted", None),
 )
 

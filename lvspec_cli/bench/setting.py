@@ -9,6 +9,7 @@ from lvspec_cli.bench.peer import Assistance, assistances, constant_assistance
 from lvspec_cli.bench.rows import Row
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.methods import METHODS
+from lvspec_cli.decoding.options import DraftTokens
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Setting:
     """One contender of a comparison."""
 
     row: Row
-    draft_tokens: int | None  # proposed a round, at most; None where nothing is drafted, or transformers decides
+    draft_tokens: DraftTokens | None  # proposed a round, at most; None: nothing is drafted, or transformers decides
     looseness: Looseness | None = None  # None where the method is lossless
     assistance: Assistance | None = None  # of the peer's row only
 
@@ -25,7 +26,11 @@ class Setting:
         """The row and what was chosen for it; no two settings of a comparison share it."""
         if self.assistance is not None:
             return f"{self.row.title}, {self.assistance.name}"
-        return self.row.title if self.draft_tokens is None else f"{self.row.title}, {self.draft_tokens} draft tokens"
+        return (
+            self.row.title
+            if self.draft_tokens in (None, "auto")
+            else f"{self.row.title}, {self.draft_tokens} draft tokens"
+        )
 
     @property
     def chosen(self) -> str:
@@ -45,7 +50,8 @@ def usual_setting(row: Row, draft_tokens: int, looseness: Looseness) -> Setting:
         return Setting(row, draft_tokens, assistance=constant_assistance(draft_tokens))
     if row.shift_window is not None:
         looseness = replace(looseness, shift_window=row.shift_window)
-    return Setting(row, draft_tokens if row.drafts else None, looseness if METHODS[row.method].lossy else None)
+    length: DraftTokens = "auto" if row.auto else draft_tokens
+    return Setting(row, length if row.drafts else None, looseness if METHODS[row.method].lossy else None)
 
 
 def settings_to_try(usual: Setting, draft_lengths: Sequence[int]) -> tuple[Setting, ...]:
@@ -54,6 +60,6 @@ def settings_to_try(usual: Setting, draft_lengths: Sequence[int]) -> tuple[Setti
         return tuple(
             replace(usual, draft_tokens=each.draft_tokens, assistance=each) for each in assistances(draft_lengths)
         )
-    if not usual.row.drafts:
+    if not usual.row.drafts or usual.row.auto:
         return (usual,)
     return tuple(replace(usual, draft_tokens=length) for length in draft_lengths)

@@ -109,7 +109,8 @@ class _Comparing:
         self._options, self._preset, self._observer = options, preset, observer
         self._rows = rows_for(preset, options.rows)
         self._max_tokens = options.max_tokens or preset.generation.max_tokens
-        self._draft_tokens = options.draft_tokens[0] if len(options.draft_tokens) == 1 else preset.draft_tokens
+        fixed = 5 if preset.draft_tokens == "auto" else preset.draft_tokens
+        self._draft_tokens = options.draft_tokens[0] if len(options.draft_tokens) == 1 else fixed
         self._skipped: list[Skipped] = []
 
     def run(self) -> Comparison:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from lvspec_cli.decoding.clock import RoundClock, RoundTimes
+from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.drafting import Drafter
 from lvspec_cli.decoding.events import FinishReason, Origin, Round, Token
 from lvspec_cli.decoding.methods import METHODS
@@ -24,13 +25,15 @@ def decode(
     options: DecodingOptions,
     first_token: int,
     knowledge: PairKnowledge = NOTHING_KNOWN,
+    length: DraftLength | None = None,
 ) -> Iterator[Round]:
     """Yield the rounds of a decode, until one of them has a finish reason.
 
     Both models are prefilled; `first_token` is what their `prefill` returned. Whenever a round has been yielded, the
     target's cache holds the prompt and all committed tokens but the last, and the draft's cache holds no others, so
     the iterator may be dropped at any time. A method that drafts nothing leaves `draft` alone; `knowledge` is for lossy
-    methods.
+    methods. Where the options leave the draft length open, `length` chooses it: hand over the same one for every decode
+    of a pair by a method, so that it need not get to know them anew; None makes a fresh one.
 
     Raises ValueError if the method needs a draft or a calibration that is not there, or if the vocabularies differ.
     """
@@ -42,7 +45,7 @@ def decode(
             f"the draft's vocabulary has {draft.vocabulary_size} tokens and the target's {target.vocabulary_size}; "
             "cut both to the tokenizer they share"
         )
-    return _Engine(target, draft if drafts else None, options, first_token, knowledge).run()
+    return _Engine(target, draft if drafts else None, options, first_token, knowledge, length).run()
 
 
 class _Engine:
@@ -55,6 +58,7 @@ class _Engine:
         options: DecodingOptions,
         first_token: int,
         knowledge: PairKnowledge,
+        length: DraftLength | None,
     ) -> None:
         self._target = target
         self._feed = torch.tensor([first_token], device=target.device)  # the committed token that the cache lacks
@@ -62,7 +66,11 @@ class _Engine:
         if draft is not None:
             self._drafter = Drafter(draft, Sampler(options, draft.device, draft=True), self._feed, target.device)
         self._nothing = Proposal(self._feed.new_empty(0), None)
-        self._draft_tokens = options.draft_tokens
+        self._most = options.most_draft_tokens
+        self._length: DraftLength | None = None
+        if options.draft_tokens == "auto":
+            self._length = length or DraftLength()
+            self._length.begin()
         self._policy = METHODS[options.method].build(options, knowledge, target.device)
         self._sampler = Sampler(options, target.device)
         self._transcript = Transcript(options)
@@ -86,13 +94,17 @@ class _Engine:
         self._clock.verified()
         tokens = self._transcript.commit(candidates(decision))
         self._settle(base + len(tokens), proposal, verdict, len(tokens) - 1)
-        return _event(index, decision, tokens, self._transcript.finish_reason, self._clock.stop())
+        times = self._clock.stop()
+        if self._length is not None:
+            self._length.observe(len(decision.draft_tokens), decision.accepted, times.draft, times.round - times.draft)
+        return _event(index, decision, tokens, self._transcript.finish_reason, times)
 
     def _draft(self) -> Proposal:
         """Propose a chain, leaving room for the target's own token after it."""
         if self._drafter is None:
             return self._nothing
-        return self._drafter.propose(min(self._draft_tokens, self._transcript.room - 1))
+        room = self._transcript.room - 1
+        return self._drafter.propose(min(self._most, room) if self._length is None else self._length.choose(room))
 
     def _settle(self, length: int, proposal: Proposal, verdict: Verdict, accepted: int) -> None:
         """Make both caches forget what was not committed; the next round feeds the last committed token."""

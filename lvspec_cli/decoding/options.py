@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Literal
 
+from lvspec_cli.decoding.draft_length import LONGEST
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.methods import METHODS
 
+DraftTokens = int | Literal["auto"]  # auto: the engine chooses, round by round
 _LOWEST_TEMPERATURE = 1e-3  # below this, logits divided by the temperature leave float32's comfortable range
 
 
@@ -16,7 +19,7 @@ class DecodingOptions:
     """How to decode. A wrong value raises ValueError with one sentence that names the option."""
 
     method: str = "strict"  # a key of METHODS
-    draft_tokens: int = 5  # proposed a round, at most
+    draft_tokens: DraftTokens = 5  # proposed a round, at most; auto: as many as pay, by the clock
     max_tokens: int = 256  # committed in all, at most
     temperature: float = 0.0  # 0 is greedy
     top_p: float = 1.0  # share of probability kept when sampling; 1 keeps all
@@ -29,7 +32,8 @@ class DecodingOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "stop_tokens", frozenset(self.stop_tokens))
         self._check_method()
-        _check_whole("draft_tokens", self.draft_tokens, 1)
+        if self.draft_tokens != "auto":
+            _check_whole("draft_tokens", self.draft_tokens, 1, or_else=", or auto")
         _check_whole("max_tokens", self.max_tokens, 1)
         _check_whole("top_k", self.top_k, 0)
         _check_whole("seed", self.seed, 0, 2**63 - 1)
@@ -49,13 +53,18 @@ class DecodingOptions:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
 
     @property
+    def most_draft_tokens(self) -> int:
+        """What a round proposes at most."""
+        return LONGEST if self.draft_tokens == "auto" else self.draft_tokens
+
+    @property
     def greedy(self) -> bool:
         """Whether every choice is the most probable token."""
         return self.temperature == 0
 
 
-def _check_whole(name: str, value: int, lowest: int, highest: int | None = None) -> None:
+def _check_whole(name: str, value: int, lowest: int, highest: int | None = None, or_else: str = "") -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-        raise ValueError(f"{name} must be a whole number of at least {lowest}, not {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {lowest}{or_else}, not {value!r}")
     if highest is not None and value > highest:
         raise ValueError(f"{name} must be at most {highest}, not {value}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from lvspec_cli.decoding.events import Origin, Refusal, Round
 
+_FEW_ROUNDS = 10
+
 
 @dataclass
 class DecodingStats:
@@ -19,6 +21,7 @@ class DecodingStats:
     draft_seconds: float = 0.0  # s, thereof drafting
     verify_seconds: float = 0.0  # s, thereof the target's passes and the verdicts
     num_spec_steps: int = 0  # rounds, those without a draft included
+    num_plain_rounds: int = 0  # thereof those without a draft
     num_draft_tokens: int = 0  # proposed
     tokens_by_origin: Counter[Origin] = field(default_factory=Counter)  # committed
     refusals: Counter[Refusal] = field(default_factory=Counter)  # rounds, by why their chain ended
@@ -31,6 +34,7 @@ class DecodingStats:
         self.draft_seconds += event.draft_seconds
         self.verify_seconds += event.verify_seconds
         self.num_spec_steps += 1
+        self.num_plain_rounds += not event.draft_tokens
         self.num_draft_tokens += len(event.draft_tokens)
         self.tokens_by_origin.update(token.origin for token in event.tokens)
         self.rounds_by_accepted[event.num_accepted] += 1
@@ -47,6 +51,11 @@ class DecodingStats:
     def num_accepted_draft_tokens(self) -> int:
         """Committed tokens that the draft proposed."""
         return sum(count for origin, count in self.tokens_by_origin.items() if origin.from_draft)
+
+    @property
+    def mostly_plain(self) -> bool:
+        """Whether most rounds had no draft; so few rounds that the end of the output decides do not count."""
+        return 2 * self.num_plain_rounds > self.num_spec_steps >= _FEW_ROUNDS
 
     @property
     def mean_acceptance_length(self) -> float | None:
@@ -73,6 +82,7 @@ class DecodingStats:
         return {
             "num_generated_tokens": self.num_generated_tokens,
             "num_spec_steps": self.num_spec_steps,
+            "num_plain_rounds": self.num_plain_rounds,
             "num_draft_tokens": self.num_draft_tokens,
             "num_accepted_draft_tokens": self.num_accepted_draft_tokens,
             "num_loosely_accepted_tokens": self.tokens_by_origin[Origin.LOOSE],

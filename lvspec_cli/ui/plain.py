@@ -33,6 +33,8 @@ class PlainView(View):
         line(self._console, f"{caption.path}: {summary_line(caption)}")
         for warning in caption.facts.warnings:
             self.note(f"{caption.path}: {warning}")
+        if caption.drafting_did_not_pay:
+            self.note(f"{caption.path}: drafting does not pay for this pair here: decoded by the target alone")
         if self._verbose:
             for text in detail_lines(caption):
                 line(self._console, f"  {text}", "dim")

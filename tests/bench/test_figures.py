@@ -116,6 +116,7 @@ def test_no_two_settings_of_a_sweep_share_a_label_or_a_column() -> None:
         tried = settings_to_try(usual_setting(row, 5, Looseness()), (2, 5, 8))
         assert len({each.label for each in tried}) == len({each.chosen for each in tried}) == len(tried)
     assert len(settings_to_try(usual("ar"), (2, 5, 8))) == 1
+    assert [each.draft_tokens for each in settings_to_try(usual("strict-auto"), (2, 5, 8))] == ["auto"]
 
 
 def test_a_sweep_marks_the_fastest_draft_length_of_every_method() -> None:

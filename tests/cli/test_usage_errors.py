@@ -34,7 +34,7 @@ def refused(lvspec, tiny_preset, loads):
         (["--start", "-1"], "--start must be 0 or more seconds"),
         (["--start", "5", "--end", "4"], "--end 4 must be later than --start 5"),
         (["--method", "strickt"], "--method must be one of ar, strict, specvlm, lvspec, fly, random, not 'strickt'"),
-        (["--draft-tokens", "0"], "--draft-tokens must be a whole number of at least 1, not 0"),
+        (["--draft-tokens", "0"], "--draft-tokens must be a whole number of at least 1, or auto, not 0"),
         (["--max-tokens", "0"], "--max-tokens must be a whole number of at least 1, not 0"),
         (["--temperature", "-1"], "--temperature must be 0 (greedy) or at least"),
         (["--top-p", "0"], "--top-p must be above 0 and at most 1"),

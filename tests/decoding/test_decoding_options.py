@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lvspec_cli.decoding.draft_length import LONGEST
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
 
@@ -19,6 +20,7 @@ from lvspec_cli.decoding.options import DecodingOptions
         ("draft_tokens", 0),
         ("draft_tokens", 2.5),
         ("draft_tokens", True),
+        ("draft_tokens", "many"),
         ("max_tokens", 0),
         ("temperature", -0.1),
         ("temperature", 1e-9),
@@ -36,6 +38,11 @@ def test_a_wrong_value_is_refused_by_name(option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^{option} must be") as caught:
         DecodingOptions(**{option: value})
     assert "\n" not in str(caught.value)
+
+
+def test_an_open_draft_length_has_a_bound_all_the_same() -> None:
+    assert DecodingOptions(draft_tokens=7).most_draft_tokens == 7
+    assert DecodingOptions(draft_tokens="auto").most_draft_tokens == LONGEST
 
 
 def test_an_unknown_method_is_answered_with_the_known_ones() -> None:

@@ -36,6 +36,7 @@ def test_rounds_add_up() -> None:
     assert stats.as_dict() == {
         "num_generated_tokens": 8,
         "num_spec_steps": 3,
+        "num_plain_rounds": 1,
         "num_draft_tokens": 8,
         "num_accepted_draft_tokens": 5,
         "num_loosely_accepted_tokens": 2,
