@@ -52,6 +52,10 @@ class Resamples:
         numerators, denominators = (np.array(values, dtype=np.float64) for values in (above, below))
         return self._estimate(lambda picks: numerators[picks].sum(-1) / denominators[picks].sum(-1))
 
+    def over_clips(self, figure: Callable[[NDArray[np.int64]], float]) -> Estimate | None:
+        """Of any figure of a list of clips: ``figure``: their indices [n], some more than once -> the figure, or NaN."""
+        return self._estimate(lambda picks: np.apply_along_axis(figure, -1, picks))
+
     def _estimate(self, figure: Callable[[NDArray[np.int64]], Numbers]) -> Estimate | None:
         """``figure``: clips [..., n] -> the figure of each row [...]."""
         with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
