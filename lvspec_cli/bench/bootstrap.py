@@ -53,7 +53,7 @@ class Resamples:
         return self._estimate(lambda picks: numerators[picks].sum(-1) / denominators[picks].sum(-1))
 
     def over_clips(self, figure: Callable[[NDArray[np.int64]], float]) -> Estimate | None:
-        """Of any figure of a list of clips: ``figure``: their indices [n], some more than once -> the figure, or NaN."""
+        """Of whatever ``figure`` makes of clips: their indices [n], some more than once -> a number, or NaN."""
         return self._estimate(lambda picks: np.apply_along_axis(figure, -1, picks))
 
     def _estimate(self, figure: Callable[[NDArray[np.int64]], Numbers]) -> Estimate | None:

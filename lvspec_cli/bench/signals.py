@@ -13,22 +13,26 @@ from torch import Tensor
 from lvspec_cli.bench.anchors import blanked, true_anchors
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.contenders import EngineContender, greedy_options
+from lvspec_cli.decoding.loosening import Loosening
 from lvspec_cli.decoding.looseness import SIGNALS, Looseness, WatchedLayers
 from lvspec_cli.decoding.relevance import Calibration, RelevanceJudge, check_calibrated, watched_layers
+from lvspec_cli.decoding.sampling import Sampler
 from lvspec_cli.decoding.verification import Proposal, TargetPass, read_pass
 from lvspec_cli.models.adapter import PreparedPrompt
+from lvspec_cli.models.critical import critical_tokens
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.models.prefill import prefill_pair
 from lvspec_cli.preset import PruningSpec
 
-CONTROLS = ("entropy", "margin", "chance")  # what no method reads, to compare the signals with
+CONTROLS = ("low entropy", "margin", "chance")  # what no method reads, to compare the signals with
 
 
 @dataclass(frozen=True)
 class Places:
     """The n places of one caption of the target."""
 
-    mismatch: tuple[bool, ...]  # [n], whether the draft would say another token there: where a signal is asked
+    mismatch: tuple[bool, ...]  # [n], whether the draft would say another token there
+    open: tuple[bool, ...]  # [n], whether it is a mismatch that neither the critical list nor the guard refuses
     anchor: tuple[bool, ...]  # [n], whether the target's token or the draft's names an attribute
     drop: tuple[float, ...]  # [n], nats that the target's token loses when the video is blanked
     scores: Mapping[str, tuple[float, ...]]  # signal or control -> [n]; infinity where a signal knows nothing
@@ -39,6 +43,7 @@ class _Place:
     """What the target's pass over one draft token shows."""
 
     log_probability: float  # nats, of the token that the target said
+    open: bool  # whether the draft's token may be kept though the target prefers another
     scores: dict[str, float]  # signal or control -> its value
 
 
@@ -58,7 +63,11 @@ class SignalReader:
         self._pair, self._draft, self._looseness = pair, pair.draft, looseness
         self._prompt, self._max_tokens = prompt, max_tokens
         self._pruning = pruning or PruningSpec()
-        self._caption = EngineContender(pair, greedy_options(pair, max_tokens, "ar"))
+        options = greedy_options(pair, max_tokens, "ar")
+        self._caption = EngineContender(pair, options)
+        self._sampler = Sampler(options, pair.target.device)
+        critical = critical_tokens(pair.tokenizer, looseness.critical_words, pair.vocabulary_size)
+        self._loosening = Loosening(looseness.min_probability, critical.to(pair.target.device))
         self.signals = offered_signals(looseness, pair.calibration)
 
     @torch.inference_mode()
@@ -71,6 +80,7 @@ class SignalReader:
         scores = {name: tuple(place.scores[name] for place in places) for name in places[0].scores}
         return Places(
             mismatch=tuple(one != other for one, other in zip(said, drafted, strict=True)),
+            open=tuple(place.open for place in places),
             anchor=tuple(true_anchors(self._texts(said), self._texts(drafted))),
             drop=tuple(place.log_probability - blank for place, blank in zip(places, unseen, strict=True)),
             scores={**scores, "chance": tuple(dice.tolist())},
@@ -90,7 +100,8 @@ class SignalReader:
             proposal = Proposal(_tensor([token], target.device), None)
             seen = read_pass(proposal, target.extend(_tensor([before, token], target.device)))
             scores = {signal: _relevance(judge, proposal, seen) for signal, judge in judges.items()}
-            places.append(_Place(float(seen.log_probabilities[0, said[place]]), {**scores, **_controls(seen)}))
+            log_probability = float(seen.log_probabilities[0, said[place]])
+            places.append(_Place(log_probability, self._is_open(proposal, seen), {**scores, **_controls(seen)}))
         target.watch(None)
         return drafted, places
 
@@ -102,6 +113,11 @@ class SignalReader:
         tokens = _tensor(said, target.device).unsqueeze(-1)
         found: list[float] = logits.log_softmax(dim=-1, dtype=torch.float32).gather(-1, tokens)[:, 0].tolist()
         return found
+
+    def _is_open(self, proposal: Proposal, seen: TargetPass) -> bool:
+        """Whether a rule that wants everything keeps the draft's one token, which is not the target's."""
+        verdict = self._loosening.verify(proposal, seen, self._sampler, loose=torch.ones_like(proposal.tokens).bool())
+        return bool(verdict.accepted[0] > 0) and bool(proposal.tokens[0] != seen.choices[0])
 
     def _everything(self) -> WatchedLayers:
         """The layers that the signals need, all at once."""
@@ -142,10 +158,10 @@ def _relevance(judge: RelevanceJudge, proposal: Proposal, seen: TargetPass) -> f
 
 
 def _controls(seen: TargetPass) -> dict[str, float]:
-    """The target's entropy, negated since it is sure where it sees; and how far it prefers its token to the draft's."""
+    """The target's entropy, negated, since it is sure where it sees; and by how much it prefers its token."""
     log_probabilities = seen.log_probabilities[0]
     return {
-        "entropy": float((log_probabilities.exp() * log_probabilities).sum()),
+        "low entropy": float((log_probabilities.exp() * log_probabilities).sum()),
         "margin": float(seen.choice_log_probabilities[0] - seen.draft_log_probabilities[0]),
     }
 
