@@ -7,8 +7,8 @@ as many mismatches pass, with a throw of the dice beside them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -49,14 +49,8 @@ class SignalFigures:
     name: str
     control: bool  # whether no method reads it
     mismatches: Areas  # where the draft would say another token: where a signal is asked
+    open: Areas  # at those that neither the critical list nor the guard refuses: where its answer counts
     everywhere: Areas  # at all places
-
-    @property
-    def beats_chance(self) -> bool:
-        """Whether both intervals at the mismatches lie above chance."""
-        return all(
-            area is not None and area.low > CHANCE for area in (self.mismatches.anchors, self.mismatches.blanked)
-        )
 
 
 @dataclass(frozen=True)
@@ -66,6 +60,7 @@ class Ablation:
     own: str  # the preset's signal
     places: int  # of all captions
     mismatches: int  # among them
+    open: int  # mismatches that neither the critical list nor the guard refuses
     anchors: int  # mismatches that name an attribute
     visual: int  # mismatches whose token loses more than VISUAL_NATS with the video
     signals: tuple[SignalFigures, ...]  # signals, then controls
@@ -78,9 +73,15 @@ class Ablation:
         return max(known, key=lambda each: _value(each.mismatches.anchors), default=None)
 
     @property
-    def no_better_than_chance(self) -> tuple[str, ...]:
-        """Signals whose interval reaches down to chance, against one of the two truths."""
-        return tuple(each.name for each in self.signals if not (each.control or each.beats_chance))
+    def no_better_than_chance(self) -> dict[str, tuple[str, ...]]:
+        """Truth (a field of `Areas`) -> the signals whose interval at the mismatches reaches down to chance."""
+        return {field.name: tuple(self._chancy(field.name)) for field in fields(Areas)}
+
+    def _chancy(self, truth: str) -> Iterator[str]:
+        for signal in self.signals:
+            area: Estimate | None = getattr(signal.mismatches, truth)
+            if not signal.control and area is not None and area.low <= CHANCE:
+                yield signal.name
 
 
 class Ablating:
@@ -101,6 +102,7 @@ class Ablating:
             own=self._looseness.relevance,
             places=sum(map(len, mismatches)),
             mismatches=sum(map(sum, mismatches)),
+            open=sum(sum(each.open) for each in places),
             anchors=int((_joined(mismatches) & _joined([each.anchor for each in places])).sum()),
             visual=int((_joined(mismatches) & _joined(_visual(places))).sum()),
             signals=signal_figures(places, Resamples(len(clips))),
@@ -153,12 +155,13 @@ class Ablating:
 def signal_figures(places: Sequence[Places], resamples: Resamples) -> tuple[SignalFigures, ...]:
     """Of all signals and controls; ``resamples``: made for as many clips as there are captions in ``places``."""
     everywhere = [(True,) * len(each.mismatch) for each in places]
-    mismatches = [each.mismatch for each in places]
+    mismatches, open_places = [each.mismatch for each in places], [each.open for each in places]
     return tuple(
         SignalFigures(
             name=name,
             control=name in CONTROLS,
             mismatches=_areas(places, name, mismatches, resamples),
+            open=_areas(places, name, open_places, resamples),
             everywhere=_areas(places, name, everywhere, resamples),
         )
         for name in places[0].scores

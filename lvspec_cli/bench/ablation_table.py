@@ -17,8 +17,10 @@ _SIGNAL_COLUMNS: tuple[tuple[str, Callable[[SignalFigures], str]], ...] = (
     ("signal", lambda signal: f"{signal.name} (control)" if signal.control else signal.name),
     ("attribute, mismatches", lambda signal: _area(signal.mismatches.anchors)),
     ("blanked, mismatches", lambda signal: _area(signal.mismatches.blanked)),
-    ("attribute, all places", lambda signal: _area(signal.everywhere.anchors)),
-    ("blanked, all places", lambda signal: _area(signal.everywhere.blanked)),
+    ("attribute, open", lambda signal: _area(signal.open.anchors)),
+    ("blanked, open", lambda signal: _area(signal.open.blanked)),
+    ("attribute, all", lambda signal: value(signal.everywhere.anchors, "{:.2f}")),
+    ("blanked, all", lambda signal: value(signal.everywhere.blanked, "{:.2f}")),
 )
 _ROW_COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
     ("method", lambda row: row.setting.row.title),
@@ -28,6 +30,7 @@ _ROW_COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
     ("same attributes", lambda row: percent(row.faithfulness.same_attributes, interval=True)),
     ("nats a token", lambda row: value(row.looseness.gap_nats_per_token, "{:.3f}") if row.looseness else NOTHING),
 )
+_TRUTHS = {"anchors": "at telling attributes", "blanked": "at telling what needs the video"}
 
 
 def ablation_tables(ablation: Ablation, clips: int) -> tuple[Table, Table]:
@@ -42,11 +45,12 @@ def findings(ablation: Ablation) -> tuple[str, str]:
 
 def _signals(ablation: Ablation, clips: int) -> Table:
     note = (
-        f"{_about_signals(ablation)} Area under the curve with its 95 % interval, bootstrap over clips: 0.5 is chance, 1 "
-        f"finds every anchor. Attribute: the target's token or the draft's names one; blanked: the target's token loses "
-        f"more than {VISUAL_NATS} nats with the video. Mismatches: places where the draft would say another token, which "
-        f"are {ablation.mismatches} of {ablation.places} ({ablation.anchors} name an attribute, {ablation.visual} lose "
-        "with the video). Controls are read by no method."
+        f"{_about_signals(ablation)} Area under the curve with its 95 % interval, bootstrap over clips: 0.5 is chance, "
+        "1 finds every anchor. Attribute: the target's token or the draft's names one; blanked: the target's token "
+        f"loses more than {VISUAL_NATS} nats when every frame is grey. Mismatches: places where the draft would say "
+        f"another token, {ablation.mismatches} of {ablation.places} ({ablation.anchors} name an attribute, "
+        f"{ablation.visual} lose without the video); open: the {ablation.open} of them that neither the critical list "
+        "nor the guard refuses, where alone the signal decides. No method reads the controls."
     )
     return Table(
         title=f"Ablation: what each signal knows of the anchors, on {clips} clip{'s' * (clips != 1)}",
@@ -76,9 +80,10 @@ def _about_signals(ablation: Ablation) -> str:
     if best is None or best.mismatches.anchors is None:
         return "No signal can be judged: the mismatches are all anchors, or none is; take more clips."
     own = "which is the preset's own" if best.name == ablation.own else f"and not the preset's own, {ablation.own}"
-    said = f"The best signal is {best.name} ({best.mismatches.anchors.value:.2f} at the mismatches), {own}."
-    chance = ablation.no_better_than_chance
-    return f"{said} No better than chance: {', '.join(chance)}." if chance else f"{said} All are better than chance."
+    said = f"The best signal at telling attributes is {best.name} ({best.mismatches.anchors.value:.2f}), {own}."
+    told = ((_TRUTHS[truth], signals) for truth, signals in ablation.no_better_than_chance.items())
+    chance = [f"{', '.join(signals)} ({truth})" for truth, signals in told if signals]
+    return f"{said} No better than chance: {'; '.join(chance)}." if chance else f"{said} All are better than chance."
 
 
 def _about_rows(ablation: Ablation) -> str:

@@ -54,11 +54,12 @@ def ablation_record(ablation: Ablation) -> dict[str, Any]:
     return {
         "own_signal": ablation.own,
         "best_signal": None if best is None else best.name,
-        "no_better_than_chance": list(ablation.no_better_than_chance),
+        "no_better_than_chance": ablation.no_better_than_chance,
         "findings": list(findings(ablation)),
         "visual_nats": VISUAL_NATS,
         "places": ablation.places,
         "mismatches": ablation.mismatches,
+        "open_mismatches": ablation.open,
         "anchor_mismatches": ablation.anchors,
         "visual_mismatches": ablation.visual,
         "area_under_curve": [asdict(signal) for signal in ablation.signals],

@@ -13,8 +13,8 @@ from torch import Tensor
 from lvspec_cli.bench.anchors import blanked, true_anchors
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.contenders import EngineContender, greedy_options
-from lvspec_cli.decoding.loosening import Loosening
 from lvspec_cli.decoding.looseness import SIGNALS, Looseness, WatchedLayers
+from lvspec_cli.decoding.loosening import Loosening
 from lvspec_cli.decoding.relevance import Calibration, RelevanceJudge, check_calibrated, watched_layers
 from lvspec_cli.decoding.sampling import Sampler
 from lvspec_cli.decoding.verification import Proposal, TargetPass, read_pass
