@@ -32,7 +32,7 @@ ALLOWED = {
     "ui": CAPTIONER | {"output"},
     "demo": DECODING | {"models", "video", "captioner", "caption"},
     "calibration": CAPTIONER,
-    "bench": CAPTIONER | {"captioner", "demo", "output", "ui", "calibration"},
+    "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
     "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration"},
 }
 

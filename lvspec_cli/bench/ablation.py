@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from lvspec_cli.bench.arena import Arena, plan_for
-from lvspec_cli.bench.bootstrap import Estimate, Resamples
+from lvspec_cli.bench.bootstrap import Estimate, Numbers, Resamples
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.figures import Figures, figures
 from lvspec_cli.bench.rows import REFERENCE, ROWS, Row
 from lvspec_cli.bench.setting import Setting, usual_setting
 from lvspec_cli.bench.signals import CONTROLS, Places, SignalReader
 from lvspec_cli.bench.tuning import bisected_share, kept_share
-from lvspec_cli.calibration.separation import area_under_curve
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.preset import Preset
@@ -29,6 +28,7 @@ from lvspec_cli.preset import Preset
 Item = TypeVar("Item")
 
 VISUAL_NATS = 0.5  # that the target's token must lose with the video to count as visual
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")  # their mean counts a tie half
 CHANCE = 0.5  # the area of a signal that says nothing
 
 Counter = Callable[[str, int], Callable[[int], None]]  # a stage and its steps -> whom to tell how many are done
@@ -169,14 +169,31 @@ def signal_figures(places: Sequence[Places], resamples: Resamples) -> tuple[Sign
 
 
 def area(scores: Sequence[Sequence[float]], anchors: Sequence[Sequence[bool]], resamples: Resamples) -> Estimate | None:
-    """Area under the curve over the places of all clips, [clips][n] each, with its bootstrap interval over clips."""
+    """Area under the curve over the places of all clips, [clips][n] each, with its bootstrap interval over clips.
+
+    What `lvspec_cli.calibration.separation.area_under_curve` gives for all places together, in a form that needs no
+    sorting for every resample: wins of the anchors of one clip over the fillers of another, added up.
+    """
     values = [np.asarray(each, dtype=np.float64) for each in scores]
     labels = [np.asarray(each, dtype=bool) for each in anchors]
-    return resamples.over_clips(
-        lambda picks: area_under_curve(
-            np.concatenate([values[clip] for clip in picks]), np.concatenate([labels[clip] for clip in picks])
-        )
-    )
+    highs = [each[label] for each, label in zip(values, labels, strict=True)]
+    lows = [each[~label] for each, label in zip(values, labels, strict=True)]
+    wins = np.stack([_wins(highs, low) for low in lows], axis=1)  # [clips of anchors, clips of fillers]
+    of_highs, of_lows = (np.array([len(each) for each in part], dtype=np.float64) for part in (highs, lows))
+
+    def share(drawn: Numbers) -> Numbers:
+        won: Numbers = ((drawn @ wins) * drawn).sum(-1)
+        return won / ((drawn @ of_highs) * (drawn @ of_lows))
+
+    return resamples.over_clips(share)
+
+
+def _wins(highs: Sequence[Numbers], low: Numbers) -> Numbers:
+    """Pairs of one of ``highs`` and one of ``low`` in which the first is higher, ties counting half: [clips]."""
+    ordered = np.sort(low)
+    wins = [[np.searchsorted(ordered, high, side).sum() for high in highs] for side in _SIDES]
+    mean: Numbers = np.array(wins, dtype=np.float64).mean(axis=0)
+    return mean
 
 
 def _areas(places: Sequence[Places], name: str, where: Sequence[Sequence[bool]], resamples: Resamples) -> Areas:
