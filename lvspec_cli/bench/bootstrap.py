@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 
 import numpy as np
@@ -51,6 +52,12 @@ class Resamples:
         """The sum of one value a clip over that of another; None if the latter is 0."""
         numerators, denominators = (np.array(values, dtype=np.float64) for values in (above, below))
         return self._estimate(lambda picks: numerators[picks].sum(-1) / denominators[picks].sum(-1))
+
+    def over_clips(self, figure: Callable[[Numbers], Numbers]) -> Estimate | None:
+        """Of any figure: ``figure``: how often each clip is drawn [..., n] -> what it comes to [...], or NaN."""
+        clips = self._picks.shape[1]
+        drawn = partial(np.apply_along_axis, partial(np.bincount, minlength=clips), -1)
+        return self._estimate(lambda picks: figure(drawn(picks).astype(np.float64)))
 
     def _estimate(self, figure: Callable[[NDArray[np.int64]], Numbers]) -> Estimate | None:
         """``figure``: clips [..., n] -> the figure of each row [...]."""

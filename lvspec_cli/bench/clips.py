@@ -32,6 +32,7 @@ class BenchClip:
     target: PreparedPrompt
     draft: PreparedPrompt
     input_seconds: float  # s, reading the file and preparing; the same for every contender
+    frames_shape: tuple[int, ...]  # [n, height, width, 3], of the frames that both saw
     truth: Truth | None = None  # what a synthetic clip shows; None for a user's video
 
 
@@ -82,7 +83,7 @@ def _prepare(pair: Pair, preset: Preset, path: str | Path, read: Read, name: str
     clip = read(path, _read_options(preset.frames))
     target, draft = pair.prepare(clip.frames, clip.times, preset.prompts.caption)
     assert draft is not None  # the pair was loaded with its draft
-    return BenchClip(name, target, draft, perf_counter() - started, truth)
+    return BenchClip(name, target, draft, perf_counter() - started, clip.frames.shape, truth)
 
 
 def _read_options(frames: FrameSpec) -> ReadOptions:

@@ -50,6 +50,7 @@ class ComparisonOptions:
     sweep: bool = False  # whether to find each row's own best draft length on users' videos too, and to show how
     max_tokens: int | None = None  # a clip, at most; None: the preset's
     threads: int | None = None  # of torch; None: its own choice
+    ablation: bool = False  # whether to measure, beside the rows, what each relevance signal is worth
 
     def __post_init__(self) -> None:
         _at_least("--clips", self.clips, 1)
@@ -62,6 +63,8 @@ class ComparisonOptions:
             raise UsageError("--draft-tokens takes one length: add --sweep to try several")
         if self.sweep and len(self.videos) == 1:
             raise UsageError("--sweep needs a second video: it tunes on others than it measures on")
+        if self.ablation and self.videos:
+            raise UsageError("--ablation needs synthetic clips, whose truth is known: leave out --videos")
 
     @property
     def tunes(self) -> bool:

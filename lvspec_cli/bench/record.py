@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from lvspec_cli import __version__
+from lvspec_cli.bench.ablation import VISUAL_NATS, Ablation
+from lvspec_cli.bench.ablation_table import findings
 from lvspec_cli.bench.arena import Measured
 from lvspec_cli.bench.bootstrap import LEVEL, RESAMPLES
 from lvspec_cli.bench.clips import BenchClip
@@ -31,6 +33,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "skipped": [_skipped(each) for each in clips.skipped],
         "sweep": None if comparison.sweep is None else [row_record(row) for row in comparison.sweep.tried],
         "rows": [row_record(row) for row in comparison.rows],
+        "ablation": None if comparison.ablation is None else ablation_record(comparison.ablation),
         "clips": [_clip(clip, index, comparison.measured) for index, clip in enumerate(clips.measured)],
     }
 
@@ -42,6 +45,25 @@ def row_record(row: Figures) -> dict[str, Any]:
         "speed": asdict(row.speed),
         "faithfulness": asdict(row.faithfulness),
         "looseness": None if row.looseness is None else asdict(row.looseness),
+    }
+
+
+def ablation_record(ablation: Ablation) -> dict[str, Any]:
+    """What the signals are worth, and how they decode at equal looseness."""
+    best = ablation.best
+    return {
+        "own_signal": ablation.own,
+        "best_signal": None if best is None else best.name,
+        "no_better_than_chance": ablation.no_better_than_chance,
+        "findings": list(findings(ablation)),
+        "visual_nats": VISUAL_NATS,
+        "places": ablation.places,
+        "mismatches": ablation.mismatches,
+        "open_mismatches": ablation.open,
+        "anchor_mismatches": ablation.anchors,
+        "visual_mismatches": ablation.visual,
+        "area_under_curve": [asdict(signal) for signal in ablation.signals],
+        "rows": [row_record(row) for row in ablation.rows],
     }
 
 

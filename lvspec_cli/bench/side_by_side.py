@@ -8,6 +8,8 @@ from typing import Protocol
 
 import torch
 
+from lvspec_cli.bench.ablation import Ablating, Ablation
+from lvspec_cli.bench.ablation_table import ablation_tables
 from lvspec_cli.bench.arena import Arena, Measured, plan_for
 from lvspec_cli.bench.bootstrap import Resamples
 from lvspec_cli.bench.clips import BenchClip, make_clips, read_videos
@@ -69,11 +71,14 @@ class Comparison:
     sweep: Sweep | None  # None if none was asked for
     measured: tuple[Measured, ...]  # one a row
     rows: tuple[Figures, ...]  # one a row, in the same order
+    ablation: Ablation | None = None  # None if none was asked for
 
     def tables(self, *, whole: bool = False) -> tuple[Table, ...]:
-        """The sweep if there was one, then the figures: in parts that fit a terminal, or as a whole."""
+        """The sweep if there was one, the figures in parts that fit a terminal or as a whole, then the ablation."""
         count = len(self.clips.measured)
         parts = (comparison_table(self.rows, count),) if whole else comparison_parts(self.rows, count)
+        if self.ablation is not None:
+            parts = (*parts, *ablation_tables(self.ablation, count))
         if self.sweep is None or not self.options.sweep:
             return parts
         return (sweep_table(self.sweep.tried, self.rows, len(self.clips.tuning)), *parts)
@@ -127,8 +132,9 @@ class _Comparing:
         reference = next(each for each in measured if each.setting.row.name == REFERENCE)
         resamples = Resamples(len(clips.measured))
         rows = tuple(figures(each, reference, resamples) for each in measured)
+        ablation = self._ablation(pair, clips)
         return Comparison(
-            self._options, self._preset, pair, machine, self._max_tokens, clips, swept, tuple(measured), rows
+            self._options, self._preset, pair, machine, self._max_tokens, clips, swept, tuple(measured), rows, ablation
         )
 
     def _clips(self, pair: Pair) -> Clips:
@@ -154,7 +160,7 @@ class _Comparing:
 
     @property
     def _tunes(self) -> bool:
-        return self._options.tunes or any(row.name == CONTROL for row in self._rows)
+        return self._options.tunes or self._options.ablation or any(row.name == CONTROL for row in self._rows)
 
     def _usual(self, row: Row) -> Setting:
         return usual_setting(row, self._draft_tokens, plan_for(self._preset, MODEL).decode.looseness)
@@ -173,6 +179,12 @@ class _Comparing:
         if not self._options.tunes:
             return None
         return sweep(arena, settings, self._options.swept, clips, self._counter("sweeping", len(clips)))
+
+    def _ablation(self, pair: Pair, clips: Clips) -> Ablation | None:
+        if not self._options.ablation:
+            return None
+        ablating = Ablating(pair, self._preset, self._draft_tokens, self._max_tokens, self._counter)
+        return ablating.run(clips.measured, clips.tuning)
 
     def _counter(self, stage: str, count: int) -> _Counter:
         return _Counter(self._observer, stage, count)

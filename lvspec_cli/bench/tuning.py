@@ -13,6 +13,7 @@ from lvspec_cli.bench.rows import REFERENCE
 from lvspec_cli.bench.setting import Setting, settings_to_try
 
 STEPS = 3  # corrections of the control's share
+HALVINGS = 7  # of the range in which a share is sought
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,30 @@ def sweep(
 
 def as_loose_as(arena: Arena, control: Setting, model: Setting, clips: Sequence[BenchClip]) -> Setting:
     """`random` with the share of dice at which it keeps as large a share of the mismatches as ``model`` does."""
-
-    def kept(setting: Setting) -> float:
-        contender = arena.contender(setting)
-        return kept_mismatches([contender(clip) for clip in clips])
-
-    share = matched_share(lambda share: kept(control.with_random_share(share)), kept(model))
+    wanted = kept_share(arena, model, clips)
+    share = matched_share(lambda share: kept_share(arena, control.with_random_share(share), clips), wanted)
     return control.with_random_share(share)
+
+
+def kept_share(arena: Arena, setting: Setting, clips: Sequence[BenchClip]) -> float:
+    """Share of the judged mismatches that a setting keeps on the clips."""
+    contender = arena.contender(setting)
+    return kept_mismatches([contender(clip) for clip in clips])
+
+
+def bisected_share(reached: Callable[[float], float], wanted: float, steps: int = HALVINGS) -> float:
+    """The share (0 to 1) at which ``reached``, which never falls, comes nearest to ``wanted``, by halving.
+
+    For knobs to which what is kept is not nearly proportional: a share of fillers, say.
+    """
+    low, high = 0.0, 1.0
+    tried: dict[float, float] = {}  # share -> how far it misses
+    for _ in range(steps):
+        share = (low + high) / 2
+        kept = reached(share)
+        tried[share] = abs(kept - wanted)
+        low, high = (share, high) if kept < wanted else (low, share)
+    return min(tried, key=lambda share: tried[share])
 
 
 def matched_share(reached: Callable[[float], float], wanted: float, steps: int = STEPS) -> float:

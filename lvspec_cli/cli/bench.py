@@ -77,6 +77,15 @@ def bench(
             rich_help_panel=_TUNED,
         ),
     ] = False,
+    ablation: Annotated[
+        bool,
+        typer.Option(
+            "--ablation",
+            help="Also measure what each relevance signal is worth, beside chance, on synthetic clips; "
+            "add --methods ar for that alone.",
+            rich_help_panel=_MEASURED,
+        ),
+    ] = False,
     max_tokens: Annotated[
         int | None,
         typer.Option(
@@ -124,6 +133,7 @@ def bench(
         sweep=sweep,
         max_tokens=max_tokens,
         threads=threads,
+        ablation=ablation,
     )
     _measure(options, _outputs(output, markdown, plot or []), quiet)
 

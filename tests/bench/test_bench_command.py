@@ -99,6 +99,7 @@ def test_no_readable_video_is_an_error(tmp_path: Path, capsys: pytest.CaptureFix
         (["--videos", "."], "no video in ."),
         (["--videos", "a.mp4", "--clips", "3"], "leave them out with --videos"),
         (["--videos", "a.mp4", "--sweep"], "--sweep needs a second video"),
+        (["--videos", "a.mp4", "--ablation"], "--ablation needs synthetic clips, whose truth is known"),
         (["-o", "."], "-o . is a folder"),
         (["-o", "no/bench.json"], "-o no/bench.json cannot be written: there is no folder no"),
         (["--markdown", "no/table.md"], "--markdown no/table.md cannot be written"),
