@@ -35,10 +35,12 @@ def best_threshold(scores: ArrayLike, anchors: ArrayLike, missed_cost: float = M
     cuts, inverse = np.unique(values, return_inverse=True)
     anchors_at = np.bincount(inverse, weights=labels, minlength=len(cuts))
     fillers_at = np.bincount(inverse, weights=~labels, minlength=len(cuts))
-    # Entry i: everything from cut i on counts as an anchor.
-    missed = np.concatenate(([0.0], np.cumsum(anchors_at)[:-1])) / labels.sum()
-    strict = fillers_at[::-1].cumsum()[::-1] / max(1, (~labels).sum())
+    # Entry i: everything from cut i on counts as an anchor; the last: nothing does.
+    missed = np.concatenate(([0.0], np.cumsum(anchors_at))) / labels.sum()
+    strict = np.concatenate((fillers_at[::-1].cumsum()[::-1], [0.0])) / max(1, (~labels).sum())
     best = int(np.argmin(missed_cost * missed + strict))
+    if best == len(cuts):
+        return float("inf")
     return float(cuts[0]) if best == 0 else float((cuts[best - 1] + cuts[best]) / 2)
 
 

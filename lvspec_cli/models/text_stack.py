@@ -90,9 +90,11 @@ class ModuleTextStack:
         new = hidden.shape[0]
         mask = causal_mask(new, cache.length + new, self._groups, hidden.dtype, hidden.device)
         states, embeddings = hidden[None], (rotary[0][None], rotary[1][None])
-        past = {self._cache_argument: TransformersCache(cache)}
-        for layer in self._layers:
-            states = layer(states, attention_mask=mask, position_embeddings=embeddings, use_cache=True, **past)
+        more = {self._cache_argument: TransformersCache(cache), **({} if watch is None else {"watch": watch})}
+        for index, layer in enumerate(self._layers):
+            states = layer(states, attention_mask=mask, position_embeddings=embeddings, use_cache=True, **more)
+            if watch is not None:
+                watch.note_states(index, states[0])
         return self._norm(states)[0]  # type: ignore[no-any-return]
 
 

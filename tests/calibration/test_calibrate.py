@@ -1,0 +1,154 @@
+"""`lvspec calibrate` on real clips with the embedded pair: what it finds, writes, resumes and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lvspec_cli.calibration.journal import SUFFIX
+from lvspec_cli.cli.entry import main
+from lvspec_cli.demo.clip import write_clip
+from lvspec_cli.models.calibration_file import read_calibration
+from lvspec_cli.preset import load_preset
+
+SEEDS = range(40_000, 40_004)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("clips")
+    paths = [folder / f"{seed}.mp4" for seed in SEEDS]
+    for seed, path in zip(SEEDS, paths, strict=True):
+        write_clip(seed, path)
+    return list(map(str, paths))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One draft length on one video is timed: what is fastest is no property."""
+    monkeypatch.setattr("lvspec_cli.calibration.calibrator.DRAFT_LENGTHS", (6,))
+    monkeypatch.setattr("lvspec_cli.calibration.calibrator.TIMED_VIDEOS", 1)
+    monkeypatch.setattr("lvspec_cli.calibration.evidence.SAMPLED_TEXTS", 1)
+
+
+def calibrate(output: Path, *videos: str) -> int:
+    return main(["calibrate", "-o", str(output), "--preset", "demo", *videos])
+
+
+def test_anchors_depend_on_the_video_and_fillers_do_not(
+    clips: list[str], quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "mine.yaml"
+    assert calibrate(output, *clips) == 0
+    preset = load_preset(output)
+    assert (preset.method, preset.draft_tokens, preset.name) == ("lvspec", 6, "mine")
+    assert preset.calibration == tmp_path / "mine.calibration.json"
+    from lvspec_cli.models.checkpoint import read_checkpoint
+
+    tokenizer: Any = read_checkpoint(preset.target, "target").tokenizer
+    table = read_calibration(preset.calibration, max(tokenizer.get_vocab().values()) + 1).table
+    assert table is not None
+
+    def known(words: tuple[str, ...]) -> list[float]:
+        values = [float(table[tokenizer(f" {word}").input_ids[0]]) for word in words]
+        return [value for value in values if value == value]
+
+    anchors = known(("red", "blue", "green", "yellow", "circle", "square", "cross", "striped", "checkered", "white"))
+    assert min(anchors) > 5 * max(known(("in", "there", "at", "dots")))
+    assert not (tmp_path / f"mine.yaml{SUFFIX}").exists()
+    said = capsys.readouterr().err
+    assert "draft_tokens: " in said
+    assert f"wrote {output}" in said
+
+
+def test_an_interrupted_calibration_goes_on_where_it_was(
+    clips: list[str], quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lvspec_cli.calibration import calibrator
+
+    measured: list[Any] = []
+
+    def counted(*given: Any) -> Any:
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        measured.append(given)
+        return measure(*given)
+
+    measure = calibrator.measure_video
+    monkeypatch.setattr(calibrator, "measure_video", counted)
+    output = tmp_path / "mine.yaml"
+    assert calibrate(output, *clips) == 130
+    journal = tmp_path / f"mine.yaml{SUFFIX}"
+    lines = journal.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3
+    journal.write_text("\n".join([*lines, lines[2][:50]]), encoding="utf-8")  # a line that a kill cut off
+    monkeypatch.setattr(calibrator, "measure_video", lambda *given: measured.append(given) or measure(*given))
+    assert calibrate(output, *clips) == 0
+    assert len(measured) == len(clips)
+    assert output.exists()
+
+
+def test_evidence_of_other_settings_is_not_taken(clips: list[str], quick: None, tmp_path: Path) -> None:
+    output = tmp_path / "mine.yaml"
+    (tmp_path / f"mine.yaml{SUFFIX}").write_text('{"settings": {}}\n', encoding="utf-8")
+    assert calibrate(output, *clips) == 2
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "videos", "complaint"),
+    [
+        ("x.txt", ["a.mp4"], "must end in .yaml"),
+        ("gone/x.yaml", ["a.mp4"], "there is no folder"),
+        ("x.yaml", [], "no video given"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_before_anything_is_loaded(
+    output: str, videos: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert calibrate(tmp_path / output, *videos) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_one_readable_video_is_too_few(clips: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert calibrate(tmp_path / "x.yaml", clips[0], str(tmp_path / "gone.mp4")) == 2
+    said = capsys.readouterr().err
+    assert "left out: " in said
+    assert "at least 2 videos" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "is no calibration"),
+        (json.dumps({"schema": "other/1"}), "its schema is not"),
+        (json.dumps({"schema": "lvspec.calibration/1", "vocabulary_size": 5}), "the pair has 859"),
+    ],
+)
+def test_a_calibration_that_is_none_is_told(content: str, complaint: str, tmp_path: Path) -> None:
+    from lvspec_cli.errors import PresetError
+
+    path = tmp_path / "c.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(PresetError, match=complaint):
+        read_calibration(path, 859)
+
+
+def test_a_written_calibration_is_read_as_it_was(tmp_path: Path) -> None:
+    from lvspec_cli.decoding.looseness import WatchedLayers
+    from lvspec_cli.decoding.relevance import Calibration
+    from lvspec_cli.models.calibration_file import calibration_text
+
+    table = torch.tensor([0.5, float("nan"), 2.0])
+    whole = Calibration(table, {"table": torch.tensor([0.5, 2.0])}, {"table": 1.25}, WatchedLayers((1, 2), 3, 7))
+    path = tmp_path / "c.json"
+    path.write_text(calibration_text(whole, 3, {"videos": 1}), encoding="utf-8")
+    read = read_calibration(path, 3)
+    assert read.table is not None
+    assert torch.equal(read.table.nan_to_num(-1), table.nan_to_num(-1))
+    assert torch.equal(read.ranks["table"], whole.ranks["table"])
+    assert (read.thresholds, read.watched) == (whole.thresholds, whole.watched)
