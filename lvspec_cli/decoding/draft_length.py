@@ -16,6 +16,7 @@ _ACCEPTANCE, _TESTS = 0.7, 2.0  # what is assumed of an unknown pair, and how ma
 _KEPT = 0.98  # of the weight of what is known, whenever one more round is taken into account
 _KEPT_AT_TRIAL = 0.5  # so that an old judgement can be overturned by the few rounds of a trial
 _LARGEST_SURPRISE = 2.0  # a time that is longer by more than this factor counts as that: something else was running
+_KEPT_WHEN_WRONG = 0.1  # after a time that is shorter by that factor: nothing makes a pass faster than it is
 
 
 class DraftLength:
@@ -130,16 +131,21 @@ class _Sums:
             return 0.0, 0.0
         x, value = self._x / self.weight, self.values / self.weight
         spread = self._xx / self.weight - x * x
-        slope = max(0.0, (self._xv / self.weight - x * value) / (spread + 0.1))  # 0.1: nearly equal lengths say little
+        slope = max(
+            0.0, (self._xv / self.weight - x * value) / (spread + 0.01)
+        )  # 0.01: nearly equal lengths say little
         slope = min(slope, value / max(x, 1.0))  # so that nothing takes less than no time
         return value - slope * x, slope
 
     def add_time(self, x: float, value: float) -> None:
-        """One more point, cut where it is far above what the others say."""
+        """One more point, cut where it is far above what the others say; far below, it is they that were wrong."""
         self.forget(_KEPT)
         if self.weight:
             base, slope = self.line()
-            value = min(value, _LARGEST_SURPRISE * (base + slope * x))
+            expected = base + slope * x
+            if expected > _LARGEST_SURPRISE * value:
+                self.forget(_KEPT_WHEN_WRONG)
+            value = min(value, _LARGEST_SURPRISE * expected)
         self.add(x, value)
 
     def add(self, x: float, value: float, count: float = 1.0) -> None:
