@@ -93,15 +93,22 @@ def _about_rows(ablation: Ablation) -> str:
     if not by_signal or control is None:
         return "No row can be judged."
     best = max(by_signal, key=_same)
-    return (
+    told = (
         f"Most of ar's attributes stay with {best.setting.row.title} ({_same(best):.1%}); "
-        f"with as many mismatches kept by chance {_same(control):.1%} do."
+        f"with as many mismatches kept by chance {_same(control):.1%} do"
     )
+    return f"{told}." if _clearly_above(best, control) else f"{told}, which is no clear difference."
 
 
 def _same(row: Figures) -> float:
     same = row.faithfulness.same_attributes
     return -1.0 if same is None else same.value
+
+
+def _clearly_above(row: Figures, other: Figures) -> bool:
+    """Whether the intervals do not even touch."""
+    same, others = row.faithfulness.same_attributes, other.faithfulness.same_attributes
+    return same is not None and others is not None and same.low > others.high
 
 
 def _area(estimate: Estimate | None) -> str:
