@@ -116,10 +116,12 @@ def test_without_anchors_there_is_no_area() -> None:
 def test_the_best_signal_and_those_no_better_than_chance_are_told(ablation: Ablation) -> None:
     assert ablation.best is not None
     assert ablation.best.name == "attention"
-    assert ablation.no_better_than_chance == {"anchors": ("cosine",), "blanked": ("cosine",)}  # of signals alone
+    by_truth = {"anchors": ("cosine",), "blanked": ("cosine",)}  # of signals alone, not of controls
+    assert ablation.no_better_than_chance == {"mismatches": by_truth, "open": by_truth}
     about_signals, _ = findings(ablation)
     assert (
-        "The best signal at telling attributes is attention (1.00), and not the preset's own, cosine." in about_signals
+        "The best signal at telling attributes is attention (1.00), clearly better than the preset's own, cosine."
+        in about_signals
     )
     assert "No better than chance: cosine" in about_signals
 
