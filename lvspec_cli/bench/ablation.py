@@ -8,7 +8,7 @@ as many mismatches pass, with a throw of the dice beside them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -30,6 +30,11 @@ Item = TypeVar("Item")
 VISUAL_NATS = 0.5  # that the target's token must lose with the video to count as visual
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")  # their mean counts a tie half
 CHANCE = 0.5  # the area of a signal that says nothing
+
+Where = Literal["mismatches", "open"]
+Truth = Literal["anchors", "blanked"]
+ASKED: tuple[Where, ...] = ("mismatches", "open")  # fields of SignalFigures
+TRUTHS: tuple[Truth, ...] = ("anchors", "blanked")  # fields of Areas
 
 Counter = Callable[[str, int], Callable[[int], None]]  # a stage and its steps -> whom to tell how many are done
 
@@ -73,14 +78,14 @@ class Ablation:
         return max(known, key=lambda each: _value(each.mismatches.anchors), default=None)
 
     @property
-    def no_better_than_chance(self) -> dict[str, tuple[str, ...]]:
-        """Truth (a field of `Areas`) -> the signals whose interval at the mismatches reaches down to chance."""
-        return {field.name: tuple(self._chancy(field.name)) for field in fields(Areas)}
+    def no_better_than_chance(self) -> dict[Where, dict[Truth, tuple[str, ...]]]:
+        """Where, and by which truth -> the signals whose interval there reaches down to chance."""
+        return {where: {truth: tuple(self._chancy(where, truth)) for truth in TRUTHS} for where in ASKED}
 
-    def _chancy(self, truth: str) -> Iterator[str]:
+    def _chancy(self, where: Where, truth: Truth) -> Iterator[str]:
         for signal in self.signals:
-            area: Estimate | None = getattr(signal.mismatches, truth)
-            if not signal.control and area is not None and area.low <= CHANCE:
+            estimate: Estimate | None = getattr(getattr(signal, where), truth)
+            if not signal.control and estimate is not None and estimate.low <= CHANCE:
                 yield signal.name
 
 

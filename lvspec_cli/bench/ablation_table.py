@@ -9,7 +9,7 @@ from lvspec_cli.bench.ablation import VISUAL_NATS
 from lvspec_cli.bench.table import NOTHING, Table, percent, value
 
 if TYPE_CHECKING:
-    from lvspec_cli.bench.ablation import Ablation, SignalFigures
+    from lvspec_cli.bench.ablation import Ablation, SignalFigures, Truth, Where
     from lvspec_cli.bench.bootstrap import Estimate
     from lvspec_cli.bench.figures import Figures
 
@@ -30,7 +30,8 @@ _ROW_COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
     ("same attributes", lambda row: percent(row.faithfulness.same_attributes, interval=True)),
     ("nats a token", lambda row: value(row.looseness.gap_nats_per_token, "{:.3f}") if row.looseness else NOTHING),
 )
-_TRUTHS = {"anchors": "at telling attributes", "blanked": "at telling what needs the video"}
+_TRUTHS: dict[Truth, str] = {"anchors": "attributes", "blanked": "what needs the video"}
+_WHERE: dict[Where, str] = {"mismatches": "all mismatches", "open": "open ones"}
 
 
 def ablation_tables(ablation: Ablation, clips: int) -> tuple[Table, Table]:
@@ -79,11 +80,29 @@ def _about_signals(ablation: Ablation) -> str:
     best = ablation.best
     if best is None or best.mismatches.anchors is None:
         return "No signal can be judged: the mismatches are all anchors, or none is; take more clips."
-    own = "which is the preset's own" if best.name == ablation.own else f"and not the preset's own, {ablation.own}"
-    said = f"The best signal at telling attributes is {best.name} ({best.mismatches.anchors.value:.2f}), {own}."
-    told = ((_TRUTHS[truth], signals) for truth, signals in ablation.no_better_than_chance.items())
-    chance = [f"{', '.join(signals)} ({truth})" for truth, signals in told if signals]
-    return f"{said} No better than chance: {'; '.join(chance)}." if chance else f"{said} All are better than chance."
+    told = f"The best signal at telling attributes is {best.name} ({best.mismatches.anchors.value:.2f})"
+    return f"{told}, {_own(ablation, best)}. {_chance(ablation)}"
+
+
+def _own(ablation: Ablation, best: SignalFigures) -> str:
+    """How the preset's own signal stands to the best one."""
+    own = next(signal for signal in ablation.signals if signal.name == ablation.own).mismatches.anchors
+    if best.name == ablation.own:
+        return "which is the preset's own"
+    if own is None or best.mismatches.anchors is None or own.high < best.mismatches.anchors.low:
+        return f"clearly better than the preset's own, {ablation.own}"
+    return f"though not clearly better than the preset's own, {ablation.own} ({own.value:.2f})"
+
+
+def _chance(ablation: Ablation) -> str:
+    """Which signals are no better than chance, where and at what."""
+    told = [
+        f"{', '.join(signals)} ({_TRUTHS[truth]}, {_WHERE[where]})"
+        for where, by_truth in ablation.no_better_than_chance.items()
+        for truth, signals in by_truth.items()
+        if signals
+    ]
+    return f"No better than chance: {'; '.join(told)}." if told else "All are better than chance."
 
 
 def _about_rows(ablation: Ablation) -> str:
@@ -93,15 +112,22 @@ def _about_rows(ablation: Ablation) -> str:
     if not by_signal or control is None:
         return "No row can be judged."
     best = max(by_signal, key=_same)
-    return (
+    told = (
         f"Most of ar's attributes stay with {best.setting.row.title} ({_same(best):.1%}); "
-        f"with as many mismatches kept by chance {_same(control):.1%} do."
+        f"with as many mismatches kept by chance {_same(control):.1%} do"
     )
+    return f"{told}." if _clearly_above(best, control) else f"{told}, which is no clear difference."
 
 
 def _same(row: Figures) -> float:
     same = row.faithfulness.same_attributes
     return -1.0 if same is None else same.value
+
+
+def _clearly_above(row: Figures, other: Figures) -> bool:
+    """Whether the intervals do not even touch."""
+    same, others = row.faithfulness.same_attributes, other.faithfulness.same_attributes
+    return same is not None and others is not None and same.low > others.high
 
 
 def _area(estimate: Estimate | None) -> str:

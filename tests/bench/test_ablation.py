@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from lvspec_cli.bench.ablation_table import ablation_tables, findings
 from lvspec_cli.bench.anchors import GREY, attribute_places, blanked, true_anchors
 from lvspec_cli.bench.bootstrap import Resamples
 from lvspec_cli.bench.clips import make_clips
+from lvspec_cli.bench.figures import figures
 from lvspec_cli.bench.record import ablation_record
 from lvspec_cli.bench.signals import Places, SignalReader, offered_signals
 from lvspec_cli.bench.table import as_markdown
+from lvspec_cli.bench.tally import Tally
 from lvspec_cli.bench.tuning import bisected_share
 from lvspec_cli.calibration.separation import area_under_curve
 from lvspec_cli.cli import main
@@ -26,6 +29,7 @@ from lvspec_cli.demo.grammar import caption
 from lvspec_cli.demo.scene import random_truth
 from lvspec_cli.models.pair import load_pair
 from lvspec_cli.preset import load_preset
+from tests.bench.test_figures import measured, usual
 
 CLIPS, PLACES = 20, 50
 
@@ -112,10 +116,12 @@ def test_without_anchors_there_is_no_area() -> None:
 def test_the_best_signal_and_those_no_better_than_chance_are_told(ablation: Ablation) -> None:
     assert ablation.best is not None
     assert ablation.best.name == "attention"
-    assert ablation.no_better_than_chance == {"anchors": ("cosine",), "blanked": ("cosine",)}  # of signals alone
+    by_truth = {"anchors": ("cosine",), "blanked": ("cosine",)}  # of signals alone, not of controls
+    assert ablation.no_better_than_chance == {"mismatches": by_truth, "open": by_truth}
     about_signals, _ = findings(ablation)
     assert (
-        "The best signal at telling attributes is attention (1.00), and not the preset's own, cosine." in about_signals
+        "The best signal at telling attributes is attention (1.00), clearly better than the preset's own, cosine."
+        in about_signals
     )
     assert "No better than chance: cosine" in about_signals
 
@@ -128,6 +134,20 @@ def test_tables_have_a_cell_for_every_heading_and_the_record_is_json(ablation: A
     assert record["best_signal"] == "attention"
     assert [signal["name"] for signal in record["area_under_curve"]] == ["attention", "cosine", "chance"]
     assert set(record["area_under_curve"][0]["mismatches"]["blanked"]) == {"value", "low", "high"}
+
+
+@pytest.mark.parametrize(("by_chance", "clear"), [(4, False), (2, True)])
+def test_a_difference_from_chance_is_claimed_only_where_it_is_clear(
+    ablation: Ablation, by_chance: int, clear: bool
+) -> None:
+    loose = Tally(12, 3, 1, {"anchor": 2}, 0.5, 0.2, 0.7)
+    runs = [measured(usual(name), 1.0, 3, right, loose) for name, right in (("lvspec", 4), ("random", by_chance))]
+    reference = measured(usual("ar"), 2.0, 10, 4)
+    resamples = Resamples(len(reference.runs))
+    rows = tuple(figures(each, reference, resamples) for each in (reference, *runs))
+    _, about_rows = findings(replace(ablation, rows=rows))
+    assert "stay with lvspec (100.0%)" in about_rows
+    assert ("no clear difference" not in about_rows) == clear
 
 
 def test_signals_that_need_a_calibration_are_offered_with_one_only() -> None:
