@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lvspec_cli.decoding.looseness import JUDGED, SIGNALS
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.output import FORMATS
 from lvspec_cli.preset import PRUNINGS
@@ -19,6 +20,8 @@ from lvspec_cli.settings import FIELDS, flag_name
 _CHOICES: dict[str, Callable[[], list[str]]] = {
     "method": lambda: list(METHODS),
     "pruning": lambda: list(PRUNINGS),
+    "relevance": lambda: list(SIGNALS),
+    "judged": lambda: list(JUDGED),
     "format": lambda: list(FORMATS),
     "decoder": lambda: ["pyav", "decord"],
     "ui": lambda: ["auto", "plain", "none"],
