@@ -90,7 +90,7 @@ class _Engine:
         base = self._target.length
         target = read_pass(proposal, self._target.extend(torch.cat((self._feed, proposal.tokens))))
         verdict = self._policy.verify(proposal, target, self._sampler)
-        decision = read_verdict(proposal, target, verdict)
+        decision = read_verdict(proposal, target, verdict, greedy=self._sampler.greedy)
         self._clock.verified()
         tokens = self._transcript.commit(candidates(decision))
         self._settle(base + len(tokens), proposal, verdict, len(tokens) - 1)

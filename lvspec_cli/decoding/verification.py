@@ -58,12 +58,16 @@ def read_pass(proposal: Proposal, extension: Extension) -> TargetPass:
     """The target's view of a proposal, from its pass over the last committed token and the proposal."""
     log_probabilities = extension.logits.log_softmax(dim=-1, dtype=torch.float32)
     choices = extension.logits.argmax(dim=-1)  # not of the logarithms, whose rounding makes ties
+    of_choices = log_probabilities.gather(-1, choices.unsqueeze(-1)).squeeze(-1)
+    of_draft = of_choices[:0]
+    if proposal.tokens.shape[0]:
+        of_draft = log_probabilities[:-1].gather(-1, proposal.tokens.unsqueeze(-1)).squeeze(-1)
     return TargetPass(
         logits=extension.logits,
         log_probabilities=log_probabilities,
         choices=choices,
-        choice_log_probabilities=log_probabilities.gather(-1, choices.unsqueeze(-1)).squeeze(-1),
-        draft_log_probabilities=log_probabilities[:-1].gather(-1, proposal.tokens.unsqueeze(-1)).squeeze(-1),
+        choice_log_probabilities=of_choices,
+        draft_log_probabilities=of_draft,
         video_attention=extension.video_attention,
         video_cosine=extension.video_cosine,
     )
@@ -85,7 +89,7 @@ class Verdict:
     """What becomes of a proposal, still on the target's device."""
 
     accepted: Tensor  # int64 [1], how many draft tokens are kept, from the left
-    next_token: Tensor  # int64 [1], the recovered or bonus token
+    next_token: Tensor  # int64 [1], the recovered or bonus token; greedy, the target's choice at that place
     reasons: Reasons | None = None  # None: exact tokens are kept, and no others
     relevance: Tensor | None = None  # float32 [g], NaN where it is not known; None: not asked for
 
@@ -119,34 +123,34 @@ def count_leading(kept: Tensor) -> Tensor:
     return kept.cumprod(dim=0).sum(dim=0, keepdim=True)
 
 
-def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict) -> Decision:
+def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, greedy: bool) -> Decision:
     """Copy a proposal and the verdict on it to the host in one tensor: the round's one synchronisation.
 
-    Everything travels as float32, which holds every integer below 2 ** 24.
+    Everything travels as float32, which holds every integer below 2 ** 24. Greedy, what comes next is known from the
+    target's choices.
     """
     count = proposal.tokens.shape[0]
-    parts = [
-        verdict.accepted,
-        verdict.next_token,
-        target.log_probabilities[verdict.accepted, verdict.next_token],
-        target.choices,
-        target.choice_log_probabilities,
-    ]
+    parts = [target.choices, target.choice_log_probabilities]
     if count:
         reasons = verdict.reasons
-        parts += [proposal.tokens, target.draft_log_probabilities]
+        parts += [verdict.accepted, proposal.tokens, target.draft_log_probabilities]
         parts += [] if verdict.relevance is None else [verdict.relevance]
         parts += [] if reasons is None else [part for field in REASONS if (part := getattr(reasons, field)) is not None]
+    if not greedy:
+        parts += [verdict.next_token, target.log_probabilities[verdict.accepted, verdict.next_token]]
     numbers = iter(torch.cat([part.float() for part in parts]).tolist())
-    accepted, next_token, next_log_probability = int(next(numbers)), int(next(numbers)), next(numbers)
     choices = tuple(map(int, islice(numbers, count + 1)))
     of_choices = tuple(islice(numbers, count + 1))
+    accepted = int(next(numbers)) if count else 0
     tokens = tuple(map(int, islice(numbers, count)))
     of_draft = tuple(islice(numbers, count))
     relevance: tuple[float | None, ...] = (None,) * count
     if verdict.relevance is not None:
         relevance = tuple(None if isnan(value) else value for value in islice(numbers, count))
     why = _Why(verdict.reasons, numbers, count)
+    next_token, next_log_probability = choices[accepted], of_choices[accepted]
+    if not greedy:
+        next_token, next_log_probability = int(next(numbers)), next(numbers)
     return Decision(
         draft_tokens=tokens,
         accepted=accepted,

@@ -58,7 +58,7 @@ def decide(
     proposal = Proposal(torch.tensor(draft), None)
     target = read_pass(proposal, Extension(logits_of(choices, draft, share)))
     policy = METHODS[options.method].build(options, known or knowledge(), CPU)
-    return read_verdict(proposal, target, policy.verify(proposal, target, Sampler(options, CPU)))
+    return read_verdict(proposal, target, policy.verify(proposal, target, Sampler(options, CPU)), greedy=True)
 
 
 def loosely(**settings: object) -> DecodingOptions:
@@ -106,7 +106,9 @@ def test_a_token_that_the_table_does_not_know_is_an_anchor_unless_the_attention_
     logits = logits_of([2, 2, 0], [1, 1])
     target = read_pass(proposal, Extension(logits, video_attention=torch.tensor([0.4, 0.6, 0.0])))
     policy = METHODS["lvspec"].build(LOOSE, known, CPU)
-    assert read_verdict(proposal, target, policy.verify(proposal, target, Sampler(LOOSE, CPU))).accepted == 1
+    assert (
+        read_verdict(proposal, target, policy.verify(proposal, target, Sampler(LOOSE, CPU)), greedy=True).accepted == 1
+    )
 
 
 def test_a_share_of_fillers_is_a_share_of_the_recent_tokens() -> None:
@@ -115,7 +117,7 @@ def test_a_share_of_fillers_is_a_share_of_the_recent_tokens() -> None:
     attention = torch.tensor([0.1, 0.4, 0.2, 0.3, 0.9])
     target = read_pass(proposal, Extension(logits_of([9, 9, 9, 9, 0], [1, 2, 3, 4]), video_attention=attention))
     policy = METHODS["lvspec"].build(options, PairKnowledge(), CPU)
-    decision = read_verdict(proposal, target, policy.verify(proposal, target, Sampler(options, CPU)))
+    decision = read_verdict(proposal, target, policy.verify(proposal, target, Sampler(options, CPU)), greedy=True)
     assert decision.accepted == 1  # 0.1 and 0.2 are the lower half, and 0.4 stands between them
     assert decision.relevance == pytest.approx((0.1, 0.4, 0.2, 0.3))
 
@@ -126,7 +128,7 @@ def test_cosine_judges_the_state_of_the_draft_token_itself() -> None:
     proposal = Proposal(torch.tensor([1, 2]), None)
     target = read_pass(proposal, Extension(logits_of([9, 9, 0], [1, 2]), video_cosine=torch.tensor([0.9, 0.1, 0.8])))
     policy = METHODS["lvspec"].build(options, PairKnowledge(), CPU)
-    decision = read_verdict(proposal, target, policy.verify(proposal, target, Sampler(options, CPU)))
+    decision = read_verdict(proposal, target, policy.verify(proposal, target, Sampler(options, CPU)), greedy=True)
     assert decision.relevance == pytest.approx((0.1, 0.8))
     assert decision.accepted == 1
 
