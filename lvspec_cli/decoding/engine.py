@@ -88,7 +88,8 @@ class _Engine:
         proposal = self._draft()
         self._clock.drafted()
         base = self._target.length
-        target = read_pass(proposal, self._target.extend(torch.cat((self._feed, proposal.tokens))))
+        fed = self._feed if proposal is self._nothing else torch.cat((self._feed, proposal.tokens))
+        target = read_pass(proposal, self._target.extend(fed))
         verdict = self._policy.verify(proposal, target, self._sampler)
         decision = read_verdict(proposal, target, verdict, greedy=self._sampler.greedy)
         self._clock.verified()
