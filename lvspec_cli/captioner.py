@@ -15,8 +15,9 @@ from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.errors import UsageError
 from lvspec_cli.plan import Plan, check_fits, placed
 from lvspec_cli.preset import Preset, load_preset
+from lvspec_cli.profiles import settings_for
 from lvspec_cli.selection import choose_preset
-from lvspec_cli.settings import Layer, Settings, argument_layer, preset_layer, resolve
+from lvspec_cli.settings import Layer, Settings, argument_layer
 
 if TYPE_CHECKING:
     from lvspec_cli.models.pair import Pair
@@ -45,8 +46,8 @@ class Captioner:
 
     def __init__(self, preset: Preset, layers: Sequence[Layer] = ()) -> None:
         """`layers`: settings that go before the preset's, highest first. Wrong ones raise UsageError."""
-        self._layers = (*layers, preset_layer(preset))
-        self._plan = Plan.of(resolve(self._layers))
+        self._layers = tuple(layers)
+        self._plan = Plan.of(settings_for(preset, self._layers))
         check_fits(self._plan, preset)
         self._preset = placed(preset, self.settings)
         self._worker: VideoWorker | None = None
@@ -140,7 +141,7 @@ class Captioner:
         fixed = sorted(_OF_THE_CAPTIONER & options.keys())
         if fixed:
             raise UsageError(f"{fixed[0]} cannot change from call to call: make another Captioner for it")
-        plan = Plan.of(resolve([argument_layer(options), *self._layers]))
+        plan = Plan.of(settings_for(self._preset, [argument_layer(options), *self._layers]))
         check_fits(plan, self._preset)
         return plan
 
@@ -181,7 +182,8 @@ class Captioner:
         from lvspec_cli.models.pair import load_draft, load_pair
 
         if self._pair is None:
-            self._pair = load_pair(self._preset, with_draft=METHODS[plan.decode.method].drafts, prompt=prompt)
+            drafts = METHODS[plan.decode.method].drafts
+            self._pair = load_pair(self._preset, with_draft=drafts, prompt=prompt, options=plan.decode)
         elif not self._ready_for(plan):
             self._pair = load_draft(self._pair, self._preset)
         return self._pair

@@ -1,5 +1,7 @@
 """Settings and where each came from: flag > environment > ./lvspec.toml > user configuration > preset > default.
 
+Between the user's and the preset stands the profile, if one is chosen: see `profiles`.
+
 A setting is a field of `Settings`, and that one line gives its flag, its ``LVSPEC_*`` variable and its TOML key. What
 a value may be is checked twice: here for its type, and by the part that uses it for its range. No torch is imported.
 """
@@ -118,7 +120,7 @@ class Settings:
 
     method: str | None = _setting(None, _text, "NAME", "Decoding", "How to decode.")
     draft_tokens: int | Literal["auto"] | None = _setting(
-        None, _draft_tokens, "N|auto", "Decoding", "Tokens that the draft proposes a round; auto: as many as pay."
+        None, _draft_tokens, "N|auto", "Decoding", "Tokens drafted a round; auto: as many as pay, by the clock."
     )
     max_tokens: int | None = _setting(None, _whole, "N", "Decoding", "Longest output, in tokens.")
     temperature: float | None = _setting(None, _number, "T", "Decoding", "0 takes the likeliest token; above, sample.")
@@ -130,6 +132,7 @@ class Settings:
     pruning_keep: float | None = _setting(None, _number, "K", "Decoding", "Share of the video tokens that stay.")
     pruning_mass: float | None = _setting(None, _number, "M", "Decoding", "Share of the attention to follow first.")
 
+    profile: str = _setting("default", _text, "NAME", "Looseness", "Settings that belong together.")
     relevance: str | None = _setting(None, _text, "NAME", "Looseness", "What tells anchors from fillers.")
     judged: str | None = _setting(None, _text, "NAME", "Looseness", "Judge the draft's token alone, or both.")
     threshold: float | None = _setting(None, _number, "R", "Looseness", "Relevance from which a token is an anchor.")

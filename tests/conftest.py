@@ -86,11 +86,11 @@ def loads(monkeypatch, _shared_worker, _loaded_pairs):
 
     load_pair, asked = lvspec_cli.models.pair.load_pair, []
 
-    def load_once(preset, *, with_draft=True, prompt=None):
+    def load_once(preset, *, with_draft=True, **first):
         asked.append(preset.name)
         key = (preset, with_draft)
         if key not in _loaded_pairs:
-            _loaded_pairs[key] = load_pair(preset, with_draft=with_draft, prompt=prompt)
+            _loaded_pairs[key] = load_pair(preset, with_draft=with_draft, **first)
         return _loaded_pairs[key]
 
     class Worker:

@@ -11,7 +11,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each part of the package -> the parts it may import, besides itself. A part is a folder or a file of the package.
 BASE = {"errors", "settings", "preset", ""}
 DECODING = BASE | {"decoding"}
-CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection"}
+CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection", "profiles"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
     "__main__": {"cli"},
@@ -19,6 +19,7 @@ ALLOWED = {
     "settings": {"errors", "preset"},
     "preset": {"errors", "settings", "preset_reader"},
     "preset_reader": {"errors", "preset"},
+    "profiles": {"errors", "settings", "preset"},
     "decoding": {"errors"},
     "models": DECODING,
     "video": BASE,
@@ -54,7 +55,7 @@ HOMES = {
 
 # No file of these parts may import such a library when it is itself imported: help must be instant.
 LIGHT = {"", "__main__", "cli", "errors", "settings", "preset", "caption", "text_stream", "output"}
-LIGHT |= {"plan", "captioner", "selection"}
+LIGHT |= {"plan", "captioner", "selection", "profiles"}
 HEAVY = {
     "torch",
     "torchvision",

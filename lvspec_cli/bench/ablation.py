@@ -18,7 +18,7 @@ from lvspec_cli.bench.bootstrap import Estimate, Numbers, Resamples
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.figures import Figures, figures
 from lvspec_cli.bench.rows import REFERENCE, ROWS, Row
-from lvspec_cli.bench.setting import Setting, usual_setting
+from lvspec_cli.bench.setting import Setting, unguarded, usual_setting
 from lvspec_cli.bench.signals import CONTROLS, Places, SignalReader
 from lvspec_cli.bench.tuning import bisected_share, kept_share
 from lvspec_cli.decoding.looseness import Looseness
@@ -29,6 +29,7 @@ Item = TypeVar("Item")
 
 VISUAL_NATS = 0.5  # that the target's token must lose with the video to count as visual
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")  # their mean counts a tie half
+_CONTROL = Row("random", "random", "random")  # with the list and the guard that the others have
 CHANCE = 0.5  # the area of a signal that says nothing
 
 Where = Literal["mismatches", "open"]
@@ -70,6 +71,7 @@ class Ablation:
     visual: int  # mismatches whose token loses more than VISUAL_NATS with the video
     signals: tuple[SignalFigures, ...]  # signals, then controls
     rows: tuple[Figures, ...]  # the reference, `lvspec` by each signal, and the control
+    unguarded_rows: tuple[Figures, ...]  # the same without the guard and the list of critical words
 
     @property
     def best(self) -> SignalFigures | None:
@@ -111,7 +113,8 @@ class Ablating:
             anchors=int((_joined(mismatches) & _joined([each.anchor for each in places])).sum()),
             visual=int((_joined(mismatches) & _joined(_visual(places))).sum()),
             signals=signal_figures(places, Resamples(len(clips))),
-            rows=self._decode(clips, self._equally_loose(tuning)),
+            rows=self._decode(clips, tuning, self._looseness),
+            unguarded_rows=self._decode(clips, tuning, unguarded(self._looseness)),
         )
 
     def _read(self, clips: Sequence[BenchClip]) -> list[Places]:
@@ -121,14 +124,14 @@ class Ablating:
             tell(done)
         return places
 
-    def _equally_loose(self, tuning: Sequence[BenchClip]) -> list[Setting]:
+    def _equally_loose(self, tuning: Sequence[BenchClip], looseness: Looseness) -> list[Setting]:
         """`lvspec` by every signal and the control, all as loose as `lvspec` by the preset's own signal."""
-        others = [signal for signal in self._reader.signals if signal != self._looseness.relevance]
+        others = [signal for signal in self._reader.signals if signal != looseness.relevance]
         tell = self._counter("matching the looseness", len(others) + 1)
-        own = self._by(self._looseness.relevance, self._looseness)
+        own = self._by(looseness.relevance, looseness)
         wanted = kept_share(self._arena, own, tuning)
-        control = usual_setting(ROWS["random"], self._draft_tokens, self._looseness)
-        knobs = [self._knob(signal) for signal in others]
+        control = usual_setting(_CONTROL, self._draft_tokens, looseness)
+        knobs = [self._knob(signal, looseness) for signal in others]
         matched = []
         for done, knob in enumerate([*knobs, control.with_random_share], start=1):
             matched.append(self._matched(knob, wanted, tuning))
@@ -138,9 +141,9 @@ class Ablating:
     def _matched(self, knob: Callable[[float], Setting], wanted: float, tuning: Sequence[BenchClip]) -> Setting:
         return knob(bisected_share(lambda share: kept_share(self._arena, knob(share), tuning), wanted))
 
-    def _knob(self, signal: str) -> Callable[[float], Setting]:
+    def _knob(self, signal: str, looseness: Looseness) -> Callable[[float], Setting]:
         def with_share(share: float) -> Setting:
-            return self._by(signal, replace(self._looseness, relevance=signal, threshold=None, filler_share=share))
+            return self._by(signal, replace(looseness, relevance=signal, threshold=None, filler_share=share))
 
         return with_share
 
@@ -149,7 +152,10 @@ class Ablating:
         row = Row(f"lvspec-{signal}", f"lvspec by {signal}", "lvspec", shift_window=0)
         return usual_setting(row, self._draft_tokens, looseness)
 
-    def _decode(self, clips: Sequence[BenchClip], settings: Sequence[Setting]) -> tuple[Figures, ...]:
+    def _decode(
+        self, clips: Sequence[BenchClip], tuning: Sequence[BenchClip], looseness: Looseness
+    ) -> tuple[Figures, ...]:
+        settings = self._equally_loose(tuning, looseness)
         reference = usual_setting(ROWS[REFERENCE], self._draft_tokens, self._looseness)
         tell = self._counter("decoding by each signal", len(clips))
         measured = self._arena.measure([reference, *settings], clips, tell)

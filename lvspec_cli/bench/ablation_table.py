@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from lvspec_cli.bench.ablation import VISUAL_NATS
@@ -34,14 +34,18 @@ _TRUTHS: dict[Truth, str] = {"anchors": "attributes", "blanked": "what needs the
 _WHERE: dict[Where, str] = {"mismatches": "all mismatches", "open": "open ones"}
 
 
-def ablation_tables(ablation: Ablation, clips: int) -> tuple[Table, Table]:
-    """What every signal is worth, then what it saves; ``clips``: how many were measured."""
-    return _signals(ablation, clips), _rows(ablation, clips)
+def ablation_tables(ablation: Ablation, clips: int) -> tuple[Table, Table, Table]:
+    """What every signal is worth, then what it saves with and without the guard; ``clips``: how many were measured."""
+    return (
+        _signals(ablation, clips),
+        _rows(ablation, ablation.rows, "", clips),
+        _rows(ablation, ablation.unguarded_rows, " without guard and list", clips),
+    )
 
 
-def findings(ablation: Ablation) -> tuple[str, str]:
+def findings(ablation: Ablation) -> tuple[str, str, str]:
     """A sentence or two for each table."""
-    return _about_signals(ablation), _about_rows(ablation)
+    return _about_signals(ablation), _about_rows(ablation.rows), _about_rows(ablation.unguarded_rows)
 
 
 def _signals(ablation: Ablation, clips: int) -> Table:
@@ -61,17 +65,18 @@ def _signals(ablation: Ablation, clips: int) -> Table:
     )
 
 
-def _rows(ablation: Ablation, clips: int) -> Table:
+def _rows(ablation: Ablation, rows: Sequence[Figures], how: str, clips: int) -> Table:
+    """``how``: what sets these rows apart, to go into the title."""
     note = (
-        f"{_about_rows(ablation)} All were made to keep as many mismatches as the preset's own signal, {ablation.own}, "
+        f"{_about_rows(rows)} All were made to keep as many mismatches as the preset's own signal, {ablation.own}, "
         "does, on other clips, and none saves shifted tokens, which no signal decides. Retention: share of the "
         "attributes named right, over ar's; same attributes: named as ar names them; in brackets 95 % intervals, "
         "bootstrap over clips."
     )
     return Table(
-        title=f"Ablation: what each signal saves at equal looseness, on {clips} clip{'s' * (clips != 1)}",
+        title=f"Ablation: what each signal saves at equal looseness{how}, on {clips} clip{'s' * (clips != 1)}",
         headings=tuple(heading for heading, _ in _ROW_COLUMNS),
-        rows=tuple(tuple(cell(row) for _, cell in _ROW_COLUMNS) for row in ablation.rows),
+        rows=tuple(tuple(cell(row) for _, cell in _ROW_COLUMNS) for row in rows),
         note=note,
     )
 
@@ -105,8 +110,8 @@ def _chance(ablation: Ablation) -> str:
     return f"No better than chance: {'; '.join(told)}." if told else "All are better than chance."
 
 
-def _about_rows(ablation: Ablation) -> str:
-    loose = [row for row in ablation.rows if row.looseness is not None and row.faithfulness.same_attributes is not None]
+def _about_rows(rows: Sequence[Figures]) -> str:
+    loose = [row for row in rows if row.looseness is not None and row.faithfulness.same_attributes is not None]
     by_signal = [row for row in loose if row.setting.row.method == "lvspec"]
     control = next((row for row in loose if row.setting.row.method == "random"), None)
     if not by_signal or control is None:

@@ -16,7 +16,8 @@ from lvspec_cli.bench.setting import Setting
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.plan import Plan, check_fits
 from lvspec_cli.preset import Preset
-from lvspec_cli.settings import argument_layer, preset_layer, resolve
+from lvspec_cli.profiles import settings_for
+from lvspec_cli.settings import argument_layer
 
 Contender = Callable[[BenchClip], Run]
 
@@ -31,9 +32,12 @@ class Measured:
     qualities: tuple[Quality, ...]
 
 
-def plan_for(preset: Preset, method: str) -> Plan:
-    """A method with everything else as the preset has it. Raises UsageError for a preset that lacks what it needs."""
-    plan = Plan.of(resolve([argument_layer({"method": method}), preset_layer(preset)]))
+def plan_for(preset: Preset, method: str, profile: str = "default") -> Plan:
+    """A method with everything else as the profile and the preset have it.
+
+    Raises UsageError for a preset that lacks what the method needs.
+    """
+    plan = Plan.of(settings_for(preset, [argument_layer({"method": method, "profile": profile})]))
     check_fits(plan, preset)
     return plan
 
@@ -52,7 +56,7 @@ class Arena:
         if method is None:
             return PeerContender(self.pair, self._peer, self._max_tokens, setting.assistance)
         options = greedy_options(self.pair, self._max_tokens, method, setting.draft_tokens or 1, setting.looseness)
-        return EngineContender(self.pair, options, plan_for(self._preset, method).pruning)
+        return EngineContender(self.pair, options, plan_for(self._preset, method, setting.row.profile).pruning)
 
     def measure(
         self, settings: Sequence[Setting], clips: Sequence[BenchClip], on_clip: Callable[[int], None]

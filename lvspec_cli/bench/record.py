@@ -64,6 +64,7 @@ def ablation_record(ablation: Ablation) -> dict[str, Any]:
         "visual_mismatches": ablation.visual,
         "area_under_curve": [asdict(signal) for signal in ablation.signals],
         "rows": [row_record(row) for row in ablation.rows],
+        "unguarded_rows": [row_record(row) for row in ablation.unguarded_rows],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.errors import UsageError
@@ -20,13 +21,25 @@ class Row:
     name: str  # as --methods takes it
     title: str  # as tables show it
     method: str | None  # a key of METHODS; None for what is not our engine
+    profile: str = "default"  # a key of PROFILES; another than the default has a draft length of its own
     shift_window: int | None = None  # in place of the looseness' own
+    guarded: bool = True  # whether the guard and the list of critical words hold, where the profile has them
+    as_loose_as: str | None = None  # the row whose share of kept mismatches this one's dice are loaded to match
     auto: bool = False  # whether the engine chooses its draft length, round by round
 
     @property
     def drafts(self) -> bool:
         """Whether it has a draft length."""
         return self.method is None or METHODS[self.method].drafts
+
+    @property
+    def tuned(self) -> bool:
+        """Whether its draft length is for a sweep to find."""
+        return self.drafts and not self.auto and self.profile == "default"
+
+
+def _control(name: str, title: str, model: str, *, profile: str = "default", **more: Any) -> Row:
+    return Row(name, title, "random", profile=profile, as_loose_as=model, **more)
 
 
 _ALL = (
@@ -35,10 +48,13 @@ _ALL = (
     Row("strict-auto", "strict, auto draft length", "strict", auto=True),
     Row("specvlm", "specvlm", "specvlm"),
     Row("fly", "fly", "fly"),
-    Row("random", "random, as loose as lvspec", "random"),
+    _control("random", "random, as loose as lvspec", "lvspec", guarded=False),
+    _control("random-guarded", "random, with lvspec's guard and list", "lvspec"),
     Row("lvspec-unshifted", "lvspec without shift", "lvspec", shift_window=0),
     Row("lvspec", "lvspec", "lvspec"),
     Row("lvspec-auto", "lvspec, auto draft length", "lvspec", auto=True),
+    _control("random-paper", "random, as loose as paper", "paper", profile="paper"),
+    Row("paper", "lvspec, profile paper", "lvspec", profile="paper"),
     Row(PEER, "Hugging Face assisted", None),
 )
 

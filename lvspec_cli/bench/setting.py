@@ -45,13 +45,20 @@ class Setting:
 
 
 def usual_setting(row: Row, draft_tokens: int, looseness: Looseness) -> Setting:
-    """A row at a given draft length; ``looseness``: of the preset's lossy methods."""
+    """A row at a given draft length; ``looseness``: of the lossy methods in the row's profile."""
     if row.method is None:
         return Setting(row, draft_tokens, assistance=constant_assistance(draft_tokens))
     if row.shift_window is not None:
         looseness = replace(looseness, shift_window=row.shift_window)
+    if not row.guarded:
+        looseness = unguarded(looseness)
     length: DraftTokens = "auto" if row.auto else draft_tokens
     return Setting(row, length if row.drafts else None, looseness if METHODS[row.method].lossy else None)
+
+
+def unguarded(looseness: Looseness) -> Looseness:
+    """The same without the guard and the list: nothing but tokens that control the model is spared."""
+    return replace(looseness, min_probability=0.0, critical_words=())
 
 
 def settings_to_try(usual: Setting, draft_lengths: Sequence[int]) -> tuple[Setting, ...]:
@@ -60,6 +67,6 @@ def settings_to_try(usual: Setting, draft_lengths: Sequence[int]) -> tuple[Setti
         return tuple(
             replace(usual, draft_tokens=each.draft_tokens, assistance=each) for each in assistances(draft_lengths)
         )
-    if not usual.row.drafts or usual.row.auto:
+    if not usual.row.tuned:
         return (usual,)
     return tuple(replace(usual, draft_tokens=length) for length in draft_lengths)

@@ -25,7 +25,6 @@ from lvspec_cli.models.pair import Pair, load_pair
 from lvspec_cli.preset import Preset
 
 TUNING_CLIPS = 20  # at most, and no more than are measured on
-CONTROL, MODEL = "random", "lvspec"  # the control is as loose as the model
 
 
 class Observer(Protocol):
@@ -116,6 +115,7 @@ class _Comparing:
         self._max_tokens = options.max_tokens or preset.generation.max_tokens
         fixed = 5 if preset.draft_tokens == "auto" else preset.draft_tokens
         self._draft_tokens = options.draft_tokens[0] if len(options.draft_tokens) == 1 else fixed
+        self._usual = [self._usual_setting(row) for row in self._rows]  # what a preset lacks is told before loading
         self._skipped: list[Skipped] = []
 
     def run(self) -> Comparison:
@@ -124,7 +124,7 @@ class _Comparing:
         machine = this_machine(pair.target.device)
         clips = self._clips(pair)
         arena = Arena(pair, self._preset, self._max_tokens)
-        settings = self._as_loose(arena, [self._usual(row) for row in self._rows], clips.tuning)
+        settings = self._as_loose(arena, self._usual, clips.tuning)
         swept = self._sweep(arena, settings, clips.tuning)
         if swept is not None:
             settings = self._as_loose(arena, [swept.best(row.name) for row in self._rows], clips.tuning)
@@ -160,19 +160,23 @@ class _Comparing:
 
     @property
     def _tunes(self) -> bool:
-        return self._options.tunes or self._options.ablation or any(row.name == CONTROL for row in self._rows)
+        return self._options.tunes or self._options.ablation or any(row.as_loose_as for row in self._rows)
 
-    def _usual(self, row: Row) -> Setting:
-        return usual_setting(row, self._draft_tokens, plan_for(self._preset, MODEL).decode.looseness)
+    def _usual_setting(self, row: Row) -> Setting:
+        plan = plan_for(self._preset, row.method or "strict", row.profile)
+        own = plan.decode.draft_tokens
+        length = self._draft_tokens if row.profile == "default" or own == "auto" else own
+        return usual_setting(row, length, plan.decode.looseness)
 
     def _as_loose(self, arena: Arena, settings: list[Setting], clips: Sequence[BenchClip]) -> list[Setting]:
-        """The same settings, with the control as loose as the model."""
+        """The same settings, with every control as loose as its model."""
         named = {setting.row.name: setting for setting in settings}
-        if CONTROL not in named:
-            return settings
-        self._observer.step("matching the control", 0, 1)
-        model = named.get(MODEL) or self._usual(ROWS[MODEL])
-        named[CONTROL] = as_loose_as(arena, named[CONTROL], model, clips)
+        controls = [setting for setting in settings if setting.row.as_loose_as]
+        for done, control in enumerate(controls):
+            self._observer.step("matching the controls", done, len(controls))
+            name = str(control.row.as_loose_as)
+            model = named.get(name) or self._usual_setting(ROWS[name])
+            named[control.row.name] = as_loose_as(arena, control, model, clips)
         return list(named.values())
 
     def _sweep(self, arena: Arena, settings: list[Setting], clips: Sequence[BenchClip]) -> Sweep | None:

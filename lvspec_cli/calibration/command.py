@@ -12,7 +12,7 @@ from lvspec_cli.calibration.user_preset import write_user_preset
 from lvspec_cli.models.pair import load_pair
 from lvspec_cli.plan import Plan
 from lvspec_cli.preset import Preset
-from lvspec_cli.settings import preset_layer, resolve
+from lvspec_cli.profiles import settings_for
 from lvspec_cli.video.worker import VideoWorker
 
 
@@ -21,7 +21,7 @@ def calibrate_preset(preset: Preset, paths: Sequence[str], output: Path, say: Ca
 
     Raises UsageError, PairError, ModelError, and LvspecError if nothing can be written.
     """
-    plan = Plan.of(resolve([preset_layer(preset)]))
+    plan = Plan.of(settings_for(preset, []))
     settings = {
         "target": asdict(preset.target),
         "draft": asdict(preset.draft),

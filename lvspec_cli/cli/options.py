@@ -14,12 +14,14 @@ from lvspec_cli.decoding.looseness import JUDGED, SIGNALS
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.output import FORMATS
 from lvspec_cli.preset import PRUNINGS
+from lvspec_cli.profiles import PROFILES
 from lvspec_cli.settings import FIELDS, flag_name
 
 # The settings whose values are names from a list: what the help says of them and completion offers.
 _CHOICES: dict[str, Callable[[], list[str]]] = {
     "method": lambda: list(METHODS),
     "pruning": lambda: list(PRUNINGS),
+    "profile": lambda: list(PROFILES),
     "relevance": lambda: list(SIGNALS),
     "judged": lambda: list(JUDGED),
     "format": lambda: list(FORMATS),

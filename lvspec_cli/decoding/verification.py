@@ -135,7 +135,8 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
         reasons = verdict.reasons
         parts += [verdict.accepted, proposal.tokens, target.draft_log_probabilities]
         parts += [] if verdict.relevance is None else [verdict.relevance]
-        parts += [] if reasons is None else [part for field in REASONS if (part := getattr(reasons, field)) is not None]
+        if reasons is not None:  # joined first, so that they are converted together
+            parts += [torch.cat([part for name in REASONS if (part := getattr(reasons, name)) is not None])]
     if not greedy:
         parts += [verdict.next_token, target.log_probabilities[verdict.accepted, verdict.next_token]]
     numbers = iter(torch.cat([part.float() for part in parts]).tolist())

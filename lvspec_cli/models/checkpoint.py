@@ -32,6 +32,11 @@ class Checkpoint:
         """Rows of the output matrix; some belong to no token."""
         return int(self.config.get_text_config().vocab_size)
 
+    @property
+    def layer_count(self) -> int:
+        """Layers of the language model."""
+        return int(self.config.get_text_config().num_hidden_layers)
+
 
 def read_checkpoint(spec: ModelSpec, role: str) -> Checkpoint:
     """Read configuration and tokenizer of the ``role`` (target or draft) of a pair.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lvspec_cli.decoding.looseness import WatchedLayers
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.decoding.relevance import NOTHING_KNOWN, Calibration, PairKnowledge, watched_layers
@@ -58,13 +59,8 @@ class Pair:
         if not METHODS[options.method].lossy:
             self.target.watch(None)
             return NOTHING_KNOWN
-        words, layers = options.looseness.critical_words, self.target.layer_count
-        watched = (
-            watched_layers(options.looseness, self.calibration, layers) if METHODS[options.method].judges else None
-        )
-        if watched is not None and max((*watched.attention, watched.states or 0)) >= layers:
-            raise UsageError(f"the target has {layers} layers: watch layers from 0 to {layers - 1}")
-        self.target.watch(watched)
+        self.target.watch(_watched(options, self.calibration, self.target.layer_count))
+        words = options.looseness.critical_words
         return PairKnowledge(self.calibration, critical_tokens(self.tokenizer, words, self.vocabulary_size))
 
     def prepare(
@@ -108,16 +104,20 @@ def check_pair(preset: Preset) -> CheckedPair:
     return CheckedPair(target, draft, vocabulary_size)
 
 
-def load_pair(preset: Preset, *, with_draft: bool = True, prompt: str | None = None) -> Pair:
+def load_pair(
+    preset: Preset, *, with_draft: bool = True, prompt: str | None = None, options: DecodingOptions | None = None
+) -> Pair:
     """Check a pair and load it; the draft too unless the method needs none.
 
-    ``prompt``: the first one that will be asked, to be refused (UsageError) before any weights are loaded.
-    Raises as `check_pair` and `load_model`.
+    ``prompt`` and ``options``: the first that will be asked and decoded with, to be refused (UsageError) before any
+    weights are loaded. Raises as `check_pair` and `load_model`.
     """
     checked = check_pair(preset)
     if prompt is not None:
         check_prompt(prompt, checked.target.tokenizer)
     calibration = read_calibration(preset.calibration, checked.vocabulary_size) if preset.calibration else None
+    if options is not None:
+        _watched(options, calibration, checked.target.layer_count)
     frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
     target = load_model(checked.target, "target", checked.vocabulary_size, frame_size)
     draft = load_model(checked.draft, "draft", checked.vocabulary_size, frame_size) if with_draft else None
@@ -141,6 +141,16 @@ def load_draft(pair: Pair, preset: Preset) -> Pair:
     checked = check_pair(preset)
     frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
     return replace(pair, draft=load_model(checked.draft, "draft", checked.vocabulary_size, frame_size))
+
+
+def _watched(options: DecodingOptions, calibration: Calibration | None, layer_count: int) -> WatchedLayers | None:
+    """What a target of so many layers must note for the method, None for nothing; UsageError if it lacks a layer."""
+    if not METHODS[options.method].judges:
+        return None
+    watched = watched_layers(options.looseness, calibration, layer_count)
+    if watched is not None and max((*watched.attention, watched.states or 0)) >= layer_count:
+        raise UsageError(f"the target has {layer_count} layers: watch layers from 0 to {layer_count - 1}")
+    return watched
 
 
 def _check_tokenizers(target: Any, draft: Any) -> None:

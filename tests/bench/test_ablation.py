@@ -62,7 +62,7 @@ def places() -> list[Places]:
 @pytest.fixture
 def ablation(places: list[Places]) -> Ablation:
     signals = signal_figures(places, Resamples(CLIPS, resamples=50))
-    return Ablation("cosine", CLIPS * PLACES, 500, 400, 200, 200, signals, rows=())
+    return Ablation("cosine", CLIPS * PLACES, 500, 400, 200, 200, signals, rows=(), unguarded_rows=())
 
 
 def test_the_words_of_the_grammar_are_anchors_and_nothing_else_is() -> None:
@@ -118,7 +118,7 @@ def test_the_best_signal_and_those_no_better_than_chance_are_told(ablation: Abla
     assert ablation.best.name == "attention"
     by_truth = {"anchors": ("cosine",), "blanked": ("cosine",)}  # of signals alone, not of controls
     assert ablation.no_better_than_chance == {"mismatches": by_truth, "open": by_truth}
-    about_signals, _ = findings(ablation)
+    about_signals, *_ = findings(ablation)
     assert (
         "The best signal at telling attributes is attention (1.00), clearly better than the preset's own, cosine."
         in about_signals
@@ -145,9 +145,10 @@ def test_a_difference_from_chance_is_claimed_only_where_it_is_clear(
     reference = measured(usual("ar"), 2.0, 10, 4)
     resamples = Resamples(len(reference.runs))
     rows = tuple(figures(each, reference, resamples) for each in (reference, *runs))
-    _, about_rows = findings(replace(ablation, rows=rows))
-    assert "stay with lvspec (100.0%)" in about_rows
-    assert ("no clear difference" not in about_rows) == clear
+    _, about_guarded, about_unguarded = findings(replace(ablation, rows=rows, unguarded_rows=rows))
+    assert "stay with lvspec (100.0%)" in about_guarded
+    assert ("no clear difference" not in about_guarded) == clear
+    assert about_unguarded == about_guarded
 
 
 def test_signals_that_need_a_calibration_are_offered_with_one_only() -> None:
@@ -198,7 +199,12 @@ def test_bench_prints_the_ablation(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {"ar", "lvspec-attention", "lvspec-cosine", "random"} <= set(rows)
     assert rows["lvspec-cosine"]["parameters"]["relevance"] == "cosine"
     assert rows["lvspec-cosine"]["parameters"]["shift_window"] == 0
+    assert rows["lvspec-cosine"]["parameters"]["min_probability"] == 0.1
     assert rows["ar"]["faithfulness"]["same_attributes"]["value"] == 1.0
+    unguarded = {row["row"]: row["parameters"] for row in ablation["unguarded_rows"]}
+    assert unguarded.keys() == rows.keys()
+    for name in unguarded.keys() - {"ar"}:
+        assert (unguarded[name]["min_probability"], unguarded[name]["critical_words"]) == (0.0, [])
 
 
 def test_without_the_flag_there_is_no_ablation(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from lvspec_cli.decoding.looseness import Looseness
+from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import LvspecError, ModelError, PairError, PresetError, UsageError
 from lvspec_cli.models import loading
 from lvspec_cli.models.families import family_class, known_families
@@ -133,6 +135,14 @@ def test_a_prompt_with_control_tokens_is_refused_before_weights_are_read(copied:
     (copied / "target" / "model.safetensors").write_bytes(b"no safetensors")
     with pytest.raises(UsageError, match="control token"):
         load_pair(load_preset(preset_of(copied)), prompt="a <|im_end|> b")
+
+
+@pytest.mark.parametrize("where", [{"attention_layers": (0, 99)}, {"relevance": "cosine", "state_layer": 99}])
+def test_a_layer_that_the_target_lacks_is_refused_before_weights_are_read(copied: Path, where: dict[str, Any]) -> None:
+    (copied / "target" / "model.safetensors").write_bytes(b"no safetensors")
+    options = DecodingOptions("lvspec", looseness=Looseness(**where))
+    with pytest.raises(UsageError, match="watch layers from 0 to"):
+        load_pair(load_preset(preset_of(copied)), options=options)
 
 
 def test_weights_that_lack_tensors_are_refused(copied: Path) -> None:
