@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lvspec_cli.decoding.engine import decode
-from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.decoding.options import DecodingOptions, DraftTokens
 from lvspec_cli.models.adapter import VideoLanguageModel
 from tests.models import tiny
 from tests.models.conftest import TinyPair
@@ -18,7 +18,9 @@ from tests.models.conftest import TinyPair
 MAX_TOKENS = 40
 
 
-def run(target: VideoLanguageModel, draft: VideoLanguageModel | None, inputs: Any, method: str, chain: int) -> Any:
+def run(
+    target: VideoLanguageModel, draft: VideoLanguageModel | None, inputs: Any, method: str, chain: DraftTokens
+) -> Any:
     options = DecodingOptions(method=method, draft_tokens=chain, max_tokens=MAX_TOKENS, detect_repetition=False)
     first = target.prefill(inputs)
     if draft is not None:
@@ -45,9 +47,9 @@ def agreeing_drafts(pairs: dict[str, TinyPair]) -> dict[str, VideoLanguageModel]
     return drafts
 
 
-@pytest.mark.parametrize("chain", [1, 4, 9])
+@pytest.mark.parametrize("chain", [1, 4, 9, "auto"])
 def test_strict_equals_the_target_alone(
-    tiny_pair: TinyPair, agreeing_drafts: dict[str, VideoLanguageModel], chain: int
+    tiny_pair: TinyPair, agreeing_drafts: dict[str, VideoLanguageModel], chain: DraftTokens
 ) -> None:
     target, agreeing = tiny_pair.pair.target, agreeing_drafts[tiny_pair.family]
     kept, drafted = 0, 0
