@@ -58,9 +58,7 @@ _ALL = (
     Row(PEER, "Hugging Face assisted", None),
 )
 
-ROWS: Mapping[str, Row] = MappingProxyType(
-    {row.name: row for row in _ALL if row.method is None or row.method in METHODS}
-)
+ROWS: Mapping[str, Row] = MappingProxyType({row.name: row for row in _ALL})
 
 
 def chosen_rows(names: Sequence[str] | None) -> tuple[Row, ...]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lvspec_cli.decoding.events import Origin, Refusal, Round
+from lvspec_cli.decoding.events import Origin, Round
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,6 @@ class Tally:
     def mismatches(self) -> int:
         """Draft tokens that were judged and that the target would not say there: kept ones and refused ones."""
         return self.loosened_tokens + sum(self.refusals.values())
-
-    @property
-    def guard_refusals(self) -> int:
-        """Rounds that ended at a token which would have been kept, had the target found it probable enough."""
-        return self.refusals.get(Refusal.GUARD.value, 0)
 
 
 def tally(rounds: Sequence[Round]) -> Tally:
