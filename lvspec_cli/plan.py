@@ -6,10 +6,11 @@ import re
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from lvspec_cli.decoding.looseness import CALIBRATED_SIGNALS, Looseness
+from lvspec_cli.decoding.looseness import CALIBRATED_SIGNALS, CRITICAL_WORDS, Looseness
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import UsageError
+from lvspec_cli.parsing import added
 from lvspec_cli.preset import DTYPES, ModelSpec, Preset, PruningSpec
 from lvspec_cli.settings import Settings
 from lvspec_cli.video.options import ReadOptions
@@ -118,11 +119,20 @@ def _as_written(message: str, settings: Settings) -> str:
 def _decoding_options(settings: Settings) -> DecodingOptions:
     given = {key: value for key in _DECODING if (value := getattr(settings, key)) is not None}
     loose = {key: value for key in _LOOSENESS if (value := getattr(settings, key)) is not None}
+    if "critical_words" in loose:
+        loose["critical_words"] = added(loose["critical_words"], CRITICAL_WORDS)
     try:
-        return DecodingOptions(**given, looseness=Looseness(**loose))
+        options = DecodingOptions(**given, looseness=Looseness(**loose))
     except ValueError as error:
         key, _, complaint = str(error).partition(" ")
         raise UsageError(f"{settings.name_of(key)} {complaint}") from error
+    window = options.looseness.fly_window
+    if options.method == "fly" and window is not None and window >= options.most_draft_tokens:
+        raise UsageError(
+            f"{settings.name_of('fly_window')} must be below the {options.most_draft_tokens} draft tokens of a round, "
+            f"not {window}"
+        )
+    return options
 
 
 def _pruning_for(method: str, settings: Settings) -> PruningSpec:

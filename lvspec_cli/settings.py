@@ -14,12 +14,12 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
-from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lvspec_cli.errors import UsageError
+from lvspec_cli.parsing import added, draft_length, layers, number, seconds, text, whole_number, words
 
 if TYPE_CHECKING:
     from lvspec_cli.preset import Preset
@@ -46,64 +46,6 @@ _ALTERNATIVES = {"frames": "fps", "fps": "frames", "threshold": "filler_share", 
 Parser = Callable[[object], Any]
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be text")
-    return value
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,30}\s*", value):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError("must be a whole number")
-
-
-def _draft_tokens(value: object) -> int | str:
-    if isinstance(value, str) and value.strip().lower() == "auto":
-        return "auto"
-    try:
-        return _whole(value)
-    except ValueError:
-        raise ValueError("must be a whole number, or auto") from None
-
-
-def _number(value: object) -> float:
-    try:
-        number = float("nan") if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        number = float("nan")
-    if not isfinite(number):
-        raise ValueError("must be a number")
-    return number
-
-
-def _words(value: object) -> tuple[str, ...]:
-    """Words between commas; no text at all is no words."""
-    return tuple(word.strip().lower() for word in _text(value).split(",") if word.strip())
-
-
-def _layers(value: object) -> tuple[int, ...]:
-    try:
-        return tuple(_whole(part) for part in str(value).split(","))
-    except ValueError:
-        raise ValueError("must be whole numbers between commas") from None
-
-
-def _seconds(value: object) -> float:
-    """Seconds, or [HH:]MM:SS with an optional fraction of a second."""
-    if isinstance(value, str) and ":" in value:
-        match = re.fullmatch(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)", value.strip(), re.ASCII)
-        if match is None or float(match[3]) >= 60 or (match[1] and int(match[2]) > 59):
-            raise ValueError("must be seconds or [HH:]MM:SS")
-        return int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3])
-    try:
-        return _number(value)
-    except ValueError:
-        raise ValueError("must be seconds or [HH:]MM:SS") from None
-
-
 def _setting(default: object, parse: Parser, metavar: str, panel: str, explanation: str) -> Any:
     metadata = {"parse": parse, "metavar": metavar, "panel": panel, "help": explanation}
     return field(default=default, metadata=metadata)
@@ -113,52 +55,58 @@ def _setting(default: object, parse: Parser, metavar: str, panel: str, explanati
 class Settings:
     """Everything that shapes a caption, and how it is shown. None means that the preset or the reader decides."""
 
-    preset: str = _setting("auto", _text, "NAME|FILE", "Model", "The pair of models: a name, a YAML file, or auto.")
-    device: str | None = _setting(None, _text, "DEVICE", "Model", "Run both models there: cpu, cuda, cuda:1, mps.")
-    dtype: str | None = _setting(None, _text, "DTYPE", "Model", "Number format of both models: float32, bfloat16, ...")
-    prompt: str | None = _setting(None, _text, "TEXT", "Model", "What to ask of every video (caption only).")
+    preset: str = _setting("auto", text, "NAME|FILE", "Model", "The pair of models: a name, a YAML file, or auto.")
+    device: str | None = _setting(None, text, "DEVICE", "Model", "Run both models there: cpu, cuda, cuda:1, mps.")
+    dtype: str | None = _setting(None, text, "DTYPE", "Model", "Number format of both models: float32, bfloat16, ...")
+    prompt: str | None = _setting(None, text, "TEXT", "Model", "What to ask of every video (caption only).")
 
-    method: str | None = _setting(None, _text, "NAME", "Decoding", "How to decode.")
+    method: str | None = _setting(None, text, "NAME", "Decoding", "How to decode.")
     draft_tokens: int | Literal["auto"] | None = _setting(
-        None, _draft_tokens, "N|auto", "Decoding", "Tokens drafted a round; auto: as many as pay, by the clock."
+        None, draft_length, "N|auto", "Decoding", "Tokens drafted a round; auto: as many as pay, by the clock."
     )
-    max_tokens: int | None = _setting(None, _whole, "N", "Decoding", "Longest output, in tokens.")
-    temperature: float | None = _setting(None, _number, "T", "Decoding", "0 takes the likeliest token; above, sample.")
-    top_p: float | None = _setting(None, _number, "P", "Decoding", "Sample from this share of the probability.")
-    top_k: int | None = _setting(None, _whole, "K", "Decoding", "Sample from the K likeliest tokens; 0 for all.")
-    seed: int | None = _setting(None, _whole, "N", "Decoding", "Seed of the sampling.")
+    max_tokens: int | None = _setting(None, whole_number, "N", "Decoding", "Longest output, in tokens.")
+    temperature: float | None = _setting(None, number, "T", "Decoding", "0 takes the likeliest token; above, sample.")
+    top_p: float | None = _setting(None, number, "P", "Decoding", "Sample from this share of the probability.")
+    top_k: int | None = _setting(None, whole_number, "K", "Decoding", "Sample from the K likeliest tokens; 0 for all.")
+    seed: int | None = _setting(None, whole_number, "N", "Decoding", "Seed of the sampling.")
 
-    pruning: str | None = _setting(None, _text, "NAME", "Decoding", "Which of the video tokens the draft sees.")
-    pruning_keep: float | None = _setting(None, _number, "K", "Decoding", "Share of the video tokens that stay.")
-    pruning_mass: float | None = _setting(None, _number, "M", "Decoding", "Share of the attention to follow first.")
+    pruning: str | None = _setting(None, text, "NAME", "Decoding", "Which of the video tokens the draft sees.")
+    pruning_keep: float | None = _setting(None, number, "K", "Decoding", "Share of the video tokens that stay.")
+    pruning_mass: float | None = _setting(None, number, "M", "Decoding", "Share of the attention to follow first.")
 
-    profile: str = _setting("default", _text, "NAME", "Looseness", "Settings that belong together.")
-    relevance: str | None = _setting(None, _text, "NAME", "Looseness", "What tells anchors from fillers.")
-    judged: str | None = _setting(None, _text, "NAME", "Looseness", "Judge the draft's token alone, or both.")
-    threshold: float | None = _setting(None, _number, "R", "Looseness", "Relevance from which a token is an anchor.")
-    filler_share: float | None = _setting(None, _number, "L", "Looseness", "Share of fillers, instead of a threshold.")
-    min_probability: float | None = _setting(None, _number, "P", "Looseness", "Keep no token that is less probable.")
-    shift_window: int | None = _setting(None, _whole, "W", "Looseness", "Positions by which an anchor may be off.")
-    critical_words: tuple[str, ...] | None = _setting(None, _words, "WORD,...", "Looseness", "Never loosen these.")
-    attention_layers: tuple[int, ...] | None = _setting(None, _layers, "N,...", "Looseness", "Layers of attention.")
-    state_layer: int | None = _setting(None, _whole, "N", "Looseness", "Layer of the states of cosine.")
-    nearest: int | None = _setting(None, _whole, "N", "Looseness", "Video tokens that cosine averages over.")
-    fly_window: int | None = _setting(None, _whole, "W", "Looseness", "Tokens that must match after a mismatch.")
-    fly_entropy: float | None = _setting(None, _number, "NATS", "Looseness", "Entropy from which fly hesitates.")
-    fly_top_k: int | None = _setting(None, _whole, "K", "Looseness", "Tokens whose entropy fly looks at.")
-    random_share: float | None = _setting(None, _number, "P", "Looseness", "Share of mismatches that random keeps.")
+    profile: str = _setting("default", text, "NAME", "Looseness", "Settings that belong together.")
+    relevance: str | None = _setting(None, text, "NAME", "Looseness", "What tells anchors from fillers.")
+    judged: str | None = _setting(None, text, "NAME", "Looseness", "Judge the draft's token alone, or both.")
+    threshold: float | None = _setting(None, number, "R", "Looseness", "Relevance from which a token is an anchor.")
+    filler_share: float | None = _setting(None, number, "L", "Looseness", "Share of fillers, instead of a threshold.")
+    min_probability: float | None = _setting(None, number, "P", "Looseness", "Keep no token that is less probable.")
+    shift_window: int | None = _setting(
+        None, whole_number, "W", "Looseness", "Positions by which an anchor may be off."
+    )
+    critical_words: tuple[str, ...] | None = _setting(
+        None, words, "WORD,...", "Looseness", "Never loosen these; +WORD adds."
+    )
+    attention_layers: tuple[int, ...] | None = _setting(None, layers, "N,...", "Looseness", "Layers of attention.")
+    state_layer: int | None = _setting(None, whole_number, "N", "Looseness", "Layer of the states of cosine.")
+    nearest: int | None = _setting(None, whole_number, "N", "Looseness", "Video tokens that cosine averages over.")
+    fly_window: int | None = _setting(None, whole_number, "W", "Looseness", "Tokens that must match after a mismatch.")
+    fly_entropy: float | None = _setting(None, number, "NATS", "Looseness", "Entropy from which fly hesitates.")
+    fly_top_k: int | None = _setting(None, whole_number, "K", "Looseness", "Tokens whose entropy fly looks at.")
+    random_share: float | None = _setting(None, number, "P", "Looseness", "Share of mismatches that random keeps.")
 
-    frames: int | None = _setting(None, _whole, "N", "Video", "Show N frames, spread evenly over the time.")
-    fps: float | None = _setting(None, _number, "F", "Video", "Show F frames a second instead of a fixed number.")
-    start: float | None = _setting(None, _seconds, "TIME", "Video", "Begin there: seconds or [HH:]MM:SS.")
-    end: float | None = _setting(None, _seconds, "TIME", "Video", "End there: seconds or [HH:]MM:SS.")
-    max_frames: int | None = _setting(None, _whole, "N", "Video", "Most frames that --fps or the preset may ask for.")
-    decoder: str | None = _setting(None, _text, "NAME", "Video", "Who decodes the video.")
-    source_fps: float | None = _setting(None, _number, "F", "Video", "Frames a second of a folder of images.")
-    timeout: float | None = _setting(None, _number, "SECONDS", "Video", "Longest time to read one video.")
+    frames: int | None = _setting(None, whole_number, "N", "Video", "Show N frames, spread evenly over the time.")
+    fps: float | None = _setting(None, number, "F", "Video", "Show F frames a second instead of a fixed number.")
+    start: float | None = _setting(None, seconds, "TIME", "Video", "Begin there: seconds or [HH:]MM:SS.")
+    end: float | None = _setting(None, seconds, "TIME", "Video", "End there: seconds or [HH:]MM:SS.")
+    max_frames: int | None = _setting(
+        None, whole_number, "N", "Video", "Most frames that --fps or the preset may ask for."
+    )
+    decoder: str | None = _setting(None, text, "NAME", "Video", "Who decodes the video.")
+    source_fps: float | None = _setting(None, number, "F", "Video", "Frames a second of a folder of images.")
+    timeout: float | None = _setting(None, number, "SECONDS", "Video", "Longest time to read one video.")
 
-    format: str = _setting("text", _text, "NAME", "Output", "How to write the results.")
-    ui: str = _setting("auto", _text, "NAME", "Output", "What people see on stderr.")
+    format: str = _setting("text", text, "NAME", "Output", "How to write the results.")
+    ui: str = _setting("auto", text, "NAME", "Output", "What people see on stderr.")
 
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)  # key -> where its value came from
 
@@ -253,8 +201,8 @@ def file_layer(path: Path, label: str) -> Layer:
         key = written.replace("-", "_")
         if key not in FIELDS:
             raise UsageError(f"{label}: unknown key {written!r}{nearest(key, FIELDS)}")
-        if isinstance(value, (dict, list)):
-            raise UsageError(f"{label}: {written!r} must be a single value, not a table or a list")
+        if isinstance(value, dict):
+            raise UsageError(f"{label}: {written!r} must be a value, not a table")
         values[key] = value
     parsed = layer(values, lambda key: f"{label}: {key}")
     return Layer(parsed.values, dict.fromkeys(parsed.values, label))
@@ -330,6 +278,20 @@ def resolve(layers: Iterable[Layer]) -> Settings:
     for current in layers:
         taken = set(values)
         for key, value in current.values.items():
-            if key not in taken and _ALTERNATIVES.get(key) not in taken:
+            if key == "critical_words" and key in taken:
+                values[key] = added(values[key], value)
+            elif (
+                key not in taken
+                and _ALTERNATIVES.get(key) not in taken
+                and not _of_another_signal(key, current, values)
+            ):
                 values[key], origins[key] = value, current.origins[key]
     return replace(Settings(), **values, origins=MappingProxyType(origins))
+
+
+def _of_another_signal(key: str, current: Layer, values: Mapping[str, Any]) -> bool:
+    """Whether this is a preset's threshold, which is in the unit of its signal, and a higher layer has another one."""
+    if key != "threshold" or not current.origins[key].startswith(_PRESET):
+        return False
+    own = current.values.get("relevance")
+    return bool(values.get("relevance", own) != own)

@@ -9,14 +9,15 @@ PACKAGE = Path(__file__).parents[1] / "lvspec_cli"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each part of the package -> the parts it may import, besides itself. A part is a folder or a file of the package.
-BASE = {"errors", "settings", "preset", ""}
+BASE = {"errors", "settings", "parsing", "preset", ""}
 DECODING = BASE | {"decoding"}
 CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection", "profiles"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
     "__main__": {"cli"},
     "errors": set(),
-    "settings": {"errors", "preset"},
+    "parsing": set(),
+    "settings": {"errors", "preset", "parsing"},
     "preset": {"errors", "settings", "preset_reader"},
     "preset_reader": {"errors", "preset"},
     "profiles": {"errors", "settings", "preset"},
@@ -54,7 +55,7 @@ HOMES = {
 }
 
 # No file of these parts may import such a library when it is itself imported: help must be instant.
-LIGHT = {"", "__main__", "cli", "errors", "settings", "preset", "caption", "text_stream", "output"}
+LIGHT = {"", "__main__", "cli", "errors", "settings", "parsing", "preset", "caption", "text_stream", "output"}
 LIGHT |= {"plan", "captioner", "selection", "profiles"}
 HEAVY = {
     "torch",

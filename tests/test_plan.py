@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lvspec_cli.decoding.looseness import CRITICAL_WORDS
 from lvspec_cli.errors import UsageError
 from lvspec_cli.plan import Plan
 from lvspec_cli.preset import ModelSpec, Preset, PruningSpec
@@ -36,6 +37,18 @@ def planned(preset_pruning: str = "none", **options: object) -> PruningSpec:
 )
 def test_a_method_that_lives_by_pruning_brings_its_own(method: str, preset: str, asked: str | None, kind: str) -> None:
     assert planned(preset, method=method, pruning=asked) == PruningSpec(kind, keep=0.2)
+
+
+def test_words_with_a_plus_are_added_to_the_usual_ones() -> None:
+    plan = Plan.of(resolve([argument_layer({"critical_words": "+perhaps"})]))
+    assert plan.decode.looseness.critical_words == (*CRITICAL_WORDS, "perhaps")
+
+
+def test_a_window_of_fly_must_fit_into_a_round() -> None:
+    options = {"method": "fly", "draft_tokens": 5}
+    with pytest.raises(UsageError, match=r"^fly_window must be below the 5 draft tokens of a round, not 5$"):
+        Plan.of(resolve([argument_layer({**options, "fly_window": 5})]))
+    assert Plan.of(resolve([argument_layer({**options, "fly_window": 4})])).decode.looseness.fly_window == 4
 
 
 def test_without_any_settings_nothing_is_pruned() -> None:

@@ -150,8 +150,8 @@ def test_variables_that_kubernetes_injects_and_empty_ones_are_left_alone():
     [
         ("farmes = 3", "unknown key 'farmes'; did you mean 'frames'?"),
         ("frames = 'x'", "lvspec.toml: frames must be a whole number, not 'x'"),
-        ("frames = [1]", "'frames' must be a single value"),
-        ("[frames]\ncount = 3", "'frames' must be a single value"),
+        ("frames = [1]", "lvspec.toml: frames must be a whole number, not [1]"),
+        ("[frames]\ncount = 3", "'frames' must be a value, not a table"),
         ("frames = ", "lvspec.toml is no valid TOML"),
         ("seed = true", "seed must be a whole number"),
     ],
@@ -223,3 +223,40 @@ def test_settings_import_nothing_heavy():
 
     code = "import sys, lvspec_cli.settings; assert not {'torch', 'numpy', 'rich', 'typer'} & set(sys.modules)"
     assert run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_words_and_layers_may_be_lists_in_a_file_and_in_a_call(tmp_path):
+    (tmp_path / "lvspec.toml").write_text('critical_words = ["Maybe", "perhaps"]\nattention_layers = [2, 4]')
+    from_file = resolve([file_layer(tmp_path / "lvspec.toml", "lvspec.toml")])
+    from_call = resolve([argument_layer({"critical_words": ["maybe", "perhaps"], "attention_layers": (2, 4)})])
+    for settings in (from_file, from_call):
+        assert settings.critical_words == ("maybe", "perhaps")
+        assert settings.attention_layers == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["+b,+c", "+a", None], ("+a", "+b", "+c")),  # no list to add to: the defaults are for the plan to put before
+        (["+b", "a,x", "y"], ("a", "x", "b")),
+        (["b", "+a", "y"], ("b",)),
+        (["+b", None, "a"], ("a", "b")),
+        (["", "a", "y"], ()),
+    ],
+)
+def test_words_with_a_plus_come_on_top_of_those_of_a_lower_layer(words, found):
+    layers = [argument_layer({"critical_words": each}) for each in words]
+    assert resolve(layers).critical_words == found
+
+
+def test_a_plus_before_some_words_only_is_refused():
+    with pytest.raises(UsageError, match=r"must have a \+ before every word"):
+        argument_layer({"critical_words": "+a,b"})
+
+
+@pytest.mark.parametrize(("relevance", "threshold"), [(None, 2.0), ("table", 2.0), ("attention", None)])
+def test_a_presets_threshold_goes_with_its_signal(relevance, threshold):
+    preset = Preset("pair", MODEL, MODEL, path="pair.yaml", looseness={"relevance": "table", "threshold": 2.0})
+    assert resolve([argument_layer({"relevance": relevance}), preset_layer(preset)]).threshold == threshold
+    mine = argument_layer({"relevance": relevance, "threshold": 0.5})
+    assert resolve([mine, preset_layer(preset)]).threshold == 0.5

@@ -35,6 +35,7 @@ class Refusal(Enum):
     CRITICAL = "critical"  # it, or the target's token, is one that is never loosened
     ANCHOR = "anchor"  # it says something of the video
     GUARD = "guard"  # it would have been kept, but the target finds it too improbable
+    CHANCE = "chance"  # the dice fell against it
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ CRITICAL_WORDS = (
     *("not", "no", "never", "none", "nothing", "nobody", "nor", "neither", "without", "cannot", "isn", "aren", "wasn"),
     *("weren", "doesn", "don", "didn", "won", "can", "t", "yes", "only", "except", "unless", "if", "or", "either"),
     *("all", "every", "each", "both", "any", "some", "few", "many", "most", "more", "less", "than", "but", "however"),
-    *("before", "after", "until", "while", "instead", "zero", "one", "two", "three", "four", "five", "six", "seven"),
-    *("eight", "nine", "ten", "first", "second", "third", "last", "once", "twice"),
+    *("before", "after", "until", "while", "instead", "first", "second", "third", "last", "once", "twice", "half"),
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty"),
+    *("fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand", "million", "dozen"),
 )
 
 
@@ -31,7 +33,7 @@ class Looseness:
     min_probability: float = 0.1  # that the target must give a draft token which it would not choose
     shift_window: int = 2  # positions before or after at which the target may choose the same token; 0: never
     critical_words: tuple[str, ...] = CRITICAL_WORDS  # never loosened, and with them numbers; no words: neither
-    attention_layers: tuple[int, ...] | None = None  # watched by `attention`; None: calibrated, or all
+    attention_layers: tuple[int, ...] | None = None  # watched by `attention`; None: calibrated, or three upper ones
     state_layer: int | None = None  # whose states `cosine` compares; None: calibrated, or two thirds of the way up
     nearest: int = 10  # video tokens whose cosines are averaged: N of the paper
     fly_window: int | None = None  # draft tokens after a mismatch that must match; None: 6, or all of a shorter draft

@@ -1,8 +1,8 @@
 """What lossy rules that judge token by token share: an exact test, what may never be loosened, and a guard.
 
 A draft token that fails the exact test is kept if the rule wants it, unless it or the target's token is critical, or
-the target gives it less than a least probability. The guard also bounds how far a draft may overshoot the target, the
-safeguard that arXiv 2607.26627 asks of lossy rules.
+the target gives it less than a least probability, or, sampling, top-k or top-p leave it none. The guard also bounds how
+far a draft may overshoot the target, the safeguard that arXiv 2607.26627 asks of lossy rules.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from math import log
 
 from torch import Tensor
 
+from lvspec_cli.decoding.events import Refusal
 from lvspec_cli.decoding.policies.strict import exact_test
 from lvspec_cli.decoding.sampling import Sampler
 from lvspec_cli.decoding.verification import Proposal, Reasons, TargetPass, Verdict, count_leading
@@ -33,17 +34,23 @@ class Loosening:
         loose: Tensor,
         shifted: Tensor | None = None,
         relevance: Tensor | None = None,
+        otherwise: Refusal = Refusal.ANCHOR,
     ) -> Verdict:
-        """Keep exact tokens, and those that ``loose`` or ``shifted`` (bool [g]) want and nothing forbids."""
+        """Keep exact tokens, and those that ``loose`` or ``shifted`` (bool [g]) want and nothing forbids.
+
+        ``otherwise``: why those are refused that neither wants.
+        """
         test = exact_test(proposal, target, sampler)
         improbable = target.draft_log_probabilities < self._least
+        if test.possible is not None:
+            improbable = improbable | ~test.possible
         forbidden, critical = improbable, None
         if self._critical is not None:
             critical = self._is_critical(proposal.tokens) | self._is_critical(target.choices[:-1])
             forbidden = improbable | critical
         wanted = loose if shifted is None else loose | shifted
         accepted = count_leading(test.passed | (wanted & ~forbidden))
-        reasons = Reasons(test.passed, loose, shifted, critical, improbable)
+        reasons = Reasons(test.passed, loose, shifted, critical, improbable, otherwise)
         return Verdict(accepted, test.next_token(accepted), reasons, relevance)
 
     def _is_critical(self, tokens: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ class Method:
     drafts: bool  # whether a draft model proposes tokens
     build: Callable[[DecodingOptions, PairKnowledge, torch.device], VerificationPolicy]  # a fresh policy for one decode
     judges: bool = False  # whether it asks how relevant tokens are
+    spares: bool = False  # whether critical tokens and the guard hold
     pruning: str = "none"  # how the draft's video tokens are pruned where nobody asks for another kind
 
 
@@ -53,7 +54,7 @@ def _build_fly(options: DecodingOptions, knowledge: PairKnowledge, device: torch
     from lvspec_cli.decoding.policies.fly import FlyPolicy
 
     looseness = options.looseness
-    return FlyPolicy(looseness.fly_window, looseness.fly_entropy, looseness.fly_top_k)
+    return FlyPolicy(looseness.fly_window, looseness.fly_entropy, looseness.fly_top_k, options.most_draft_tokens)
 
 
 def _build_random(options: DecodingOptions, knowledge: PairKnowledge, device: torch.device) -> VerificationPolicy:
@@ -80,9 +81,24 @@ _ALL = (
         build=_build_strict,
         pruning="attention",
     ),
-    Method("lvspec", "loose on fillers, strict on anchors", lossy=True, drafts=True, build=_build_lvspec, judges=True),
+    Method(
+        "lvspec",
+        "loose on fillers, strict on anchors",
+        lossy=True,
+        drafts=True,
+        build=_build_lvspec,
+        judges=True,
+        spares=True,
+    ),
     Method("fly", "mismatches survive where the target hesitates", lossy=True, drafts=True, build=_build_fly),
-    Method("random", "mismatches survive by chance (the control)", lossy=True, drafts=True, build=_build_random),
+    Method(
+        "random",
+        "mismatches survive by chance (the control)",
+        lossy=True,
+        drafts=True,
+        build=_build_random,
+        spares=True,
+    ),
 )
 
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})

@@ -2,16 +2,15 @@
 
 `attention`  share of the attention that goes to the video where the token is chosen
 `cosine`     mean of the N largest cosines between the draft token's state and those of the video tokens (the paper's)
-`table`      a calibrated number for every token of the vocabulary: how far another video would move the token's
-             log-probability where it was said, in nats, on average; free at run time
+`table`      a calibrated number for every token that was said: how far another video would move its log-probability
+             there, in nats, on average; tokens that were never said are judged by `attention`
 `combined`   mean of the ranks of `table` and `attention` among the tokens of the calibration
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import inf
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -20,6 +19,7 @@ from lvspec_cli.decoding.looseness import USUAL_FILLER_SHARE, Looseness, Watched
 from lvspec_cli.decoding.verification import Proposal, TargetPass
 
 RECENT = 512  # positions whose relevance decides where a share of fillers ends
+FEW = 10  # known positions below which a share of them says nothing, so that everything counts as an anchor
 
 
 @dataclass(frozen=True)
@@ -52,35 +52,41 @@ class Judgement:
 
 
 class RelevanceJudge:
-    """Tells fillers from anchors for one decode; a share of fillers is a share of what this decode has seen lately."""
+    """Tells fillers from anchors for one decode.
+
+    A share of fillers is a share of the positions of the calibration and of those that this decode has seen lately; no
+    other decode plays a part, so that a caption does not depend on the videos before it.
+    """
 
     def __init__(self, looseness: Looseness, calibration: Calibration | None, device: torch.device) -> None:
-        """Raises ValueError if the signal needs a calibration that is not there."""
+        """Raises ValueError if the signal needs a calibration that is not there, or another than it is."""
         calibration = calibration or Calibration()
         check_calibrated(looseness, calibration)
-        self._signal, self._both = looseness.relevance, looseness.judged == "both"
+        in_force = settled(looseness, calibration)
+        self._signal, self._both = in_force.relevance, in_force.judged == "both"
+        self._share, self._threshold = in_force.filler_share, in_force.threshold
         self._table = None if calibration.table is None else calibration.table.to(device)
         self._ranks = {signal: values.to(device) for signal, values in calibration.ranks.items()}
-        self._share = looseness.filler_share
-        self._threshold = looseness.threshold
-        if self._threshold is None and self._share is None:
-            self._threshold = calibration.thresholds.get(self._signal)
-            self._share = USUAL_FILLER_SHARE if self._threshold is None else None
-        self._attention_threshold = calibration.thresholds.get("attention")
-        self._recent = torch.empty(0, device=device)
+        known = measured_alike(looseness, calibration)
+        self._attention_threshold = calibration.thresholds.get("attention") if "attention" in known else None
+        start = self._ranks.get(self._signal) if self._signal in known else None
+        self._recent = torch.empty(0, device=device) if start is None else start
 
     def judge(self, proposal: Proposal, target: TargetPass) -> Judgement:
         """Judge g draft tokens by the pass over them."""
         relevance = self._relevance(proposal.tokens, target)
-        if self._share is not None:
-            self._recent = torch.cat((self._recent, relevance.nan_to_num(inf)))[-RECENT:]
-            return Judgement(relevance <= self._recent.quantile(self._share, interpolation="lower"), relevance)
-        assert self._threshold is not None  # see __init__
-        filler = relevance < self._threshold
+        filler = self._is_among_lowest(relevance) if self._threshold is None else relevance < self._threshold
         attention = target.video_attention
         if self._signal == "table" and attention is not None and self._attention_threshold is not None:
             filler = torch.where(relevance.isnan(), attention[:-1] < self._attention_threshold, filler)
         return Judgement(filler, relevance)
+
+    def _is_among_lowest(self, relevance: Tensor) -> Tensor:
+        """Whether each of g belongs to the share of fillers; one that is not known does not, and does not count."""
+        self._recent = torch.cat((self._recent, relevance))[-RECENT:]
+        known = (~self._recent.isnan()).sum()
+        below = (self._recent < relevance.unsqueeze(-1)).sum(-1)
+        return (below < (self._share or 0.0) * known) & (known >= FEW) & ~relevance.isnan()
 
     def _relevance(self, tokens: Tensor, target: TargetPass) -> Tensor:
         match self._signal:
@@ -122,24 +128,53 @@ class RelevanceJudge:
         return torch.searchsorted(known, values.contiguous()) / known.shape[0]
 
 
+def measured_alike(looseness: Looseness, calibration: Calibration) -> frozenset[str]:
+    """The signals that read the layers which the calibration read, so that its thresholds hold for them."""
+    watched, known = calibration.watched, {"table"}
+    if looseness.attention_layers in (None, watched.attention):
+        known |= {"attention", "combined"}
+    if looseness.state_layer in (None, watched.states) and looseness.nearest == watched.nearest:
+        known.add("cosine")
+    return frozenset(known)
+
+
+def settled(looseness: Looseness, calibration: Calibration | None) -> Looseness:
+    """The same with what is left open settled: a threshold or a share, and the layers that the calibration chose."""
+    calibration = calibration or Calibration()
+    watched = calibration.watched
+    threshold, share = looseness.threshold, looseness.filler_share
+    if threshold is None and share is None:
+        known = looseness.relevance in measured_alike(looseness, calibration)
+        threshold = calibration.thresholds.get(looseness.relevance) if known else None
+        share = USUAL_FILLER_SHARE if threshold is None else None
+    return replace(
+        looseness,
+        threshold=threshold,
+        filler_share=share,
+        attention_layers=looseness.attention_layers or watched.attention or None,
+        state_layer=watched.states if looseness.state_layer is None else looseness.state_layer,
+    )
+
+
 def watched_layers(looseness: Looseness, calibration: Calibration | None, layer_count: int) -> WatchedLayers | None:
     """What a target of so many layers must note in its passes for a signal; None: nothing.
 
-    What the user says goes before the calibration. Without either, attention is that of all layers, and states are
-    compared two thirds of the way up. A table needs the attention for tokens that it does not know.
+    What the user says goes before the calibration. Without either, attention is that of three layers of the upper
+    half, since watching costs time, and states are compared two thirds of the way up. A table needs the attention for
+    tokens that it does not know.
     """
-    known = WatchedLayers() if calibration is None else calibration.watched
-    if looseness.relevance == "cosine":
-        states = known.states if looseness.state_layer is None else looseness.state_layer
-        return WatchedLayers((), 2 * layer_count // 3 if states is None else states, looseness.nearest)
-    layers = looseness.attention_layers or known.attention
-    if looseness.relevance == "table":
+    in_force = settled(looseness, calibration)
+    if in_force.relevance == "cosine":
+        states = 2 * layer_count // 3 if in_force.state_layer is None else in_force.state_layer
+        return WatchedLayers((), states, in_force.nearest)
+    layers = in_force.attention_layers
+    if in_force.relevance == "table":
         return WatchedLayers(layers) if layers else None
-    return WatchedLayers(layers or tuple(range(layer_count)))
+    return WatchedLayers(layers or tuple(sorted({layer_count * sixths // 6 for sixths in (3, 4, 5)})))
 
 
 def check_calibrated(looseness: Looseness, calibration: Calibration) -> None:
-    """Raise ValueError if a signal needs what the calibration does not have."""
+    """Raise ValueError if a signal needs what the calibration does not have, or has of other layers."""
     missing = {
         "table": calibration.table is None,
         "combined": calibration.table is None or not {"table", "attention"} <= calibration.ranks.keys(),
@@ -148,3 +183,6 @@ def check_calibrated(looseness: Looseness, calibration: Calibration) -> None:
         raise ValueError(
             f"relevance {looseness.relevance} needs a calibrated preset: run `lvspec calibrate`, or choose attention"
         )
+    if looseness.relevance == "combined" and "combined" not in measured_alike(looseness, calibration):
+        layers = ",".join(map(str, calibration.watched.attention))
+        raise ValueError(f"attention_layers must be {layers} with relevance combined, as calibrated: leave them out")

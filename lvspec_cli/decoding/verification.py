@@ -17,7 +17,7 @@ host in one go, the only time in a round that the host waits for an accelerator.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import islice
 from math import isnan
 from typing import Protocol
@@ -82,6 +82,7 @@ class Reasons:
     shifted: Tensor | None = None  # bool [g], so would it because the target says it nearby
     critical: Tensor | None = None  # bool [g], but it must not be loosened
     improbable: Tensor | None = None  # bool [g], but the target finds it too improbable
+    otherwise: Refusal = Refusal.MISMATCH  # why one is refused that the method would not keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
         parts += [verdict.accepted, proposal.tokens, target.draft_log_probabilities]
         parts += [] if verdict.relevance is None else [verdict.relevance]
         if reasons is not None:  # joined first, so that they are converted together
-            parts += [torch.cat([part for name in REASONS if (part := getattr(reasons, name)) is not None])]
+            parts += [torch.cat([part for name in MARKS if (part := getattr(reasons, name)) is not None])]
     if not greedy:
         parts += [verdict.next_token, target.log_probabilities[verdict.accepted, verdict.next_token]]
     numbers = iter(torch.cat([part.float() for part in parts]).tolist())
@@ -148,7 +149,7 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
     relevance: tuple[float | None, ...] = (None,) * count
     if verdict.relevance is not None:
         relevance = tuple(None if isnan(value) else value for value in islice(numbers, count))
-    why = _Why(verdict.reasons, numbers, count)
+    why = _ReasonsOnHost(verdict.reasons, numbers, count)
     next_token, next_log_probability = choices[accepted], of_choices[accepted]
     if not greedy:
         next_token, next_log_probability = int(next(numbers)), next(numbers)
@@ -166,16 +167,17 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
     )
 
 
-REASONS = tuple(field.name for field in fields(Reasons))
+MARKS = ("exact", "loose", "shifted", "critical", "improbable")  # the fields of `Reasons` that travel
 
 
-class _Why:
+class _ReasonsOnHost:
     """Reasons on the host, read as origins and refusals."""
 
     def __init__(self, reasons: Reasons | None, numbers: Iterator[float], count: int) -> None:
+        self._otherwise = Refusal.MISMATCH if reasons is None else reasons.otherwise
         self._holds: dict[str, tuple[float, ...]] = {}  # name of a reason -> 1 where it holds, [g]
         if reasons is not None and count:
-            given = [name for name in REASONS if getattr(reasons, name) is not None]
+            given = [name for name in MARKS if getattr(reasons, name) is not None]
             self._holds = {name: tuple(islice(numbers, count)) for name in given}
 
     def origin(self, place: int) -> Origin:
@@ -190,7 +192,7 @@ class _Why:
             return Refusal.CRITICAL
         if self._is("improbable", place) and (self._is("loose", place) or self._is("shifted", place)):
             return Refusal.GUARD
-        return Refusal.ANCHOR if "improbable" in self._holds else Refusal.MISMATCH
+        return self._otherwise
 
     def _is(self, name: str, place: int) -> bool:
         return name in self._holds and bool(self._holds[name][place])

@@ -11,12 +11,18 @@ from torch import Tensor
 
 
 @lru_cache(maxsize=8)
-def critical_tokens(tokenizer: Any, words: tuple[str, ...], vocabulary_size: int) -> Tensor:
-    """bool [vocabulary]: special tokens, and if there are words also those words and whatever has a digit.
+def critical_tokens(
+    tokenizer: Any, words: tuple[str, ...], vocabulary_size: int, stop_tokens: frozenset[int] = frozenset()
+) -> Tensor:
+    """bool [vocabulary]: special and stop tokens, and if there are words also those words and whatever has a digit.
 
     A token counts by its letters: case, spaces and punctuation around it do not matter.
     """
-    special = {*tokenizer.all_special_ids, *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)}
+    special = {
+        *stop_tokens,
+        *tokenizer.all_special_ids,
+        *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special),
+    }
     known = frozenset(words)
     critical = [
         token in special or (bool(known) and _is_critical(text, known))

@@ -11,7 +11,13 @@ import numpy as np
 from lvspec_cli.decoding.looseness import WatchedLayers
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
-from lvspec_cli.decoding.relevance import NOTHING_KNOWN, Calibration, PairKnowledge, watched_layers
+from lvspec_cli.decoding.relevance import (
+    NOTHING_KNOWN,
+    Calibration,
+    PairKnowledge,
+    check_calibrated,
+    watched_layers,
+)
 from lvspec_cli.errors import PairError, PresetError, UsageError
 from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageModel, check_prompt
 from lvspec_cli.models.calibration_file import read_calibration
@@ -60,8 +66,11 @@ class Pair:
             self.target.watch(None)
             return NOTHING_KNOWN
         self.target.watch(_watched(options, self.calibration, self.target.layer_count))
+        if not METHODS[options.method].spares:
+            return NOTHING_KNOWN
         words = options.looseness.critical_words
-        return PairKnowledge(self.calibration, critical_tokens(self.tokenizer, words, self.vocabulary_size))
+        critical = critical_tokens(self.tokenizer, words, self.vocabulary_size, self.stop_tokens)
+        return PairKnowledge(self.calibration, critical)
 
     def prepare(
         self, frames: np.ndarray[Any, Any], times: Sequence[float], prompt: str
@@ -115,7 +124,11 @@ def load_pair(
     checked = check_pair(preset)
     if prompt is not None:
         check_prompt(prompt, checked.target.tokenizer)
-    calibration = read_calibration(preset.calibration, checked.vocabulary_size) if preset.calibration else None
+    calibration = (
+        read_calibration(preset.calibration, checked.vocabulary_size, checked.target.layer_count)
+        if preset.calibration
+        else None
+    )
     if options is not None:
         _watched(options, calibration, checked.target.layer_count)
     frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
@@ -147,6 +160,10 @@ def _watched(options: DecodingOptions, calibration: Calibration | None, layer_co
     """What a target of so many layers must note for the method, None for nothing; UsageError if it lacks a layer."""
     if not METHODS[options.method].judges:
         return None
+    try:
+        check_calibrated(options.looseness, calibration or Calibration())
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     watched = watched_layers(options.looseness, calibration, layer_count)
     if watched is not None and max((*watched.attention, watched.states or 0)) >= layer_count:
         raise UsageError(f"the target has {layer_count} layers: watch layers from 0 to {layer_count - 1}")

@@ -13,13 +13,21 @@ from torch import Tensor
 
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Origin, Refusal, Round
-from lvspec_cli.decoding.looseness import Looseness
+from lvspec_cli.decoding.looseness import Looseness, WatchedLayers
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.decoding.policies.fly import in_step_after
 from lvspec_cli.decoding.policies.lvspec import chosen_nearby
-from lvspec_cli.decoding.relevance import Calibration, PairKnowledge
+from lvspec_cli.decoding.relevance import (
+    Calibration,
+    Judgement,
+    PairKnowledge,
+    RelevanceJudge,
+    check_calibrated,
+    settled,
+    watched_layers,
+)
 from lvspec_cli.decoding.sampling import Sampler
 from lvspec_cli.decoding.verification import Decision, Proposal, read_pass, read_verdict
 from tests.decoding.toy_models import ToyModel
@@ -111,15 +119,78 @@ def test_a_token_that_the_table_does_not_know_is_an_anchor_unless_the_attention_
     )
 
 
-def test_a_share_of_fillers_is_a_share_of_the_recent_tokens() -> None:
-    options = DecodingOptions("lvspec", looseness=Looseness(relevance="attention", filler_share=0.5, min_probability=0))
-    proposal = Proposal(torch.tensor([1, 2, 3, 4]), None)
-    attention = torch.tensor([0.1, 0.4, 0.2, 0.3, 0.9])
-    target = read_pass(proposal, Extension(logits_of([9, 9, 9, 9, 0], [1, 2, 3, 4]), video_attention=attention))
-    policy = METHODS["lvspec"].build(options, PairKnowledge(), CPU)
-    decision = read_verdict(proposal, target, policy.verify(proposal, target, Sampler(options, CPU)), greedy=True)
-    assert decision.accepted == 1  # 0.1 and 0.2 are the lower half, and 0.4 stands between them
-    assert decision.relevance == pytest.approx((0.1, 0.4, 0.2, 0.3))
+def judge(looseness: Looseness, tokens: list[int], calibration: Calibration | None = None, **seen: object) -> Judgement:
+    """What a fresh judge says of a chain; ``seen``: what the pass shows of its g + 1 positions."""
+    proposal = Proposal(torch.tensor(tokens), None)
+    signals = {name: torch.tensor(values) for name, values in seen.items()}
+    target = read_pass(proposal, Extension(logits_of([9] * (len(tokens) + 1), tokens), **signals))
+    return RelevanceJudge(looseness, calibration, CPU).judge(proposal, target)
+
+
+@pytest.mark.parametrize(("share", "fillers"), [(0.0, 0), (0.1, 1), (0.5, 5), (0.7, 7), (1.0, 10)])
+def test_a_share_of_fillers_is_that_share_of_the_recent_tokens_with_the_lowest_relevance(
+    share: float, fillers: int
+) -> None:
+    attention = [0.5, 0.1, 0.9, 0.3, 0.2, 0.8, 0.4, 1.0, 0.6, 0.7]
+    found = judge(Looseness(filler_share=share), [1] * 10, video_attention=[*attention, 0.0])
+    assert found.relevance.tolist() == pytest.approx(attention)
+    assert found.filler.tolist() == [value * 10 < fillers + 0.5 for value in attention]
+
+
+def test_of_a_few_tokens_no_share_is_taken_unless_a_calibration_knows_more() -> None:
+    looseness = Looseness(filler_share=0.5)
+    assert judge(looseness, [1, 2], video_attention=[0.1, 0.2, 0.3]).filler.tolist() == [False, False]
+    known = Calibration(ranks={"attention": torch.linspace(0, 1, 100)})
+    assert judge(looseness, [1, 2], known, video_attention=[0.1, 0.8, 0.3]).filler.tolist() == [True, False]
+
+
+def test_unknown_tokens_are_no_fillers_by_share_and_do_not_make_others_fillers() -> None:
+    table = TABLE.clone()
+    table[1] = float("nan")
+    known = Calibration(table=table, ranks={"table": torch.tensor([0.0] * 5 + [2.0] * 5)})
+    looseness = Looseness(relevance="table", filler_share=0.5, judged="draft")
+    found = judge(looseness, [1] * 30 + [7, 2], known)
+    assert found.filler.tolist() == [False] * 30 + [False, True]
+
+
+def test_unknown_tokens_are_judged_by_the_attention_by_share_too() -> None:
+    table = torch.full((VOCABULARY,), float("nan"))
+    known = Calibration(table=table, thresholds={"attention": 0.5})
+    looseness = Looseness(relevance="table", filler_share=0.5)
+    assert judge(looseness, [1, 1], known, video_attention=[0.4, 0.6, 0.0]).filler.tolist() == [True, False]
+
+
+def test_combined_is_the_mean_of_two_ranks_and_of_one_where_the_table_knows_nothing() -> None:
+    table = TABLE.clone()
+    table[1] = float("nan")
+    ranks = {"table": torch.tensor([0.0, 0.5, 1.0, 3.0]), "attention": torch.tensor([0.1, 0.2, 0.3, 0.4])}
+    known = Calibration(table=table, ranks=ranks, thresholds={"combined": 0.6})
+    found = judge(
+        Looseness(relevance="combined", judged="draft"), [7, 2, 1], known, video_attention=[0.25, 0.35, 0.35, 0.0]
+    )
+    assert found.relevance.tolist() == pytest.approx([(0.75 + 0.5) / 2, (0.0 + 0.75) / 2, 0.75])
+    assert found.filler.tolist() == [False, True, False]
+
+
+def test_what_was_calibrated_of_other_layers_is_not_used() -> None:
+    watched = WatchedLayers((2, 3), 5, 10)
+    known = Calibration(table=TABLE, thresholds={"attention": 0.5, "cosine": 0.2, "table": 1.0}, watched=watched)
+    assert settled(Looseness(), known).threshold == 0.5
+    for other in (
+        Looseness(attention_layers=(2,)),
+        Looseness(relevance="cosine", state_layer=4),
+        Looseness(relevance="cosine", nearest=3),
+    ):
+        assert (settled(other, known).threshold, settled(other, known).filler_share) == (None, 0.7)
+    assert settled(Looseness(relevance="table", attention_layers=(2,)), known).threshold == 1.0
+    ranks = dict.fromkeys(("table", "attention"), torch.tensor([0.0]))
+    with pytest.raises(ValueError, match="attention_layers must be 2,3 with relevance combined"):
+        check_calibrated(Looseness(relevance="combined", attention_layers=(4,)), replace(known, ranks=ranks))
+
+
+@pytest.mark.parametrize(("layers", "watched"), [(1, (0,)), (2, (1,)), (16, (8, 10, 13)), (64, (32, 42, 53))])
+def test_an_uncalibrated_target_is_watched_at_a_few_upper_layers(layers: int, watched: tuple[int, ...]) -> None:
+    assert watched_layers(Looseness(), None, layers) == WatchedLayers(watched)
 
 
 def test_cosine_judges_the_state_of_the_draft_token_itself() -> None:
@@ -196,17 +267,21 @@ NOTHING_LOOSE = {
     "fly": Looseness(fly_entropy=1e9),
     "random": Looseness(random_share=0.0),
 }
+# The dice of `random` are thrown from the same generator as the target's draws, which are then others.
+COMPARABLE = [
+    (method, sampling)
+    for method in NOTHING_LOOSE
+    for sampling in ({}, {"temperature": 0.9}, {"temperature": 0.7, "top_p": 0.9, "top_k": 5})
+    if not (method == "random" and sampling)
+]
 
 
-@pytest.mark.parametrize("method", NOTHING_LOOSE)
-@pytest.mark.parametrize("sampling", [{}, {"temperature": 0.9}, {"temperature": 0.7, "top_p": 0.9, "top_k": 5}])
+@pytest.mark.parametrize(("method", "sampling"), COMPARABLE)
 @given(seed=st.integers(1, 500))
 def test_a_lossy_method_that_loosens_nothing_is_strict(method: str, sampling: dict[str, float], seed: int) -> None:
     def tokens(method: str, looseness: Looseness) -> list[list[int]]:
         return [[token.id for token in event.tokens] for event in run(method, looseness, seed, seed=seed, **sampling)]
 
-    if method == "random" and sampling:  # its dice are thrown from the same generator as the target's draws
-        return
     assert tokens(method, NOTHING_LOOSE[method]) == tokens("strict", Looseness())
 
 
@@ -230,6 +305,33 @@ def test_every_token_tells_what_the_target_thinks_of_it(method: str, temperature
             if token.origin in (Origin.LOOSE, Origin.SHIFTED) and method != "fly":
                 assert token.log_probability >= log(0.05)
             history.append(token.id)
+
+
+@pytest.mark.parametrize("method", ["lvspec", "fly", "random"])
+@given(seed=st.integers(1, 500))
+def test_what_truncation_leaves_out_is_never_said(method: str, seed: int) -> None:
+    loosest = Looseness(
+        "table", threshold=9.0, min_probability=0.0, fly_window=1, fly_entropy=0.0, random_share=1.0, critical_words=()
+    )
+    history = [1, 2, 3]
+    for event in run(method, loosest, seed, seed=seed, temperature=1.0, top_k=2, draft_tokens=6):
+        for token in event.tokens:
+            model = ToyModel(VOCABULARY, spread=1.0)
+            model.prefill(history)
+            row = model.extend(torch.tensor(history[-1:])).logits[0]
+            assert token.id in row.topk(2).indices.tolist()
+            history.append(token.id)
+
+
+def test_the_dice_are_named_where_they_refuse() -> None:
+    options = DecodingOptions("random", looseness=Looseness(random_share=0.0))
+    assert decide([7], [1, 2], options).refusal is Refusal.CHANCE
+
+
+def test_flys_window_is_one_for_all_proposals_of_a_decode() -> None:
+    options = replace(fly(), draft_tokens=5)  # so that the window is 4
+    assert decide([1, 2, 3, 4, 1], [5, 2, 3, 4, 1, 0], options).accepted == 5
+    assert decide([1, 2, 3], [5, 2, 3, 0], options).accepted == 0
 
 
 def test_looser_is_longer() -> None:

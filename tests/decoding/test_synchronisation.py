@@ -14,8 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lvspec_cli.decoding import clock
 from lvspec_cli.decoding.clock import RoundClock
 from lvspec_cli.decoding.engine import decode
+from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.decoding.relevance import Calibration, PairKnowledge
 
 LOOKS = ("tolist", "item", "cpu", "numpy", "nonzero", "__bool__", "__int__", "__float__", "__index__", "__array__")
 
@@ -74,6 +76,18 @@ def looks(action: Callable[[], object]) -> int:
 @pytest.mark.parametrize("sampling", [{}, {"temperature": 1.0}, {"temperature": 0.8, "top_k": 4, "top_p": 0.9}])
 def test_the_host_reads_once_a_round(method: str, sampling: dict[str, Any]) -> None:
     rounds = decode(_TensorModel(0), _TensorModel(1), DecodingOptions(method, max_tokens=40, **sampling), 1)
+    for _ in range(8):
+        assert looks(lambda: next(rounds)) == 1
+
+
+@pytest.mark.parametrize("method", ["lvspec", "fly", "random"])
+@pytest.mark.parametrize("relevance", [{"relevance": "table"}, {"relevance": "table", "filler_share": 0.6}])
+@pytest.mark.parametrize("sampling", [{}, {"temperature": 1.0}, {"temperature": 0.8, "top_k": 4, "top_p": 0.9}])
+def test_lossy_methods_look_no_more_often(method: str, relevance: dict[str, Any], sampling: dict[str, Any]) -> None:
+    options = DecodingOptions(method, max_tokens=60, looseness=Looseness(**relevance, fly_window=2), **sampling)
+    table = torch.tensor([0.0, 1.0, float("nan"), 3.0, 0.1, 2.0, 0.2, 0.3, 5.0])
+    known = PairKnowledge(Calibration(table=table, thresholds={"table": 1.0}), torch.arange(9) == 4)
+    rounds = decode(_TensorModel(0), _TensorModel(1), options, 1, known)
     for _ in range(8):
         assert looks(lambda: next(rounds)) == 1
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from lvspec_cli.decoding.events import Refusal
 from lvspec_cli.decoding.loosening import Loosening
 from lvspec_cli.decoding.policies.strict import StrictPolicy
 from lvspec_cli.decoding.relevance import RelevanceJudge
@@ -36,6 +37,7 @@ class LvspecPolicy:
             target,
             sampler,
             loose=judgement.filler,
+            otherwise=Refusal.ANCHOR,
             shifted=chosen_nearby(proposal.tokens, target.choices, self._window) if self._window else None,
             relevance=judgement.relevance,
         )
@@ -43,12 +45,12 @@ class LvspecPolicy:
 
 def chosen_nearby(tokens: Tensor, choices: Tensor, window: int) -> Tensor:
     """Whether each draft token [g] is the target's choice [g + 1] at most ``window`` positions before or after it."""
-    near = _near(tokens.shape[0], window, tokens.device)
+    near = _apart_within(tokens.shape[0], window, tokens.device)
     return (near & (tokens.unsqueeze(-1) == choices)).any(dim=-1)
 
 
 @lru_cache(maxsize=64)
-def _near(count: int, window: int, device: torch.device) -> Tensor:
+def _apart_within(count: int, window: int, device: torch.device) -> Tensor:
     """bool [count, count + 1]: places apart, but by no more than the window."""
     here = torch.arange(count, device=device).unsqueeze(-1)
     distance = (here - torch.arange(count + 1, device=device)).abs()

@@ -6,6 +6,7 @@ over this (survey arXiv 2604.05546, tables 9 and 10).
 
 from __future__ import annotations
 
+from lvspec_cli.decoding.events import Refusal
 from lvspec_cli.decoding.loosening import Loosening
 from lvspec_cli.decoding.sampling import Sampler
 from lvspec_cli.decoding.verification import Proposal, TargetPass, Verdict
@@ -20,4 +21,4 @@ class RandomPolicy:
     def verify(self, proposal: Proposal, target: TargetPass, sampler: Sampler) -> Verdict:
         """Throw the dice for every draft token."""
         loose = sampler.uniform(proposal.tokens.shape[0]) < self._share
-        return self._loosening.verify(proposal, target, sampler, loose=loose)
+        return self._loosening.verify(proposal, target, sampler, loose=loose, otherwise=Refusal.CHANCE)

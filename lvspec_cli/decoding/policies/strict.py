@@ -24,6 +24,7 @@ class ExactTest:
 
     passed: Tensor  # bool [g]
     next_token: Callable[[Tensor], Tensor]  # accepted int64 [1] -> the recovered or bonus token, int64 [1]
+    possible: Tensor | None = None  # bool [g], the target might draw it after temperature and truncation; None: greedy
 
 
 class StrictPolicy:
@@ -56,7 +57,7 @@ def _sampled_test(proposal: Proposal, target: Tensor, sampler: Sampler) -> Exact
     target_of = target[:-1].gather(-1, column).squeeze(-1)
     draft_of = draft.gather(-1, column).squeeze(-1)
     passed = sampler.uniform(tokens.shape[0]) * draft_of < target_of
-    return ExactTest(passed, lambda accepted: sampler.draw(_residual(draft, target, accepted)))
+    return ExactTest(passed, lambda accepted: sampler.draw(_residual(draft, target, accepted)), target_of > 0)
 
 
 def _residual(draft: Tensor, target: Tensor, accepted: Tensor) -> Tensor:

@@ -1,0 +1,85 @@
+"""From what a user wrote to the value of a setting: text of a flag or variable, or a value of TOML or of a call.
+
+Each function raises ValueError with what the value must be.
+"""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value
+
+
+def whole_number(value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,30}\s*", value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("must be a whole number")
+
+
+def draft_length(value: object) -> int | str:
+    if isinstance(value, str) and value.strip().lower() == "auto":
+        return "auto"
+    try:
+        return whole_number(value)
+    except ValueError:
+        raise ValueError("must be a whole number, or auto") from None
+
+
+def number(value: object) -> float:
+    try:
+        found = float("nan") if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        found = float("nan")
+    if not isfinite(found):
+        raise ValueError("must be a number")
+    return found
+
+
+def words(value: object) -> tuple[str, ...]:
+    """Words between commas, or a list; no text at all is no words. All with a plus: more than another layer has."""
+    parts = value if isinstance(value, (list, tuple)) else text(value).split(",")
+    found = tuple(word for part in parts if (word := text(part).strip().lower()))
+    if not extends(found) and any(word.startswith("+") for word in found):
+        raise ValueError("must have a + before every word, to add them, or before none, to replace the list")
+    return found
+
+
+def extends(critical: tuple[str, ...]) -> bool:
+    """Whether critical words come on top of others."""
+    return bool(critical) and all(word.startswith("+") for word in critical)
+
+
+def layers(value: object) -> tuple[int, ...]:
+    try:
+        return tuple(
+            whole_number(part) for part in (value if isinstance(value, (list, tuple)) else str(value).split(","))
+        )
+    except ValueError:
+        raise ValueError("must be whole numbers between commas") from None
+
+
+def seconds(value: object) -> float:
+    """Seconds, or [HH:]MM:SS with an optional fraction of a second."""
+    if isinstance(value, str) and ":" in value:
+        match = re.fullmatch(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)", value.strip(), re.ASCII)
+        if match is None or float(match[3]) >= 60 or (match[1] and int(match[2]) > 59):
+            raise ValueError("must be seconds or [HH:]MM:SS")
+        return int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3])
+    try:
+        return number(value)
+    except ValueError:
+        raise ValueError("must be seconds or [HH:]MM:SS") from None
+
+
+def added(critical: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """Critical words, on top of those of a lower layer if they have a plus."""
+    if not extends(critical):
+        return critical
+    return (*others, *(critical if extends(others) else (word[1:] for word in critical)))
