@@ -38,6 +38,6 @@ def calibrate_preset(preset: Preset, paths: Sequence[str], output: Path, say: Ca
             found = calibrator.run(paths, lambda path: worker.read(path, plan.read))
     finally:
         journal.close()
-    changes = write_user_preset(preset, found, output, pair.vocabulary_size)
+    changes = write_user_preset(preset, found, output, pair)
     journal.remove()
     return changes

@@ -12,6 +12,7 @@ import yaml
 from lvspec_cli.calibration.calibrator import Calibrated
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.models.calibration_file import calibration_text
+from lvspec_cli.models.pair import Pair
 from lvspec_cli.preset import Preset
 
 
@@ -20,7 +21,7 @@ def calibration_path(preset_path: Path) -> Path:
     return preset_path.with_suffix(".calibration.json")
 
 
-def write_user_preset(preset: Preset, found: Calibrated, path: Path, vocabulary_size: int) -> list[str]:
+def write_user_preset(preset: Preset, found: Calibrated, path: Path, pair: Pair) -> list[str]:
     """Write the preset and its calibration; return what changed, a sentence each. Raises LvspecError if it cannot."""
     content: dict[str, Any] = yaml.safe_load(preset.path.read_text(encoding="utf-8"))
     changes = _changes(preset, found)
@@ -33,7 +34,7 @@ def write_user_preset(preset: Preset, found: Calibrated, path: Path, vocabulary_
     content["looseness"] = {"relevance": found.findings.best, **looseness}
     content["calibration"] = calibration_path(path).name
     source = {"preset": preset.name, "videos": found.videos, "tokens": found.findings.tokens}
-    text = calibration_text(found.findings.calibration, vocabulary_size, source)
+    text = calibration_text(found.findings.calibration, pair.vocabulary_size, pair.target.layer_count, source)
     _replace(calibration_path(path), text)
     _replace(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
     return changes

@@ -19,17 +19,21 @@ SCHEMA = "lvspec.calibration/1"
 DIGITS = 6  # significant ones of a number in the file
 
 
-def read_calibration(path: Path, vocabulary_size: int) -> Calibration:
-    """The calibration in a file, for a pair whose tokenizer has so many tokens.
+def read_calibration(path: Path, vocabulary_size: int, layer_count: int) -> Calibration:
+    """The calibration in a file, for a pair whose tokenizer has so many tokens and whose target so many layers.
 
-    Raises PresetError if the file cannot be read, is no calibration, or was made with another tokenizer.
+    Raises PresetError if the file cannot be read, is no calibration, or was made of another pair.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         if content["schema"] != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA}")
         if content["vocabulary_size"] != vocabulary_size:
             raise ValueError(f"it is for {content['vocabulary_size']} tokens and the pair has {vocabulary_size}")
+        if content.get("layer_count") != layer_count:
+            # A target of the same family has the same tokenizer, and other thresholds.
+            known = content.get("layer_count", "an unknown number of")
+            raise ValueError(f"it is for a target of {known} layers and the pair's has {layer_count}")
         return _calibration(content)
     except OSError as error:
         raise PresetError(f"cannot read the calibration {path}: {error.strerror}; run `lvspec calibrate`") from error
@@ -37,13 +41,20 @@ def read_calibration(path: Path, vocabulary_size: int) -> Calibration:
         raise PresetError(f"{path} is no calibration of this pair ({error}): run `lvspec calibrate` again") from error
 
 
-def calibration_text(calibration: Calibration, vocabulary_size: int, source: Mapping[str, Any]) -> str:
-    """A calibration as the text of its file; ``source``: where it comes from, JSON values."""
+def calibration_text(
+    calibration: Calibration, vocabulary_size: int, layer_count: int, source: Mapping[str, Any]
+) -> str:
+    """A calibration as the text of its file.
+
+    ``vocabulary_size``: of the pair's tokenizer; ``layer_count``: of its target; ``source``: where the calibration
+    comes from, JSON values. Raises ValueError if a number in it is not finite.
+    """
     table = None if calibration.table is None else _known(calibration.table)
     content = {
         "schema": SCHEMA,
         "source": dict(source),
         "vocabulary_size": vocabulary_size,
+        "layer_count": layer_count,
         "attention_layers": list(calibration.watched.attention),
         "state_layer": calibration.watched.states,
         "nearest": calibration.watched.nearest,
@@ -53,7 +64,7 @@ def calibration_text(calibration: Calibration, vocabulary_size: int, source: Map
         },
         "table": table,
     }
-    return json.dumps(content, indent=1) + "\n"
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def _calibration(content: Mapping[str, Any]) -> Calibration:
@@ -74,6 +85,11 @@ def _table(entries: Mapping[str, float], vocabulary_size: int) -> Tensor:
 
 def _known(table: Tensor) -> dict[str, float]:
     return {str(token): _rounded(float(table[token])) for token in (~table.isnan()).nonzero()[:, 0].tolist()}
+
+
+def _refuse(constant: str) -> float:
+    """Python reads and writes such numbers, which are not JSON: an infinite threshold would loosen every token."""
+    raise ValueError(f"{constant} is no number")
 
 
 def _rounded(value: float) -> float:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from lvspec_cli.calibration.journal import SUFFIX
 from lvspec_cli.cli.entry import main
@@ -49,8 +47,9 @@ def test_anchors_depend_on_the_video_and_fillers_do_not(
     assert preset.calibration == tmp_path / "mine.calibration.json"
     from lvspec_cli.models.checkpoint import read_checkpoint
 
-    tokenizer: Any = read_checkpoint(preset.target, "target").tokenizer
-    table = read_calibration(preset.calibration, max(tokenizer.get_vocab().values()) + 1).table
+    checkpoint = read_checkpoint(preset.target, "target")
+    tokenizer: Any = checkpoint.tokenizer
+    table = read_calibration(preset.calibration, max(tokenizer.get_vocab().values()) + 1, checkpoint.layer_count).table
     assert table is not None
 
     def known(words: tuple[str, ...]) -> list[float]:
@@ -119,36 +118,3 @@ def test_one_readable_video_is_too_few(clips: list[str], tmp_path: Path, capsys:
     said = capsys.readouterr().err
     assert "left out: " in said
     assert "at least 2 videos" in said
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ("{", "is no calibration"),
-        (json.dumps({"schema": "other/1"}), "its schema is not"),
-        (json.dumps({"schema": "lvspec.calibration/1", "vocabulary_size": 5}), "the pair has 859"),
-    ],
-)
-def test_a_calibration_that_is_none_is_told(content: str, complaint: str, tmp_path: Path) -> None:
-    from lvspec_cli.errors import PresetError
-
-    path = tmp_path / "c.json"
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(PresetError, match=complaint):
-        read_calibration(path, 859)
-
-
-def test_a_written_calibration_is_read_as_it_was(tmp_path: Path) -> None:
-    from lvspec_cli.decoding.looseness import WatchedLayers
-    from lvspec_cli.decoding.relevance import Calibration
-    from lvspec_cli.models.calibration_file import calibration_text
-
-    table = torch.tensor([0.5, float("nan"), 2.0])
-    whole = Calibration(table, {"table": torch.tensor([0.5, 2.0])}, {"table": 1.25}, WatchedLayers((1, 2), 3, 7))
-    path = tmp_path / "c.json"
-    path.write_text(calibration_text(whole, 3, {"videos": 1}), encoding="utf-8")
-    read = read_calibration(path, 3)
-    assert read.table is not None
-    assert torch.equal(read.table.nan_to_num(-1), table.nan_to_num(-1))
-    assert torch.equal(read.ranks["table"], whole.ranks["table"])
-    assert (read.thresholds, read.watched) == (whole.thresholds, whole.watched)
