@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Round, Token
 from lvspec_cli.decoding.methods import METHODS
-from lvspec_cli.decoding.relevance import NOTHING_KNOWN
+from lvspec_cli.decoding.relevance import NOTHING_KNOWN, settled
 from lvspec_cli.decoding.stats import DecodingStats
 from lvspec_cli.errors import OutOfMemory
 from lvspec_cli.models.prefill import prefill_pair
@@ -106,6 +106,8 @@ class Session:
         assert self._last.finish_reason is not None  # and only the last one has a reason
         text, clip = self._text.strip(), self._clip
         total = self._read_seconds + perf_counter() - self._started
+        if self._length is not None and self._options.draft_tokens == "auto":
+            self._stats.draft_cost_ratio = self._length.draft_ratio
         return Caption(
             request=self._request,
             text=text,
@@ -130,7 +132,11 @@ class Session:
 
     def _settings(self) -> dict[str, object]:
         frames = self._preset.frames
-        return {**self._plan.as_record(), "min_pixels": frames.min_pixels, "max_pixels": frames.max_pixels}
+        settings = {**self._plan.as_record(), "min_pixels": frames.min_pixels, "max_pixels": frames.max_pixels}
+        if self._method.judges:
+            settings |= asdict(settled(self._options.looseness, self._pair.calibration))
+            settings["calibration"] = self._pair.calibration_digest
+        return settings
 
 
 def _identity(model: VideoLanguageModel, spec: ModelSpec, revision: str | None) -> ModelIdentity:

@@ -26,6 +26,7 @@ class DecodingStats:
     tokens_by_origin: Counter[Origin] = field(default_factory=Counter)  # committed
     refusals: Counter[Refusal] = field(default_factory=Counter)  # rounds, by why their chain ended
     gap: float = 0.0  # nats that loose and shifted tokens cost
+    draft_cost_ratio: float | None = None  # draft step over target step, where the draft length is auto; by the caller
     rounds_by_accepted: Counter[int] = field(default_factory=Counter)  # accepted draft tokens -> rounds
 
     def observe(self, event: Round) -> None:
@@ -100,6 +101,7 @@ class DecodingStats:
             "prefill_seconds": self.prefill_seconds,
             "decode_seconds": self.decode_seconds,
             "draft_seconds": self.draft_seconds,
+            "draft_cost_ratio": self.draft_cost_ratio,
             "verify_seconds": self.verify_seconds,
             "tokens_per_second": self.tokens_per_second,
         }

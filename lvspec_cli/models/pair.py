@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ class Pair:
     target_revision: str | None  # commit on the hub, None for a folder
     draft_revision: str | None
     calibration: Calibration | None = None  # what was measured of the pair
+    calibration_digest: str | None = None  # of the calibration's file: SHA-256, its first 16 digits
 
     def ready_for(self, options: DecodingOptions) -> PairKnowledge:
         """Let the target watch what the method reads from its passes, and return what the method must know.
@@ -124,11 +126,10 @@ def load_pair(
     checked = check_pair(preset)
     if prompt is not None:
         check_prompt(prompt, checked.target.tokenizer)
-    calibration = (
-        read_calibration(preset.calibration, checked.vocabulary_size, checked.target.layer_count)
-        if preset.calibration
-        else None
-    )
+    calibration = digest = None
+    if preset.calibration is not None:
+        calibration = read_calibration(preset.calibration, checked.vocabulary_size, checked.target.layer_count)
+        digest = sha256(preset.calibration.read_bytes()).hexdigest()[:16]
     if options is not None:
         _watched(options, calibration, checked.target.layer_count)
     frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
@@ -146,6 +147,7 @@ def load_pair(
         target_revision=checked.target.revision,
         draft_revision=checked.draft.revision,
         calibration=calibration,
+        calibration_digest=digest,
     )
 
 

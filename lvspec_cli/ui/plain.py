@@ -34,7 +34,7 @@ class PlainView(View):
         for warning in caption.facts.warnings:
             self.note(f"{caption.path}: {warning}")
         if caption.drafting_did_not_pay:
-            self.note(f"{caption.path}: drafting does not pay for this pair here: decoded by the target alone")
+            self.note(f"{caption.path}: {_does_not_pay(caption)}")
         if self._verbose:
             for text in detail_lines(caption):
                 line(self._console, f"  {text}", "dim")
@@ -69,6 +69,12 @@ def detail_lines(caption: Caption) -> list[str]:
         f"video: {facts.container}, {facts.codec}, {size}, {len(caption.frame_times)} frames shown",
         *(f"{key}: {_human(value)}" for key, value in caption.as_record()["stats"].items()),
     ]
+
+
+def _does_not_pay(caption: Caption) -> str:
+    ratio = caption.stats.draft_cost_ratio
+    cost = "" if ratio is None else f", whose draft steps take {ratio:.2f} of the target's"
+    return f"drafting does not pay for this pair here{cost}: decoded by the target alone"
 
 
 def _human(value: object) -> str:

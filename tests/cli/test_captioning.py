@@ -62,6 +62,17 @@ def test_every_lossless_method_says_what_the_target_says(caption, clip, options)
     assert caption(clip, "--method", "ar").out == caption(clip, "--method", *options).out
 
 
+def test_the_record_of_a_loose_caption_tells_what_was_in_force_and_not_only_what_was_asked_for(caption, clip):
+    loose = ("--format", "json", "--method", "lvspec")
+    settings = json.loads(caption(clip, *loose, "--relevance", "attention").out)["settings"]
+    assert (settings["threshold"], settings["filler_share"], settings["calibration"]) == (None, 0.7, None)
+    demo = json.loads(caption(clip, *loose, "--preset", "demo", "--max-tokens", "5").out)["settings"]
+    assert demo["relevance"] == "table"
+    assert demo["threshold"] > 0
+    assert len(demo["attention_layers"]) > 0
+    assert len(demo["calibration"]) == 16
+
+
 @pytest.mark.parametrize(
     ("options", "pruning", "share"),
     [

@@ -55,6 +55,7 @@ def test_rounds_add_up() -> None:
         "decode_seconds": 3.0,
         "draft_seconds": 0.75,
         "verify_seconds": 1.5,
+        "draft_cost_ratio": None,
         "tokens_per_second": 8 / 3,
     }
 

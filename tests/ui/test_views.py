@@ -18,7 +18,7 @@ def console_on(stream, **options):
 
 def caption(**changes):
     stats = SimpleNamespace(num_generated_tokens=40, tokens_per_second=100.0, num_draft_tokens=50)
-    stats.mean_acceptance_length = 3.25
+    stats.mean_acceptance_length, stats.draft_cost_ratio = 3.25, None
     facts = SimpleNamespace(container="mp4", codec="h264", width=64, height=48, duration_s=2.0, warnings=())
     known = {"path": "clip.mp4", "stats": stats, "facts": facts, "finish_reason": "stop", "lossy": False}
     known["durations"] = SimpleNamespace(end_to_end_seconds=1.26)
@@ -58,8 +58,9 @@ def test_warnings_about_a_video_are_passed_on():
 
 
 def test_it_is_said_when_drafting_does_not_pay():
-    text = seen_by(PlainView, False, act=lambda view: view.finished(caption(drafting_did_not_pay=True)))
-    assert "lvspec: clip.mp4: drafting does not pay for this pair here: decoded by the target alone\n" in text
+    stats = SimpleNamespace(**vars(caption().stats) | {"draft_cost_ratio": 0.9})
+    text = seen_by(PlainView, False, act=lambda view: view.finished(caption(drafting_did_not_pay=True, stats=stats)))
+    assert "does not pay for this pair here, whose draft steps take 0.90 of the target's: decoded by the targ" in text
 
 
 def test_verbose_shows_settings_with_origins_and_all_numbers():
