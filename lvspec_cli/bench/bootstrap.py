@@ -29,6 +29,11 @@ class Estimate:
     low: float  # in the same
     high: float  # in the same
 
+    @property
+    def sign(self) -> int:
+        """Of a difference: 1 or -1 if its whole interval lies on one side of 0, and 0 if it does not."""
+        return int(self.low > 0) - int(self.high < 0)
+
 
 class Resamples:
     """Draws of clips with replacement, the same for all figures."""

@@ -72,6 +72,18 @@ def figures(measured: Measured, reference: Measured, resamples: Resamples) -> Fi
     )
 
 
+def lead_in_same_attributes(one: Measured, other: Measured, resamples: Resamples) -> Estimate | None:
+    """By how many more of the attributes, as a share, one names what the reference names than another does.
+
+    On the same clips, so that what is hard about a clip for both does not widen the interval. None without a truth.
+    """
+    ours, theirs = (_counts([each.same for each in measured.qualities]) for measured in (one, other))
+    if ours is None or theirs is None:
+        return None
+    asked = [len(each.same or ()) for each in one.qualities]
+    return resamples.ratio([a - b for a, b in zip(ours, theirs, strict=True)], asked)
+
+
 def kept_mismatches(runs: Sequence[Run]) -> float:
     """Share of the judged mismatches that were kept, over all runs; 0 if there were none."""
     tallies = _tallies(runs) or []

@@ -6,12 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from lvspec_cli import __version__
-from lvspec_cli.bench.ablation import VISUAL_NATS, Ablation
+from lvspec_cli.bench.ablation import Ablation
 from lvspec_cli.bench.ablation_table import findings
+from lvspec_cli.bench.areas import VISUAL_NATS
 from lvspec_cli.bench.arena import Measured
 from lvspec_cli.bench.bootstrap import LEVEL, RESAMPLES
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.figures import Figures
+from lvspec_cli.bench.matching import MatchedRows
 from lvspec_cli.bench.setting import Setting
 from lvspec_cli.bench.side_by_side import Comparison, Skipped
 from lvspec_cli.preset import ModelSpec
@@ -63,9 +65,17 @@ def ablation_record(ablation: Ablation) -> dict[str, Any]:
         "anchor_mismatches": ablation.anchors,
         "visual_mismatches": ablation.visual,
         "area_under_curve": [asdict(signal) for signal in ablation.signals],
-        "rows": [row_record(row) for row in ablation.rows],
-        "unguarded_rows": [row_record(row) for row in ablation.unguarded_rows],
+        "area_of_best_minus_own": None if ablation.lead is None else asdict(ablation.lead),
+        "rows": [row_record(row) for row in ablation.guarded.rows],
+        "best_minus_random": _lead(ablation.guarded),
+        "unguarded_rows": [row_record(row) for row in ablation.unguarded.rows],
+        "unguarded_best_minus_random": _lead(ablation.unguarded),
     }
+
+
+def _lead(matched: MatchedRows) -> dict[str, Any]:
+    """How many more of the attributes the best row names as ar does."""
+    return {"best": matched.best, "same_attributes": None if matched.lead is None else asdict(matched.lead)}
 
 
 def _preset(comparison: Comparison) -> dict[str, Any]:

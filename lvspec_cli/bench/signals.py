@@ -66,7 +66,7 @@ class SignalReader:
         options = greedy_options(pair, max_tokens, "ar")
         self._caption = EngineContender(pair, options)
         self._sampler = Sampler(options, pair.target.device)
-        critical = critical_tokens(pair.tokenizer, looseness.critical_words, pair.vocabulary_size)
+        critical = critical_tokens(pair.tokenizer, looseness.critical_words, pair.vocabulary_size, pair.stop_tokens)
         self._loosening = Loosening(looseness.min_probability, critical.to(pair.target.device))
         self.signals = offered_signals(looseness, pair.calibration)
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from math import inf, nan
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lvspec_cli.bench.ablation import Ablation, area, signal_figures
+from lvspec_cli.bench.ablation import Ablation
 from lvspec_cli.bench.ablation_table import ablation_tables, findings
 from lvspec_cli.bench.anchors import GREY, attribute_places, blanked, true_anchors
+from lvspec_cli.bench.areas import area, lead_in_area, signal_figures
+from lvspec_cli.bench.arena import Arena, Measured
 from lvspec_cli.bench.bootstrap import Resamples
 from lvspec_cli.bench.clips import make_clips
-from lvspec_cli.bench.figures import figures
+from lvspec_cli.bench.matching import MatchedRows, Matching, asked_values, matched_rows, threshold_at
+from lvspec_cli.bench.quality import Quality
 from lvspec_cli.bench.record import ablation_record
 from lvspec_cli.bench.signals import Places, SignalReader, offered_signals
 from lvspec_cli.bench.table import as_markdown
@@ -61,8 +65,30 @@ def places() -> list[Places]:
 
 @pytest.fixture
 def ablation(places: list[Places]) -> Ablation:
-    signals = signal_figures(places, Resamples(CLIPS, resamples=50))
-    return Ablation("cosine", CLIPS * PLACES, 500, 400, 200, 200, signals, rows=(), unguarded_rows=())
+    resamples = Resamples(CLIPS, resamples=50)
+    signals, lead = signal_figures(places, resamples), lead_in_area(places, "attention", "cosine", resamples)
+    nothing = MatchedRows(())
+    return Ablation("cosine", CLIPS * PLACES, 500, 400, 200, 200, signals, lead, guarded=nothing, unguarded=nothing)
+
+
+def quality(same: int) -> Quality:
+    """``same`` of four attributes are named as the reference names them."""
+    marks = {str(index): index < same for index in range(4)}
+    return Quality(marks, marks, 1.0, 1.0, False)
+
+
+def matched(by_signal: list[int], by_chance: list[int]) -> MatchedRows:
+    """Rows that name so many of four attributes, clip by clip, as the reference does."""
+    loose = Tally(12, 3, 1, {"anchor": 2}, 0.5, 0.2, 0.7)
+    count = len(by_signal)
+
+    def row(name: str, same: list[int]) -> Measured:
+        one = measured(usual(name), 1.0, 3, 4, loose)
+        qualities = tuple(map(quality, same))
+        return replace(one, runs=one.runs[:1] * count, answers=one.answers[:1] * count, qualities=qualities)
+
+    rows = [row("ar", [4] * count), row("lvspec", by_signal), row("random", by_chance)]
+    return matched_rows(rows, Resamples(count))
 
 
 def test_the_words_of_the_grammar_are_anchors_and_nothing_else_is() -> None:
@@ -120,8 +146,8 @@ def test_the_best_signal_and_those_no_better_than_chance_are_told(ablation: Abla
     assert ablation.no_better_than_chance == {"mismatches": by_truth, "open": by_truth}
     about_signals, *_ = findings(ablation)
     assert (
-        "The best signal at telling attributes is attention (1.00), clearly better than the preset's own, cosine."
-        in about_signals
+        "The best signal at telling attributes is attention (1.00), clearly better than the preset's own, cosine, "
+        "by +1.00 (+1.00 to +1.00)." in about_signals
     )
     assert "No better than chance: cosine" in about_signals
 
@@ -134,21 +160,84 @@ def test_tables_have_a_cell_for_every_heading_and_the_record_is_json(ablation: A
     assert record["best_signal"] == "attention"
     assert [signal["name"] for signal in record["area_under_curve"]] == ["attention", "cosine", "chance"]
     assert set(record["area_under_curve"][0]["mismatches"]["blanked"]) == {"value", "low", "high"}
+    assert record["area_of_best_minus_own"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert record["best_minus_random"] == {"best": None, "same_attributes": None}
 
 
-@pytest.mark.parametrize(("by_chance", "clear"), [(4, False), (2, True)])
-def test_a_difference_from_chance_is_claimed_only_where_it_is_clear(
-    ablation: Ablation, by_chance: int, clear: bool
+def test_signals_are_compared_on_the_same_clips(places: list[Places]) -> None:
+    # The areas of the two vary from clip to clip, and alike: one is the other with a few anchors forgotten.
+    generator = np.random.default_rng(2)
+    better, worse = [], []
+    for each in places:
+        noisy = np.array(each.scores["attention"]) + generator.normal(0, generator.uniform(0.1, 2.0), PLACES)
+        forgotten = np.array(each.anchor) & (generator.random(PLACES) < 0.05)
+        better.append(tuple(noisy.tolist()))
+        worse.append(tuple(np.where(forgotten, noisy.min(), noisy).tolist()))
+    both = [
+        replace(each, scores={"attention": one, "cosine": other})
+        for each, one, other in zip(places, better, worse, strict=True)
+    ]
+    attention, cosine = (signal.mismatches.anchors for signal in signal_figures(both, Resamples(CLIPS)))
+    lead = lead_in_area(both, "attention", "cosine", Resamples(CLIPS))
+    assert attention is not None
+    assert cosine is not None
+    assert lead is not None
+    assert attention.low < cosine.high  # seen apart, nothing could be told
+    assert lead.sign == 1
+    assert lead.value == pytest.approx(attention.value - cosine.value)
+
+
+HARD = [4, 1, 4, 0, 3, 4, 1, 4, 2, 4, 0, 3]  # what is kept on clips of which some are hard for everybody
+
+
+@pytest.mark.parametrize(
+    ("by_chance", "verdict", "sign"),
+    [
+        (HARD, "no clear difference", 0),
+        ([*HARD[1:], HARD[0]], "no clear difference", 0),  # other clips, but as many
+        ([max(0, same - 1) for same in HARD], "a clear difference", 1),
+        ([min(4, same + 1) for same in HARD], "clearly less than by chance", -1),
+    ],
+)
+def test_a_difference_from_chance_is_that_of_the_same_clips_and_claimed_only_where_it_is_clear(
+    ablation: Ablation, by_chance: list[int], verdict: str, sign: int
 ) -> None:
-    loose = Tally(12, 3, 1, {"anchor": 2}, 0.5, 0.2, 0.7)
-    runs = [measured(usual(name), 1.0, 3, right, loose) for name, right in (("lvspec", 4), ("random", by_chance))]
-    reference = measured(usual("ar"), 2.0, 10, 4)
-    resamples = Resamples(len(reference.runs))
-    rows = tuple(figures(each, reference, resamples) for each in (reference, *runs))
-    _, about_guarded, about_unguarded = findings(replace(ablation, rows=rows, unguarded_rows=rows))
-    assert "stay with lvspec (100.0%)" in about_guarded
-    assert ("no clear difference" not in about_guarded) == clear
+    rows = matched(HARD, by_chance)
+    assert rows.best == "lvspec"
+    assert rows.lead is not None
+    assert rows.lead.sign == sign
+    assert rows.lead.value == pytest.approx((sum(HARD) - sum(by_chance)) / 48)
+    same = [row.faithfulness.same_attributes for row in rows.rows[1:]]
+    assert all(each is not None for each in same)
+    assert same[0].low < same[1].high  # type: ignore[union-attr]  # seen apart, nothing could be told
+    assert same[1].low < same[0].high  # type: ignore[union-attr]
+    told = replace(ablation, guarded=rows, unguarded=rows)
+    _, about_guarded, about_unguarded = findings(told)
+    assert verdict in about_guarded
     assert about_unguarded == about_guarded
+    record = ablation_record(told)
+    assert record["best_minus_random"]["same_attributes"]["value"] == rows.lead.value
+    assert record["findings"][1:] == [about_guarded, about_unguarded]
+
+
+def test_without_a_truth_or_a_control_no_row_is_judged(ablation: Ablation) -> None:
+    row = measured(usual("lvspec"), 1.0, 3, None, Tally(12, 3, 1, {}, 0.5, 0.2, 0.7))
+    unknown = matched_rows([row, row], Resamples(len(row.runs)))
+    assert (unknown.best, unknown.lead) == (None, None)
+    assert findings(replace(ablation, guarded=unknown))[1] == "No row can be judged."
+
+
+def test_a_signal_s_threshold_is_one_of_what_it_says_where_it_is_asked(places: list[Places]) -> None:
+    values = asked_values(places, ["attention", "chance"])
+    assert len(values["chance"]) == sum(sum(each.mismatch) for each in places)
+    for share in (0.1, 0.5, 0.9):
+        below = np.mean(np.array(values["chance"]) < threshold_at(values["chance"], share))
+        assert below == pytest.approx(share, abs=0.01)
+
+
+def test_unknown_values_are_left_out_of_a_threshold() -> None:
+    assert threshold_at([1.0, inf, 3.0, inf], 0.5) == 2.0
+    assert threshold_at([inf, nan], 0.5) == 0.0
 
 
 def test_signals_that_need_a_calibration_are_offered_with_one_only() -> None:
@@ -199,6 +288,10 @@ def test_bench_prints_the_ablation(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {"ar", "lvspec-attention", "lvspec-cosine", "random"} <= set(rows)
     assert rows["lvspec-cosine"]["parameters"]["relevance"] == "cosine"
     assert rows["lvspec-cosine"]["parameters"]["shift_window"] == 0
+    own = ablation["own_signal"]
+    for name in rows.keys() - {"ar", "random", f"lvspec-{own}"}:  # the own one keeps the preset's rule
+        assert isinstance(rows[name]["parameters"]["threshold"], float), name
+        assert rows[name]["parameters"]["filler_share"] is None, name
     assert rows["lvspec-cosine"]["parameters"]["min_probability"] == 0.1
     assert rows["ar"]["faithfulness"]["same_attributes"]["value"] == 1.0
     unguarded = {row["row"]: row["parameters"] for row in ablation["unguarded_rows"]}
@@ -210,3 +303,23 @@ def test_bench_prints_the_ablation(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_without_the_flag_there_is_no_ablation(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--clips", "1", "--methods", "ar", "--max-tokens", "9", "-q", "-o", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["ablation"] is None
+
+
+def test_all_signals_are_cut_at_an_absolute_threshold_even_if_the_preset_s_own_is_not(tiny_preset: Path) -> None:
+    preset = load_preset(tiny_preset)  # without a calibration, so that its own rule is a share of fillers
+    pair = load_pair(preset)
+    clips = make_clips(pair, preset, range(1000, 1002))
+    reader = SignalReader(pair, Looseness(), preset.prompts.caption, 12)
+    values = asked_values([reader.read(clip) for clip in clips], reader.signals)
+    matching = Matching(Arena(pair, preset, 12), clips, values, 3, lambda stage, count: lambda done: None)
+    loose = Looseness(min_probability=0.0, critical_words=())
+    *by_signal, control = matching.settings(loose)
+    assert [setting.row.name for setting in by_signal] == ["lvspec-attention", "lvspec-cosine"]
+    for setting in by_signal:
+        assert setting.looseness is not None
+        assert setting.looseness.threshold is not None
+        assert setting.looseness.filler_share is None
+    assert control.row.method == "random"
+    kept = matching.settings(replace(loose, threshold=0.25))[0].looseness
+    assert kept is not None
+    assert kept.threshold == 0.25  # a threshold of its own stays
