@@ -22,6 +22,7 @@ class Speed:
     end_to_end: Estimate | None  # times as fast as the reference a caption, from the file to the last token
     seconds_per_token: Estimate | None  # s, decoding; median over clips
     seconds_per_caption: Estimate | None  # s, end to end; median over clips
+    tokens_per_caption: Estimate | None  # mean over clips, a final stop token included: who says less is done sooner
     acceptance_length: Estimate | None  # tokens a round over all clips, the target's own included
     drafting_share: Estimate | None  # of the decode time over all clips; None where the contender does not tell
 
@@ -99,6 +100,7 @@ def _speed(runs: Sequence[Run], reference: Sequence[Run], resamples: Resamples) 
         end_to_end=resamples.median([b.total_seconds / a.total_seconds for a, b in zip(runs, reference, strict=True)]),
         seconds_per_token=resamples.median([run.seconds_per_token for run in runs]),
         seconds_per_caption=resamples.median([run.total_seconds for run in runs]),
+        tokens_per_caption=resamples.mean([len(run.tokens) for run in runs]),
         acceptance_length=resamples.ratio([len(run.tokens) for run in runs], [run.num_rounds for run in runs]),
         drafting_share=None
         if tallies is None

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lvspec_cli.bench.rows import ROWS
 from lvspec_cli.decoding.events import Refusal
+from lvspec_cli.demo.scene import ATTRIBUTES
 
 if TYPE_CHECKING:
     from lvspec_cli.bench.bootstrap import Estimate
@@ -42,6 +44,7 @@ _TRUTH: tuple[Column, ...] = (
 _FIDELITY: tuple[Column, ...] = (
     ("token agreement", lambda row: percent(row.faithfulness.token_agreement)),
     ("chrF", lambda row: percent(row.faithfulness.chrf)),
+    ("tokens a caption", lambda row: number(row.speed.tokens_per_caption, 1)),
 )
 _LOOSENESS: tuple[Column, ...] = (
     ("nats a token", lambda row: value(row.looseness.gap_nats_per_token, "{:.3f}") if row.looseness else NOTHING),
@@ -52,9 +55,9 @@ _LOOSENESS: tuple[Column, ...] = (
 )
 _SPEED_NOTE = (
     "Speed over ar: median over clips of the ratios of a clip; decode: seconds a token after the prefill; end to end: "
-    "seconds a caption from the file on."
+    "seconds a caption from the file on, so that a method which says less seems faster (see tokens a caption)."
 )
-_QUALITY_NOTE = "Agreement of tokens, and chrF, with ar's answer."
+_QUALITY_NOTE = "Agreement of tokens, and chrF, with ar's answer. Tokens a caption: mean, with the final stop token."
 _TRUTH_NOTE = "Accuracy: share of the attributes named right; retention: that over ar's."
 _LOOSENESS_NOTE = (
     "Nats lost by keeping what the target would not say; loose and shifted: shares of all tokens; mismatches: draft "
@@ -116,6 +119,11 @@ def percent(estimate: Estimate | None, *, interval: bool = False) -> str:
     return f"{100 * estimate.value:.1f}%{_interval(estimate, 100, 1) if interval else ''}"
 
 
+def number(estimate: Estimate | None, digits: int) -> str:
+    """A figure with its interval."""
+    return NOTHING if estimate is None else f"{estimate.value:.{digits}f}{_interval(estimate, 1, digits)}"
+
+
 def value(estimate: Estimate | None, form: str) -> str:
     """A figure without its interval."""
     return NOTHING if estimate is None else form.format(estimate.value)
@@ -140,7 +148,27 @@ def _quality_columns(rows: Sequence[Figures]) -> tuple[Column, ...]:
 
 
 def _quality_note(rows: Sequence[Figures]) -> str:
-    return f"{_TRUTH_NOTE} {_QUALITY_NOTE}" if _truth_is_known(rows) else _QUALITY_NOTE
+    known = _truth_is_known(rows)
+    return " ".join(filter(None, (_TRUTH_NOTE if known else "", _QUALITY_NOTE, _controls_note(rows, truth=known))))
+
+
+def _controls_note(rows: Sequence[Figures], *, truth: bool) -> str:
+    """What sets the control without guard and list apart; empty if it is not among the rows."""
+    bare = next((row.setting.row for row in rows if row.setting.row.as_loose_as and not row.setting.row.guarded), None)
+    if bare is None:
+        return ""
+    told = f"Neither the guard nor the list of critical words holds for {bare.name} ({bare.title})"
+    answers = _answers_on_the_list(rows) if truth else ()
+    if answers:
+        told += f", and that list has words that are answers about the synthetic clips ({', '.join(answers)})"
+    fair = ROWS["random-guarded"]
+    return f"{told}: the fair comparison of the score alone is {fair.name} ({fair.title})."
+
+
+def _answers_on_the_list(rows: Sequence[Figures]) -> tuple[str, ...]:
+    """The critical words of the rows that name an attribute of the synthetic clips."""
+    listed = {word for row in rows if row.setting.looseness for word in row.setting.looseness.critical_words}
+    return tuple(word for values in ATTRIBUTES.values() for word in values if word in listed)
 
 
 def _truth_is_known(rows: Sequence[Figures]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,34 @@ def test_a_table_has_a_cell_for_every_heading_and_says_nothing_of_truth_that_is_
     assert "retention" not in unknown.headings
     assert known.rows[1][known.headings.index("decode")].startswith("2.00x ")
     assert known.rows[1][known.headings.index("guarded")] == "12"
+
+
+def test_how_much_is_said_stands_beside_the_speed_a_caption() -> None:
+    reference = measured(usual("ar"), 2.0, 10, 4)
+    run = replace(reference.runs[0], tokens=tuple(range(4)))
+    terse = replace(reference, setting=usual("lvspec"), runs=(run, *reference.runs[1:]))
+    row = figures(terse, reference, Resamples(CLIPS))
+    assert row.speed.tokens_per_caption is not None
+    assert row.speed.tokens_per_caption.value == 8.0
+    assert row.speed.tokens_per_caption.low < 8.0 < row.speed.tokens_per_caption.high
+    assert row_record(row)["speed"]["tokens_per_caption"]["value"] == 8.0
+    _, quality, _ = comparison_parts([row], CLIPS)
+    assert quality.rows[0][quality.headings.index("tokens a caption")].startswith("8.0 (")
+
+
+def test_the_note_says_which_control_has_neither_guard_nor_list_and_which_is_the_fair_one() -> None:
+    rows = [row for row in table_rows() if row.setting.row.name != "assisted"]
+    _, without, _ = comparison_parts(rows, CLIPS)
+    assert "random" not in without.note
+    control = measured(usual("random"), 1.0, 2, 3)
+    control_row = figures(control, measured(usual("ar"), 2.0, 10, 4), Resamples(CLIPS))
+    _, quality, _ = comparison_parts([*rows, control_row], CLIPS)
+    assert (
+        "Neither the guard nor the list of critical words holds for random (random, as loose as lvspec)" in quality.note
+    )
+    assert "answers about the synthetic clips (before, after, two, three, four)" in quality.note
+    assert "the fair comparison of the score alone is random-guarded" in quality.note
+    assert quality.note in comparison_table([*rows, control_row], CLIPS).note
 
 
 def test_the_parts_for_a_terminal_say_what_the_whole_table_says() -> None:
