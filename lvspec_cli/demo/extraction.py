@@ -19,30 +19,35 @@ from lvspec_cli.demo.scene import (
     Truth,
 )
 
+Sentences = list[list[str]]  # the words of each sentence, in order
+
 
 def named_attributes(caption: str) -> dict[str, str | None]:
-    """Each attribute's word as the caption gives it; None where it gives none.
+    """Each attribute's word as the caption gives it; None where it gives none, or contradicts itself.
 
-    The moving shape's size, colour and shape are those of the sentence that tells its motion; the resting shape's are
-    those of the sentence that tells its corner.
+    A sentence that names a corner, and no motion, speaks of the resting shape; all others speak of the moving one. The
+    colour and the shape that such a sentence names first are those of its own shape, and the same in all of them. What
+    else it names of the kind must be what the caption says of the other shape: "this blue circle" after "a red circle"
+    is a mistake wherever it stands. Any other attribute is named by all its words, which must be one and the same.
     """
     sentences = [re.findall(r"[a-z]+", sentence.lower()) for sentence in caption.split(".")]
-    words = [word for sentence in sentences for word in sentence]
-    moving = next((sentence for sentence in sentences if _first(sentence, MOTIONS)), [])
-    resting = next((sentence for sentence in sentences if _first(sentence, ROWS)), [])
+    resting = [each for each in sentences if _among(each, ROWS + COLUMNS) and not _among(each, MOTIONS)]
+    moving = [each for each in sentences if each not in resting]
+    colour, second_colour = _of_both_shapes(moving, resting, COLOURS)
+    shape, second_shape = _of_both_shapes(moving, resting, SHAPES)
     return {
-        "size": _first(moving, SIZES),
-        "colour": _first(moving, COLOURS),
-        "shape": _first(moving, SHAPES),
-        "motion": _first(moving, MOTIONS),
-        "background": _first(words, BACKGROUNDS),
-        "event": _first(words, EVENTS),
-        "order": _first(words, ORDERS),
-        "second_colour": _first(resting, COLOURS),
-        "second_shape": _first(resting, SHAPES),
-        "row": _first(resting, ROWS),
-        "column": _first(resting, COLUMNS),
-        "count": _first(words, COUNTS),
+        "size": _agreed(sentences, SIZES),
+        "colour": colour,
+        "shape": shape,
+        "motion": _agreed(sentences, MOTIONS),
+        "background": _agreed(sentences, BACKGROUNDS),
+        "event": _agreed(sentences, EVENTS),
+        "order": _agreed(sentences, ORDERS),
+        "second_colour": second_colour,
+        "second_shape": second_shape,
+        "row": _agreed(sentences, ROWS),
+        "column": _agreed(sentences, COLUMNS),
+        "count": _agreed(sentences, COUNTS),
     }
 
 
@@ -52,5 +57,33 @@ def right_attributes(caption: str, truth: Truth) -> dict[str, bool]:
     return {name: named[name] == getattr(truth, name) for name in ATTRIBUTES}
 
 
-def _first(words: list[str], values: tuple[str, ...]) -> str | None:
-    return next((word for word in words if word in values), None)
+def _of_both_shapes(moving: Sentences, resting: Sentences, values: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """The word of the moving shape and that of the resting one."""
+    of_moving, of_resting = _only(_firsts(moving, values)), _only(_firsts(resting, values))
+    given = {of_moving, of_resting}
+    return (
+        of_moving if given.issuperset(_all(moving, values)) else None,
+        of_resting if given.issuperset(_all(resting, values)) else None,
+    )
+
+
+def _agreed(sentences: Sentences, values: tuple[str, ...]) -> str | None:
+    """The one of ``values`` that the sentences name; None if they name none or several."""
+    return _only(_all(sentences, values))
+
+
+def _only(words: list[str]) -> str | None:
+    return words[0] if len(set(words)) == 1 else None
+
+
+def _all(sentences: Sentences, values: tuple[str, ...]) -> list[str]:
+    return [word for sentence in sentences for word in _among(sentence, values)]
+
+
+def _firsts(sentences: Sentences, values: tuple[str, ...]) -> list[str]:
+    """Of every sentence that names any of ``values``, the first."""
+    return [named[0] for sentence in sentences if (named := _among(sentence, values))]
+
+
+def _among(words: list[str], values: tuple[str, ...]) -> list[str]:
+    return [word for word in words if word in values]

@@ -78,6 +78,54 @@ def test_a_wrong_word_is_counted_wrong() -> None:
     assert [name for name, right in verdict.items() if not right] == ["event"]
 
 
+SAID = (
+    "The clip shows a quite small red circle drifting leftward on a black canvas. "
+    "Also, a green square rests in the top left corner of the frame. "
+    "This red circle arrives before the still figure. "
+    "Moreover, near the end of the sequence, this circle grows. "
+    "Besides, you see two tiny dots along the lower edge of the picture."
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "others", "wrong"),
+    [
+        ("This red circle", "This blue circle", {"colour"}),
+        ("This red circle", "This red ring", {"shape"}),
+        ("this circle grows", "this triangle grows", {"shape"}),
+        ("This red circle", "This green circle", {"colour"}),  # the resting shape's, which is the still figure
+        ("the still figure", "the blue square", {"colour"}),  # neither of the two
+        ("a green square", "a green blue square", {"second_colour"}),
+        ("two tiny dots", "two tiny dots and three points", {"count"}),
+        ("this circle grows", "this circle grows and shrinks", {"event"}),
+    ],
+)
+def test_a_caption_that_contradicts_itself_is_wrong_there_and_nowhere_else(
+    words: str, others: str, wrong: set[str]
+) -> None:
+    said, contradicted = named_attributes(SAID), named_attributes(SAID.replace(words, others))
+    assert None not in said.values()
+    assert {name for name in said if contradicted[name] != said[name]} == wrong
+    assert {contradicted[name] for name in wrong} == {None}
+
+
+def test_the_other_shape_may_be_called_by_its_name() -> None:
+    assert named_attributes(SAID.replace("the still figure", "the green square")) == named_attributes(SAID)
+
+
+@given(seeds, seeds)
+def test_another_colour_or_shape_at_any_place_is_counted_wrong(truth_seed: int, text_seed: int) -> None:
+    generator = random.Random(text_seed)
+    truth = random_truth(random.Random(truth_seed))
+    pieces = caption(truth, generator)
+    place = generator.choice([n for n, piece in enumerate(pieces) if piece.attribute in ("colour", "shape")])
+    attribute = str(pieces[place].attribute)
+    known = (getattr(truth, attribute), getattr(truth, f"second_{attribute}"))
+    other = generator.choice([value for value in ATTRIBUTES[attribute] if value not in known])
+    text = join([*pieces[:place], Piece(other, attribute), *pieces[place + 1 :]])
+    assert not right_attributes(text, truth)[attribute], text
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=seeds)
 def test_a_right_answer_is_right_and_another_value_is_wrong(kind, seed: int) -> None:  # type: ignore[no-untyped-def]
