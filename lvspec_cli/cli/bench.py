@@ -16,108 +16,118 @@ if TYPE_CHECKING:
     from lvspec_cli.bench.outputs import Outputs
 
 _USUAL = ComparisonOptions()
+_OWN_LENGTHS = ", ".join(row.name for row in ROWS.values() if row.drafts and not row.tuned)
 _MEASURED, _TUNED, _OUTPUT = "What is measured", "How", "Output"
+
+# The options of the command, one a line of its signature.
+_Preset = Annotated[str, typer.Option("--preset", metavar="NAME|FILE", help="The pair.", rich_help_panel=_MEASURED)]
+_Clips = Annotated[
+    int | None,
+    typer.Option(
+        "--clips",
+        metavar="N",
+        help=f"Synthetic clips, whose truth is known. [default: {_USUAL.clips}]",
+        rich_help_panel=_MEASURED,
+    ),
+]
+_Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="S",
+        help=f"Of the first clip; the pair has not seen 1000 and above. [default: {_USUAL.seed}]",
+        rich_help_panel=_MEASURED,
+    ),
+]
+_Videos = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--videos",
+        metavar="FILE|FOLDER",
+        help="Your own videos instead, measured against what the target says by itself; may be repeated.",
+        rich_help_panel=_MEASURED,
+    ),
+]
+_Methods = Annotated[
+    str | None,
+    typer.Option(
+        "--methods",
+        metavar="NAME,...",
+        help=f"Of {', '.join(ROWS)}; ar must be among them. [default: all]",
+        rich_help_panel=_MEASURED,
+    ),
+]
+_DraftTokens = Annotated[
+    str | None,
+    typer.Option(
+        "--draft-tokens",
+        metavar="N[,...]",
+        help=f"Proposed a round; several with --sweep. {_OWN_LENGTHS} have lengths of their own. "
+        "[default: each method's best, found on other clips; with --videos the preset's]",
+        rich_help_panel=_TUNED,
+    ),
+]
+_Sweep = Annotated[
+    bool,
+    typer.Option(
+        "--sweep",
+        help="Show how every method's best draft length was found; with --videos, find it first.",
+        rich_help_panel=_TUNED,
+    ),
+]
+_Ablation = Annotated[
+    bool,
+    typer.Option(
+        "--ablation",
+        help="Also measure what each relevance signal is worth, beside chance, on synthetic clips; "
+        "add --methods ar for that alone.",
+        rich_help_panel=_MEASURED,
+    ),
+]
+_MaxTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens", metavar="N", help="A caption, at most. [default: the preset's]", rich_help_panel=_TUNED
+    ),
+]
+_Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="Of PyTorch.", rich_help_panel=_TUNED)]
+_Output = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE.json|-", help="Write everything as JSON.", rich_help_panel=_OUTPUT),
+]
+_Markdown = Annotated[
+    str | None,
+    typer.Option("--markdown", metavar="FILE.md", help="Write the table as Markdown.", rich_help_panel=_OUTPUT),
+]
+_Plot = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE.svg|png",
+        help="Draw speed against retention; may be repeated.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)]
+_Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=_OUTPUT)]
 
 
 def bench(
-    preset: Annotated[
-        str, typer.Option("--preset", metavar="NAME|FILE", help="The pair.", rich_help_panel=_MEASURED)
-    ] = _USUAL.preset,
-    clips: Annotated[
-        int | None,
-        typer.Option(
-            "--clips",
-            metavar="N",
-            help=f"Synthetic clips, whose truth is known. [default: {_USUAL.clips}]",
-            rich_help_panel=_MEASURED,
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed",
-            metavar="S",
-            help=f"Of the first clip; the pair has not seen 1000 and above. [default: {_USUAL.seed}]",
-            rich_help_panel=_MEASURED,
-        ),
-    ] = None,
-    videos: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--videos",
-            metavar="FILE|FOLDER",
-            help="Your own videos instead, measured against what the target says by itself; may be repeated.",
-            rich_help_panel=_MEASURED,
-        ),
-    ] = None,
-    methods: Annotated[
-        str | None,
-        typer.Option(
-            "--methods",
-            metavar="NAME,...",
-            help=f"Of {', '.join(ROWS)}; ar must be among them. [default: all]",
-            rich_help_panel=_MEASURED,
-        ),
-    ] = None,
-    draft_tokens: Annotated[
-        str | None,
-        typer.Option(
-            "--draft-tokens",
-            metavar="N[,...]",
-            help="Proposed a round by every method; several with --sweep. "
-            "[default: each method's best, found on other clips; with --videos the preset's]",
-            rich_help_panel=_TUNED,
-        ),
-    ] = None,
-    sweep: Annotated[
-        bool,
-        typer.Option(
-            "--sweep",
-            help="Show how every method's best draft length was found; with --videos, find it first.",
-            rich_help_panel=_TUNED,
-        ),
-    ] = False,
-    ablation: Annotated[
-        bool,
-        typer.Option(
-            "--ablation",
-            help="Also measure what each relevance signal is worth, beside chance, on synthetic clips; "
-            "add --methods ar for that alone.",
-            rich_help_panel=_MEASURED,
-        ),
-    ] = False,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(
-            "--max-tokens", metavar="N", help="A caption, at most. [default: the preset's]", rich_help_panel=_TUNED
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", metavar="N", help="Of PyTorch.", rich_help_panel=_TUNED)
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE.json|-", help="Write everything as JSON.", rich_help_panel=_OUTPUT
-        ),
-    ] = None,
-    markdown: Annotated[
-        str | None,
-        typer.Option("--markdown", metavar="FILE.md", help="Write the table as Markdown.", rich_help_panel=_OUTPUT),
-    ] = None,
-    plot: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE.svg|png",
-            help="Draw speed against retention; may be repeated.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=_OUTPUT)] = False,
+    preset: _Preset = _USUAL.preset,
+    clips: _Clips = None,
+    seed: _Seed = None,
+    videos: _Videos = None,
+    methods: _Methods = None,
+    draft_tokens: _DraftTokens = None,
+    sweep: _Sweep = False,
+    ablation: _Ablation = False,
+    max_tokens: _MaxTokens = None,
+    threads: _Threads = None,
+    output: _Output = None,
+    markdown: _Markdown = None,
+    plot: _Plot = None,
+    quiet: _Quiet = False,
+    debug: _Debug = False,
 ) -> None:
     """Measure methods side by side: speed over the target alone, and what it costs in quality.
 

@@ -122,6 +122,19 @@ def test_wrong_usage_is_one_line_before_any_model_is_loaded(
     assert complaint in said.err
 
 
+def test_help_names_the_rows_that_the_draft_length_does_not_reach(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "strict-auto, lvspec-auto, random-paper, paper have lengths of their own" in said
+
+
+def test_rows_with_a_length_of_their_own_keep_it(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--methods", "ar,strict,lvspec-auto,paper", "--draft-tokens", "3", "--max-tokens", "9"]
+    assert main(["bench", "--clips", "1", "--threads", "1", "-q", "-o", "-", *flags]) == 0
+    rows = {row["row"]: row["draft_tokens"] for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows == {"ar": None, "strict": 3, "lvspec-auto": "auto", "paper": 10}
+
+
 def test_a_plot_without_matplotlib_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
