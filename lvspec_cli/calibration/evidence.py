@@ -40,7 +40,7 @@ class Evidence:
     dependence: tuple[float, ...]  # [n], nats, mean over the other videos
     largest: tuple[float, ...]  # [n], nats, of the other video that moves the target most
     attention: tuple[tuple[float, ...], ...]  # [layers][n], share of the attention that goes to the video
-    cosine: tuple[float, ...]  # [n], -1 to 1
+    cosine: tuple[float, ...]  # [n], -1 to 1, of the states that `Looseness.judged` names
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Evidence:
@@ -61,12 +61,14 @@ class Evidence:
 def measure_video(pair: Pair, prompts: Prompts, others: Sequence[Prompts], options: DecodingOptions) -> Evidence:
     """Let the target speak about a video, and measure it where it spoke.
 
-    ``others``: videos to put in its place, at least one; ``options``: how to decode (the method does not matter).
+    ``others``: videos to put in its place, at least one; ``options``: how to decode (the method does not matter) and
+    what of a token is judged.
     """
     texts = _texts(pair, prompts, options)
     target, layers = pair.target, pair.target.layer_count
     target.watch(WatchedLayers(tuple(range(layers)), 2 * layers // 3, options.looseness.nearest))
-    seen = [_read(target, first, text) for first, text in _each(target, prompts, texts)]
+    both = options.looseness.judged == "both"
+    seen = [_read(target, first, text, both) for first, text in _each(target, prompts, texts)]
     target.watch(None)
     moved = torch.stack([_moved(target, other, texts, seen) for other in others])
     return Evidence(
@@ -84,7 +86,7 @@ class _Reading:
 
     log_probabilities: Tensor  # [n], of the text's own tokens
     attention: Tensor  # [layers, n]
-    cosine: Tensor  # [n]
+    cosine: Tensor  # [n], as `RelevanceJudge` would read it of the tokens
 
 
 def _texts(pair: Pair, prompts: Prompts, options: DecodingOptions) -> list[list[int]]:
@@ -109,16 +111,18 @@ def _each(target: VideoLanguageModel, prompts: Prompts, texts: Sequence[list[int
 
 
 @torch.inference_mode()
-def _read(target: VideoLanguageModel, first: int, text: list[int]) -> _Reading:
-    extension = target.extend(torch.tensor([first, *text[:-1]], device=target.device))
+def _read(target: VideoLanguageModel, first: int, text: list[int], both: bool = True) -> _Reading:
+    """One pass over a whole text; ``both``: whether the state that a token is chosen from counts beside its own."""
+    extension = target.extend(torch.tensor([first, *text], device=target.device))
     tokens = torch.tensor(text, device=extension.logits.device)
-    spoken = extension.logits.float().log_softmax(-1).gather(-1, tokens[:, None])[:, 0]
-    nothing = extension.logits.new_zeros(len(text))
+    spoken = extension.logits[:-1].float().log_softmax(-1).gather(-1, tokens[:, None])[:, 0]
+    nothing = extension.logits.new_zeros(len(text) + 1)
     watch = target.watched
+    cosine = nothing if extension.video_cosine is None else extension.video_cosine.float()
     return _Reading(
         log_probabilities=spoken.cpu(),
-        attention=torch.stack(watch.shares).float().cpu() if watch is not None else nothing[None],
-        cosine=(nothing if extension.video_cosine is None else extension.video_cosine).float().cpu(),
+        attention=(nothing[None] if watch is None else torch.stack(watch.shares))[:, :-1].float().cpu(),
+        cosine=(torch.maximum(cosine[1:], cosine[:-1]) if both else cosine[1:]).float().cpu(),
     )
 
 
