@@ -1,25 +1,39 @@
-"""From the evidence of many videos to a calibration: the table, the layers to watch, the thresholds."""
+"""From the evidence of many videos to a calibration, and how far its signals can be trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from lvspec_cli.calibration.evidence import Evidence
-from lvspec_cli.calibration.separation import area_under_curve, best_threshold, mistake_cost
+from lvspec_cli.calibration.separation import area_under_curve, mistake_cost
+from lvspec_cli.calibration.signals import (
+    Array,
+    Flags,
+    Signals,
+    fillers,
+    fit_thresholds,
+    is_visual,
+    learn,
+    table_of_others,
+    table_values,
+)
 from lvspec_cli.decoding.looseness import SIGNALS, WatchedLayers
 from lvspec_cli.decoding.relevance import Calibration
+from lvspec_cli.errors import UsageError
 
-VISUAL_NATS = 2.0  # dependence from which a token counts as an anchor: seven times as probable, or less
-MOST_LAYERS = 3  # whose attention is watched: each costs a little in every pass
-RANKS = 512  # points of a signal's distribution that are kept
+LEAST_HALF = 2  # videos from which signals can be learnt, to be tried on others: each needs the table of another one
 
-Array = NDArray[np.float64]
+
+@dataclass(frozen=True)
+class Quality:
+    """How good one signal is."""
+
+    separation: float  # area under the curve; what the table does not know counts as an anchor
+    cost: float  # what its mistakes cost
 
 
 @dataclass(frozen=True)
@@ -27,115 +41,87 @@ class Findings:
     """A calibration and how good its signals are."""
 
     calibration: Calibration
-    separation: dict[str, float]  # signal -> area under the curve, on videos that did not make the table
-    cost: dict[str, float]  # signal -> what its mistakes cost there, with its threshold from the other videos
-    filler_share: dict[str, float]  # signal -> share of the tokens below its threshold
+    qualities: Mapping[str, Quality]  # signal -> on videos that it was not fitted to, or on all if not `tried`
+    tried: bool  # whether there were enough videos to fit the signals to some of them and try them on others
+    filler_share: Mapping[str, float]  # signal -> share of the tokens that it takes for fillers
     visual_share: float  # of the tokens
     tokens: int  # measured
     known_tokens: int  # of the vocabulary that are in the table
 
     @property
     def best(self) -> str:
-        """The signal whose mistakes cost least."""
-        return min(self.cost, key=lambda signal: self.cost[signal])
+        """The signal whose mistakes cost least; untried, the one that separates best, since costs would flatter."""
+
+        def badness(signal: str) -> tuple[float, float]:
+            quality = self.qualities[signal]
+            return (quality.cost if self.tried else 0.0, -quality.separation)
+
+        return min(SIGNALS, key=badness)
 
 
 def aggregate(evidence: Sequence[Evidence], vocabulary_size: int, state_layer: int, nearest: int) -> Findings:
-    """Everything that at least two videos tell."""
-    layers = _best_layers(evidence)
-    separation, cost = _test(evidence, vocabulary_size, layers)
-    table = _table(evidence, vocabulary_size)
-    ranks = _ranks(_signals(evidence, table, layers, None))
-    signals, visual = _signals(evidence, table, layers, ranks), _visual(evidence)
-    thresholds = {signal: best_threshold(values, visual) for signal, values in signals.items()}
+    """Everything that at least two videos tell.
+
+    Raises UsageError if no token of theirs depends on what they show, or if all do.
+    """
+    visual = is_visual(evidence)
+    _check(visual)
+    signals = learn(evidence, vocabulary_size)
+    scores = signals.scores(evidence, table_of_others(evidence, vocabulary_size))
+    thresholds = fit_thresholds(scores, visual)
+    tried = _try(evidence, vocabulary_size)
     return Findings(
-        calibration=Calibration(
-            table=table,
-            ranks={name: torch.tensor(ranks[name], dtype=torch.float32) for name in ("table", "attention")},
-            thresholds=thresholds,
-            watched=WatchedLayers(layers, state_layer, nearest),
-        ),
-        separation=separation,
-        cost=cost,
-        filler_share={signal: float((signals[signal] < thresholds[signal]).mean()) for signal in SIGNALS},
+        calibration=_calibration(signals, thresholds, state_layer, nearest),
+        qualities=tried or _qualities(scores, thresholds, visual),
+        tried=tried is not None,
+        filler_share={signal: float(found.mean()) for signal, found in fillers(scores, thresholds).items()},
         visual_share=float(visual.mean()),
         tokens=len(visual),
-        known_tokens=int((~table.isnan()).sum()),
+        known_tokens=int((~np.isnan(signals.table)).sum()),
     )
 
 
-def _test(
-    evidence: Sequence[Evidence], vocabulary_size: int, layers: tuple[int, ...]
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Separation and cost of every signal on the second half of the videos, table and thresholds from the first."""
+def _check(visual: Flags) -> None:
+    """Raise UsageError where nothing tells anchors from fillers: a threshold would loosen everything, or nothing."""
+    if not visual.any():
+        raise UsageError("no word depends on what these videos show: name more, and more varied, videos")
+    if visual.all():
+        raise UsageError("every word depends on what these videos show, so none can be loosened: name more videos")
+
+
+def _calibration(signals: Signals, thresholds: Mapping[str, float], state_layer: int, nearest: int) -> Calibration:
+    return Calibration(
+        table=torch.from_numpy(signals.table).float(),
+        ranks={name: torch.from_numpy(points).float() for name, points in signals.ranks.items()},
+        thresholds=thresholds,
+        watched=WatchedLayers(signals.layers, state_layer, nearest),
+    )
+
+
+def _try(evidence: Sequence[Evidence], vocabulary_size: int) -> dict[str, Quality] | None:
+    """How good the signals are on the second half of the videos if the first teaches them all; None if that is too few.
+
+    Both halves need anchors and fillers.
+    """
     half = len(evidence) // 2
-    made, tested = evidence[:half], evidence[half:]
-    table = _table(made, vocabulary_size)
-    ranks = _ranks(_signals(made, table, layers, None))
-    known, new = _signals(made, table, layers, ranks), _signals(tested, table, layers, ranks)
-    thresholds = {signal: best_threshold(values, _visual(made)) for signal, values in known.items()}
-    visual = _visual(tested)
-    separation = {signal: area_under_curve(values, visual) for signal, values in new.items()}
-    return separation, {signal: mistake_cost(new[signal], visual, thresholds[signal]) for signal in new}
+    first, second = evidence[:half], evidence[half:]
+    if half < LEAST_HALF or not (_has_both(is_visual(first)) and _has_both(is_visual(second))):
+        return None
+    signals = learn(first, vocabulary_size)
+    scores = signals.scores(first, table_of_others(first, vocabulary_size))
+    thresholds = fit_thresholds(scores, is_visual(first))
+    return _qualities(signals.scores(second, table_values(signals, second)), thresholds, is_visual(second))
 
 
-def _signals(
-    evidence: Sequence[Evidence], table: Tensor, layers: tuple[int, ...], ranks: dict[str, Array] | None
-) -> dict[str, Array]:
-    """Each signal at every token, those that combine ranks only if there are ranks; unknown tokens count as anchors."""
-    tokens = torch.tensor([token for one in evidence for token in one.tokens])
-    dependence = table[tokens].double().numpy()
-    attention = np.concatenate([np.mean([one.attention[layer] for layer in layers], axis=0) for one in evidence])
-    signals = {
-        "attention": attention,
-        "cosine": np.array([value for one in evidence for value in one.cosine]),
-        "table": np.nan_to_num(dependence, nan=np.inf),
+def _has_both(visual: Flags) -> bool:
+    return bool(visual.any() and not visual.all())
+
+
+def _qualities(scores: Mapping[str, Array], thresholds: Mapping[str, float], visual: Flags) -> dict[str, Quality]:
+    loosened = fillers(scores, thresholds)
+    return {
+        signal: Quality(
+            area_under_curve(np.nan_to_num(scores[signal], nan=np.inf), visual), mistake_cost(loosened[signal], visual)
+        )
+        for signal in SIGNALS
     }
-    if ranks is not None:
-        seen = np.searchsorted(ranks["attention"], attention) / len(ranks["attention"])
-        moved = np.searchsorted(ranks["table"], dependence) / len(ranks["table"])
-        signals["combined"] = np.where(np.isnan(dependence), seen, (seen + moved) / 2)
-    return signals
-
-
-def _ranks(signals: dict[str, Array]) -> dict[str, Array]:
-    """Evenly spaced points of each signal's distribution."""
-    points = (np.arange(RANKS) + 0.5) / RANKS
-    return {name: np.quantile(values[np.isfinite(values)], points) for name, values in signals.items()}
-
-
-def _table(evidence: Sequence[Evidence], vocabulary_size: int) -> Tensor:
-    """Mean dependence [vocabulary] where each token was said; NaN where it never was."""
-    tokens = torch.tensor([token for one in evidence for token in one.tokens])
-    sums, counts = torch.zeros(vocabulary_size, dtype=torch.float64), torch.zeros(vocabulary_size)
-    sums.index_add_(0, tokens, torch.from_numpy(_dependences(evidence)))
-    counts.index_add_(0, tokens, torch.ones(len(tokens)))
-    return (sums / counts).float()  # 0 / 0 is NaN
-
-
-def _best_layers(evidence: Sequence[Evidence]) -> tuple[int, ...]:
-    """The few layers whose mean attention separates best: the best one, then whichever adds most, while any adds."""
-    visual = _visual(evidence)
-    by_layer = np.concatenate([np.array(one.attention) for one in evidence], axis=1)
-    chosen: list[int] = []
-    reached = -np.inf
-    while len(chosen) < MOST_LAYERS:
-        gains = {
-            layer: area_under_curve(by_layer[[*chosen, layer]].mean(axis=0), visual)
-            for layer in range(len(by_layer))
-            if layer not in chosen
-        }
-        layer = max(gains, key=lambda each: gains[each], default=None)
-        if layer is None or not gains[layer] > reached:
-            break
-        chosen, reached = [*chosen, layer], gains[layer]
-    return tuple(sorted(chosen)) or (len(by_layer) // 2,)
-
-
-def _visual(evidence: Sequence[Evidence]) -> NDArray[np.bool_]:
-    """Whether another video would move the target at each token."""
-    return np.array([value for one in evidence for value in one.largest]) >= VISUAL_NATS
-
-
-def _dependences(evidence: Sequence[Evidence]) -> Array:
-    return np.array([value for one in evidence for value in one.dependence])

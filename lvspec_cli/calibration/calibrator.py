@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lvspec_cli.calibration.aggregate import Findings, aggregate
+from lvspec_cli.calibration.draft_speed import relative_speeds
 from lvspec_cli.calibration.evidence import Evidence, Prompts, measure_video
 from lvspec_cli.calibration.journal import Journal
-from lvspec_cli.decoding.engine import decode
-from lvspec_cli.decoding.events import Round
 from lvspec_cli.decoding.options import DecodingOptions
-from lvspec_cli.errors import UsageError, VideoError
+from lvspec_cli.errors import FramesRefused, UsageError, VideoError
 from lvspec_cli.models.pair import Pair
+from lvspec_cli.preset import PruningSpec
 from lvspec_cli.video.clip import Clip
 
 OTHER_VIDEOS = 3  # that each is measured against
 LEAST_VIDEOS = 2  # each is measured against another one
-DRAFT_LENGTHS = (3, 4, 5, 6, 8, 10, 12, 14, 16, 20)
 TIMED_VIDEOS = 12
 
 
@@ -27,9 +26,13 @@ class Calibrated:
     """What a calibration found."""
 
     findings: Findings
-    draft_tokens: int  # a round, the fastest
-    speeds: dict[int, float]  # draft tokens -> tokens/s of `lvspec`
+    speeds: Mapping[int, float]  # draft tokens a round -> speed of `lvspec`, see `relative_speeds`
     videos: int  # measured
+
+    @property
+    def draft_tokens(self) -> int:
+        """A round, the fastest."""
+        return max(self.speeds, key=lambda length: self.speeds[length])
 
 
 class Calibrator:
@@ -40,25 +43,28 @@ class Calibrator:
         pair: Pair,
         prompt: str,
         options: DecodingOptions,
+        pruning: PruningSpec,
         journal: Journal,
         say: Callable[[str], None],
     ) -> None:
-        self._pair, self._prompt, self._options = pair, prompt, options
+        """``options`` and ``pruning`` (of the draft's video tokens): as `lvspec` will decode with the preset."""
+        self._pair, self._prompt = pair, prompt
+        self._options, self._pruning = options, pruning
         self._journal, self._say = journal, say
 
     def run(self, paths: Sequence[str], read: Callable[[str], Clip]) -> Calibrated:
         """Measure all videos that can be read; the rest are said and left out.
 
-        Raises UsageError if fewer than two are left.
+        Raises UsageError if fewer than two are left, or if they cannot tell anchors from fillers.
         """
         evidence, first = self._evidence(paths, read)
         if len(evidence) < LEAST_VIDEOS:
-            raise UsageError(f"a calibration needs at least {LEAST_VIDEOS} videos that can be read: name more")
-        layers = self._pair.target.layer_count
-        state_layer = 2 * layers // 3
+            raise UsageError(
+                f"a calibration needs at least {LEAST_VIDEOS} videos that can be read and differ: name more"
+            )
+        state_layer = 2 * self._pair.target.layer_count // 3
         findings = aggregate(evidence, self._pair.vocabulary_size, state_layer, self._options.looseness.nearest)
-        speeds = self._speeds(findings, first)
-        return Calibrated(findings, max(speeds, key=lambda length: speeds[length]), speeds, len(evidence))
+        return Calibrated(findings, self._speeds(findings, first), len(evidence))
 
     def _evidence(self, paths: Sequence[str], read: Callable[[str], Clip]) -> tuple[list[Evidence], list[Prompts]]:
         """The evidence of every video, and the prompts of the first ones, for timing."""
@@ -78,16 +84,30 @@ class Calibrator:
         return evidence, first
 
     def _readable(self, paths: Sequence[str], read: Callable[[str], Clip]) -> Iterator[tuple[str, Prompts]]:
+        """Fingerprint and prompts of every video that both models can take, each content once."""
+        known: dict[str, str] = {}  # fingerprint -> path
         for index, path in enumerate(paths):
             try:
                 clip = read(path)
+                fingerprint = clip.facts.fingerprint or path
+                if fingerprint in known:
+                    self._say(f"left out: {path} is a copy of {known[fingerprint]}")
+                    continue
+                prompts = self._prompts(clip)
+            except FramesRefused as error:
+                self._say(f"left out: {path}: {error}")
+                continue
             except VideoError as error:
                 self._say(f"left out: {error}")
                 continue
-            target, draft = self._pair.prepare(clip.frames, clip.times, self._prompt)
-            assert draft is not None  # the pair was loaded with its draft
-            yield clip.facts.fingerprint or path, Prompts(target, draft)
+            known[fingerprint] = path
+            yield fingerprint, prompts
             self._say(f"measured {index + 1} of {len(paths)}: {path}")
+
+    def _prompts(self, clip: Clip) -> Prompts:
+        target, draft = self._pair.prepare(clip.frames, clip.times, self._prompt)
+        assert draft is not None  # the pair was loaded with its draft
+        return Prompts(target, draft)
 
     def _measured(self, video: tuple[str, Prompts], window: Iterable[tuple[str, Prompts]]) -> Evidence:
         fingerprint, prompts = video
@@ -98,23 +118,16 @@ class Calibrator:
             self._journal.add(fingerprint, known)
         return known
 
-    def _speeds(self, findings: Findings, prompts: Sequence[Prompts]) -> dict[int, float]:
-        """Tokens/s of `lvspec` with the best signal at each draft length, the lengths taking turns video by video."""
+    def _speeds(self, findings: Findings, videos: Sequence[Prompts]) -> dict[int, float]:
+        """How fast `lvspec` is at each draft length, with the best signal as it was calibrated."""
         pair = replace(self._pair, calibration=findings.calibration)
-        looseness = replace(self._options.looseness, relevance=findings.best, threshold=None, filler_share=None)
+        looseness = replace(
+            self._options.looseness,
+            relevance=findings.best,
+            threshold=None,
+            filler_share=None,
+            attention_layers=None,
+            state_layer=None,
+        )
         options = replace(self._options, method="lvspec", looseness=looseness, stop_tokens=pair.stop_tokens)
-        tokens, seconds = dict.fromkeys(DRAFT_LENGTHS, 0), dict.fromkeys(DRAFT_LENGTHS, 0.0)
-        for each in prompts:
-            for length in DRAFT_LENGTHS:
-                for event in _rounds(pair, each, replace(options, draft_tokens=length)):
-                    tokens[length] += len(event.tokens)
-                    seconds[length] += event.round_seconds
-        return {length: tokens[length] / seconds[length] for length in DRAFT_LENGTHS}
-
-
-def _rounds(pair: Pair, prompts: Prompts, options: DecodingOptions) -> Iterator[Round]:
-    assert pair.draft is not None  # the pair was loaded with its draft
-    knowledge = pair.ready_for(options)
-    first = pair.target.prefill(prompts.target)
-    pair.draft.prefill(prompts.draft)
-    return decode(pair.target, pair.draft, options, first, knowledge)
+        return relative_speeds(pair, videos, options, self._pruning)

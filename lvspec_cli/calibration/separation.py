@@ -24,14 +24,14 @@ def area_under_curve(scores: ArrayLike, anchors: ArrayLike) -> float:
 
 
 def best_threshold(scores: ArrayLike, anchors: ArrayLike, missed_cost: float = MISSED_ANCHOR_COST) -> float:
-    """The score from which a token counts as an anchor, at the least cost of both mistakes.
+    """The score from which a token counts as an anchor, at the least cost of both mistakes; finite.
 
-    ``scores``: [n]; ``anchors``: bool [n]. Where a whole range costs the same, its middle. Infinity if there are no
-    anchors: then nothing need be strict.
+    ``scores``: [n], finite; ``anchors``: bool [n]. Where a whole range costs the same, its middle. Raises ValueError
+    if there are no anchors: every cut would do, and one above all scores would loosen everything.
     """
     values, labels = np.asarray(scores, dtype=np.float64), np.asarray(anchors, dtype=bool)
     if not labels.any():
-        return float("inf")
+        raise ValueError("without anchors nothing tells where fillers end")
     cuts, inverse = np.unique(values, return_inverse=True)
     anchors_at = np.bincount(inverse, weights=labels, minlength=len(cuts))
     fillers_at = np.bincount(inverse, weights=~labels, minlength=len(cuts))
@@ -40,15 +40,16 @@ def best_threshold(scores: ArrayLike, anchors: ArrayLike, missed_cost: float = M
     strict = np.concatenate((fillers_at[::-1].cumsum()[::-1], [0.0])) / max(1, (~labels).sum())
     best = int(np.argmin(missed_cost * missed + strict))
     if best == len(cuts):
-        return float("inf")
+        return float(np.nextafter(cuts[-1], np.inf))
     return float(cuts[0]) if best == 0 else float((cuts[best - 1] + cuts[best]) / 2)
 
 
-def mistake_cost(
-    scores: ArrayLike, anchors: ArrayLike, threshold: float, missed_cost: float = MISSED_ANCHOR_COST
-) -> float:
-    """Share of the fillers that count as anchors, plus `missed_cost` times the share of anchors that do not."""
-    values, labels = np.asarray(scores, dtype=np.float64), np.asarray(anchors, dtype=bool)
-    missed = (values[labels] < threshold).sum() / max(1, labels.sum())
-    strict = (values[~labels] >= threshold).sum() / max(1, (~labels).sum())
+def mistake_cost(fillers: ArrayLike, anchors: ArrayLike, missed_cost: float = MISSED_ANCHOR_COST) -> float:
+    """Share of the fillers that count as anchors, plus `missed_cost` times the share of anchors that do not.
+
+    ``fillers``: bool [n], what counts as fillers; ``anchors``: bool [n], what anchors are.
+    """
+    loosened, labels = np.asarray(fillers, dtype=bool), np.asarray(anchors, dtype=bool)
+    missed = loosened[labels].sum() / max(1, labels.sum())
+    strict = (~loosened[~labels]).sum() / max(1, (~labels).sum())
     return float(missed_cost * missed + strict)

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from lvspec_cli.calibration.aggregate import Findings
 from lvspec_cli.calibration.calibrator import Calibrated
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.models.calibration_file import calibration_text
@@ -44,22 +45,44 @@ _CALIBRATED = ("relevance", "threshold", "filler_share", "attention_layers", "st
 
 
 def _changes(preset: Preset, found: Calibrated) -> list[str]:
+    """What was found, and what the written preset has in place of the one it began with."""
     findings = found.findings
     best = findings.best
     before: Mapping[str, Any] = preset.looseness
-    signals = (
-        f"{signal} separates anchors from fillers at {findings.separation[signal]:.3f} (0.5 is chance), "
-        f"mistakes cost {findings.cost[signal]:.3f}"
-        for signal in sorted(findings.cost, key=lambda each: findings.cost[each])
-    )
     return [
-        *signals,
+        f"{findings.tokens} tokens measured, {findings.visual_share:.0%} of which depend on the video; "
+        f"the table knows {findings.known_tokens} tokens of the vocabulary",
+        *_signals(findings),
         f"method: {preset.method} -> lvspec",
-        f"draft_tokens: {preset.draft_tokens} -> {found.draft_tokens}",
+        f"draft_tokens: {preset.draft_tokens} -> {found.draft_tokens} ({_slower(found)})",
         f"looseness.relevance: {before.get('relevance', 'attention')} -> {best}",
         f"threshold of {best}: {findings.calibration.thresholds[best]:.3g}, "
-        f"below which lie {findings.filler_share[best]:.0%} of the tokens",
+        f"by which {findings.filler_share[best]:.0%} of the tokens are fillers",
     ]
+
+
+def _signals(findings: Findings) -> list[str]:
+    """How good the signals are, the best first."""
+    ranking = sorted(findings.qualities.items(), key=lambda item: (item[0] != findings.best, item[1].cost))
+    lines = [
+        f"{signal} separates anchors from fillers at {quality.separation:.3f} (0.5 is chance), "
+        f"mistakes cost {quality.cost:.3f}"
+        for signal, quality in ranking
+    ]
+    if findings.tried:
+        return lines
+    return [
+        "signals could not be compared on videos that they were not fitted to, which takes anchors and fillers in both "
+        "halves of at least 4 videos, so these figures flatter: name more, and more varied, videos",
+        *lines,
+    ]
+
+
+def _slower(found: Calibrated) -> str:
+    """The speed at every other draft length, in parts of the fastest."""
+    fastest = found.speeds[found.draft_tokens]
+    others = (f"{length}: {speed / fastest:.0%}" for length, speed in found.speeds.items() if speed != fastest)
+    return f"speed at others, {', '.join(others)}" if len(found.speeds) > 1 else "no other was timed"
 
 
 def _replace(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -53,4 +54,6 @@ def checked_output(output: str) -> Path:
         raise UsageError(f"-o {output} is a folder: name a file in it")
     if not path.parent.is_dir():
         raise UsageError(f"-o {output} cannot be written: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):  # the folder, not the file: that is replaced as a whole
+        raise UsageError(f"-o {output} cannot be written: the folder {path.parent} is not yours to write in")
     return path

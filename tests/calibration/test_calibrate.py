@@ -28,7 +28,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """One draft length on one video is timed: what is fastest is no property."""
-    monkeypatch.setattr("lvspec_cli.calibration.calibrator.DRAFT_LENGTHS", (6,))
+    monkeypatch.setattr("lvspec_cli.calibration.draft_speed.DRAFT_LENGTHS", (6,))
     monkeypatch.setattr("lvspec_cli.calibration.calibrator.TIMED_VIDEOS", 1)
     monkeypatch.setattr("lvspec_cli.calibration.evidence.SAMPLED_TEXTS", 1)
 
@@ -61,6 +61,7 @@ def test_anchors_depend_on_the_video_and_fillers_do_not(
     assert not (tmp_path / f"mine.yaml{SUFFIX}").exists()
     said = capsys.readouterr().err
     assert "draft_tokens: " in said
+    assert "tokens measured" in said
     assert f"wrote {output}" in said
 
 
@@ -111,6 +112,39 @@ def test_what_cannot_be_right_is_refused_before_anything_is_loaded(
 ) -> None:
     assert calibrate(tmp_path / output, *videos) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_folder_that_nobody_may_write_in_is_refused_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)  # root may write anywhere
+    assert main(["calibrate", "-o", str(tmp_path / "x.yaml"), "--preset", "no such preset", "a.mp4"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"the folder {tmp_path} is not yours to write in" in line
+
+
+def test_videos_on_which_no_word_depends_are_refused_and_nothing_is_written(
+    tiny_preset: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lvspec_cli.calibration.signals.VISUAL_NATS", float("inf"))
+    other, output = tmp_path / "other.mp4", tmp_path / "x.yaml"
+    write_clip(SEEDS[0], other)
+    assert main(["calibrate", "-o", str(output), "--preset", str(tiny_preset), str(clip), str(other)]) == 2
+    assert "no word depends on what these videos show: name more, and more varied, videos" in capsys.readouterr().err
+    assert not output.exists()
+    assert (tmp_path / f"x.yaml{SUFFIX}").exists()  # with more videos, it goes on
+
+
+def test_a_choice_of_the_signal_that_could_not_be_tried_is_said(
+    tiny_preset: Path, clip: Path, quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, output = tmp_path / "other.mp4", tmp_path / "x.yaml"
+    write_clip(SEEDS[0], other)
+    assert main(["calibrate", "-o", str(output), "--preset", str(tiny_preset), str(clip), str(other)]) == 0
+    said = capsys.readouterr().err
+    assert "could not be compared on videos that they were not fitted to" in said
+    assert "nan" not in said
+    assert load_preset(output).method == "lvspec"
 
 
 def test_one_readable_video_is_too_few(clips: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

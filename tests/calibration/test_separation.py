@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -29,14 +30,17 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order(labelled: list[tuple[
 def test_no_threshold_costs_less_than_the_best(labelled: list[tuple[int, bool]], missed_cost: float) -> None:
     scores, anchors = zip(*labelled, strict=True)
     assume(any(anchors))
-    best = mistake_cost(scores, anchors, best_threshold(scores, anchors, missed_cost), missed_cost)
+    threshold = best_threshold(scores, anchors, missed_cost)
+    assert math.isfinite(threshold)
+    best = mistake_cost(np.array(scores) < threshold, anchors, missed_cost)
     for other in (*sorted(set(scores)), np.inf):
-        assert best <= mistake_cost(scores, anchors, other, missed_cost) + 1e-9
+        assert best <= mistake_cost(np.array(scores) < other, anchors, missed_cost) + 1e-9
 
 
 def test_a_threshold_between_two_groups_lies_in_their_middle() -> None:
     assert best_threshold([0.0, 0.2, 1.0, 3.0], [False, False, True, True]) == 0.6
 
 
-def test_without_anchors_nothing_is_strict() -> None:
-    assert best_threshold([1.0, 2.0], [False, False]) == np.inf
+def test_without_anchors_there_is_no_threshold() -> None:
+    with pytest.raises(ValueError, match="without anchors"):
+        best_threshold([1.0, 2.0], [False, False])
