@@ -39,8 +39,8 @@ def measure_steps(pair: Pair, clip: BenchClip, widths: tuple[int, ...]) -> StepC
     assert pair.draft is not None  # the bench loads pairs with their draft
     pair.target.prefill(clip.target)
     pair.draft.prefill(clip.draft)
-    actions: dict[str, Callable[[int], float]] = {"draft": _stepper(pair.draft, 1)}
-    actions |= {str(width): _stepper(pair.target, width) for width in (1, *widths)}
+    actions: dict[str, Callable[[int], float]] = {"draft": stepper(pair.draft, 1)}
+    actions |= {str(width): stepper(pair.target, width) for width in (1, *widths)}
     times = interleave(actions, range(TURNS))
     return StepCosts(
         target_seconds=median(times["1"]),
@@ -70,7 +70,8 @@ def step_subject(costs: StepCosts, draft_tokens: int, acceptance_length: float) 
     )
 
 
-def _stepper(model: VideoLanguageModel, width: int) -> Callable[[int], float]:
+def stepper(model: VideoLanguageModel, width: int) -> Callable[[int], float]:
+    """Seconds of a pass over so many tokens behind what is in the cache, once more at every call; one goes ahead."""
     tokens = torch.full((width,), 1, dtype=torch.int64)
     action = partial(_step, model, tokens)
     action()

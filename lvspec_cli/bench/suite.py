@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from lvspec_cli.bench.arena import plan_for
 from lvspec_cli.bench.clips import BenchClip, make_clips
 from lvspec_cli.bench.comparison import Runs, acceptance_length
 from lvspec_cli.bench.decoding_speed import (
@@ -26,9 +27,11 @@ from lvspec_cli.bench.machine import Machine, this_machine
 from lvspec_cli.bench.options import BenchOptions
 from lvspec_cli.bench.peer import PeerPair, load_peer
 from lvspec_cli.bench.report import Subject
+from lvspec_cli.bench.signal_cost import long_prompt, measure_signals, signal_subject
 from lvspec_cli.bench.startup import startup_subject
 from lvspec_cli.bench.step_cost import measure_steps, step_subject
 from lvspec_cli.models.pair import Pair, load_pair
+from lvspec_cli.plan import Plan
 from lvspec_cli.preset import load_preset
 
 DECODING_SUBJECTS = {"decoding", "peer", "engine"}  # they share the runs
@@ -51,6 +54,8 @@ class Bench:
             yield startup_subject()
         if self._wanted & DECODING_SUBJECTS:
             yield from self._decoding()
+        if "signals" in self._wanted:
+            yield self._signals()
         if "cache" in self._wanted:
             yield self._long_cache()
 
@@ -80,6 +85,11 @@ class Bench:
         return load_pair(self._preset)
 
     @cached_property
+    def _lvspec(self) -> Plan:
+        """How the preset would have `lvspec` decode."""
+        return plan_for(self._preset, "lvspec")
+
+    @cached_property
     def _peer(self) -> PeerPair:
         return load_peer(self._pair, self._preset)
 
@@ -99,7 +109,12 @@ class Bench:
         if "peer" in self._wanted:
             yield peer_subject(self.runs, lengths)
         if "engine" in self._wanted:
-            yield engine_time_subject(self._pair, self._workload, best)
+            yield engine_time_subject(self._pair, self._workload, best, self._lvspec)
+
+    def _signals(self) -> Subject:
+        looseness = self._lvspec.decode.looseness
+        prompts = (self._workload.clips[0].target, long_prompt(self._pair))
+        return signal_subject([measure_signals(self._pair, looseness, prompt) for prompt in prompts])
 
     def _long_cache(self) -> Subject:
         own = pair_case(self._pair.target, self._peer.target)

@@ -9,14 +9,19 @@ import pytest
 import torch
 
 from lvspec_cli.bench.__main__ import main
+from lvspec_cli.bench.comparison import median_ratio
 from lvspec_cli.bench.long_cache import LARGEST_DIFFERENCE, measure_case, pair_case
 from lvspec_cli.bench.options import BenchOptions
 from lvspec_cli.bench.peer import Arrivals, assistances, load_peer, read_run
+from lvspec_cli.bench.signal_cost import long_prompt, measure_signals, signal_subject
 from lvspec_cli.bench.startup import imported_by_help
 from lvspec_cli.bench.step_cost import StepCosts, predicted_speed
+from lvspec_cli.decoding.looseness import Looseness
+from lvspec_cli.decoding.model import Extension
 from lvspec_cli.demo.architecture import Size, build_model, build_processor
 from lvspec_cli.demo.tokenizer import train_tokenizer
 from lvspec_cli.errors import UsageError
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.pair import load_pair
 from lvspec_cli.preset import load_preset
 
@@ -27,6 +32,7 @@ target: {model: target, dtype: float32, device: cpu}
 draft: {model: draft, dtype: float32, device: cpu}
 frames: {count: 8, min_pixels: 6400, max_pixels: 6400}
 generation: {max_tokens: 12}
+draft_tokens: 4
 prompts: {caption: Describe this video.}
 """
 
@@ -62,6 +68,10 @@ def test_the_bench_measures_and_reports_all_of_decoding(
     for claim in ("strict equal to ar", "generate equal to ar", "assisted equal to generate"):
         assert lines[claim]["value"] == 1.0
     assert {f"assisted, {assistance.name} / generate" for assistance in assistances((2, 3))} <= lines.keys()
+    engine = next(subject for subject in written["subjects"] if subject["title"].startswith("Engine time"))
+    assert [line["name"].split(",")[0] for line in engine["lines"]] == ["ar", "strict", "lvspec"]
+    assert engine["lines"][2]["name"] == "lvspec, 4 draft tokens"  # the preset's, whatever is best for strict
+    assert {line["goal"]["bound"] for line in engine["lines"]} == {0.05}
     printed = capsys.readouterr().out
     assert all(subject["title"] in printed for subject in written["subjects"])
 
@@ -72,6 +82,45 @@ def test_both_caches_compute_the_same_with_many_video_positions(preset_path: Pat
     steps = measure_case(pair_case(pair.target, load_peer(pair, preset).target), positions=70)
     assert steps.difference < LARGEST_DIFFERENCE
     assert len(steps.ours) == len(steps.plain) > 0
+
+
+def test_a_signal_s_cost_is_that_of_passes_behind_the_same_prompt_of_which_one_watches(preset_path: Path) -> None:
+    pair = load_pair(load_preset(preset_path))
+    prompt = long_prompt(pair, 300)
+    assert prompt.video_tokens == 300
+    passes: list[tuple[bool, int, int]] = []  # whether it watches, positions before it, tokens
+    extend = type(pair.target).extend
+
+    def spied(model: VideoLanguageModel, tokens: torch.Tensor) -> Extension:
+        extension = extend(model, tokens)
+        seen = extension.video_attention is not None or extension.video_cosine is not None
+        passes.append((seen, model.length - len(tokens), len(tokens)))
+        return extension
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(pair.target), "extend", spied)
+        times = measure_signals(pair, Looseness(), prompt, turns=2)
+    assert set(times.watched) == {"attention", "cosine", "nothing again"}  # the pair has no calibration
+    assert len(times.plain) == len(times.watched["cosine"]) == 2
+    assert {(before, count) for _, before, count in passes} == {(prompt.length - 1, 11)}
+    # Two signals and two plain ones, each with five passes a turn, and one ahead that both plain ones share.
+    assert (sum(seen for seen, _, _ in passes), len(passes)) == (2 * 11, 2 * 11 + 1 + 2 * 10)
+    assert pair.target.watched is None
+    lines = signal_subject([times]).lines
+    assert [line.name.partition(",")[0] for line in lines] == ["attention", "cosine", "nothing again"]
+    assert lines[0].value == median_ratio(times.watched["attention"], times.plain) - 1
+
+
+def test_the_bench_tells_what_signals_cost_behind_a_clip_and_behind_a_long_video(
+    preset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvspec_cli.bench.suite.long_prompt", lambda pair: long_prompt(pair, 300))
+    record = tmp_path / "bench.json"
+    flags = ["--preset", str(preset_path), "--clips", "1", "--subjects", "signals", "--json", str(record)]
+    assert main(flags) == 0
+    (subject,) = json.loads(record.read_text(encoding="utf-8"))["subjects"]
+    assert len(subject["lines"]) == 2 * 3
+    assert [line["goal"] and line["goal"]["bound"] for line in subject["lines"]] == 2 * [0.01, 0.01, None]
 
 
 def test_the_peer_keeps_its_own_weights_and_attention(preset_path: Path) -> None:
