@@ -9,9 +9,10 @@ from functools import cached_property
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import Run, interleave
 from lvspec_cli.bench.contenders import EngineContender, greedy_options
+from lvspec_cli.bench.memory import explained_memory
 from lvspec_cli.bench.peer import PeerContender, PeerPair, load_peer
 from lvspec_cli.bench.quality import Answer, Quality, judge
-from lvspec_cli.bench.rows import REFERENCE
+from lvspec_cli.bench.rows import PEER, REFERENCE
 from lvspec_cli.bench.setting import Setting
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.plan import Plan, check_fits
@@ -55,8 +56,31 @@ class Arena:
         method = setting.row.method
         if method is None:
             return PeerContender(self.pair, self._peer, self._max_tokens, setting.assistance)
-        options = greedy_options(self.pair, self._max_tokens, method, setting.draft_tokens or 1, setting.looseness)
-        return EngineContender(self.pair, options, plan_for(self._preset, method, setting.row.profile).pruning)
+        return self._engine(setting, method)
+
+    def ready_peer(self) -> None:
+        """Load transformers' own copy of the pair. Raises OutOfMemory, or UsageError where it cannot take the pair."""
+        _ = self._peer
+
+    def trial(self, settings: Sequence[Setting]) -> Callable[[BenchClip], None]:
+        """What prefills a clip in all the ways that the settings do, and raises OutOfMemory if one of them cannot.
+
+        Decoding takes next to nothing more: the cache's room for the answer is made beforehand. transformers' own
+        generation is not tried, since it would have to answer.
+        """
+        own = [self._engine(setting, setting.row.method) for setting in settings if setting.row.method is not None]
+        contenders = {contender.kind_of_prefill: contender for contender in own}.values()
+
+        def prefill(clip: BenchClip) -> None:
+            with explained_memory(
+                f"there is not enough memory for the {clip.target.video_tokens} tokens of this video: take a smaller "
+                f"frames.count or frames.max_pixels in the preset, or leave {PEER}, which loads the pair again, out of "
+                "--methods"
+            ):
+                for contender in contenders:
+                    contender.prefill(clip)
+
+        return prefill
 
     def measure(
         self, settings: Sequence[Setting], clips: Sequence[BenchClip], on_clip: Callable[[int], None]
@@ -83,9 +107,14 @@ class Arena:
             for setting in settings
         ]
 
+    def _engine(self, setting: Setting, method: str) -> EngineContender:
+        options = greedy_options(self.pair, self._max_tokens, method, setting.draft_tokens or 1, setting.looseness)
+        return EngineContender(self.pair, options, plan_for(self._preset, method, setting.row.profile).pruning)
+
     def _answer(self, run: Run) -> Answer:
         return Answer(run.tokens, str(self.pair.tokenizer.decode(run.tokens, skip_special_tokens=True)).strip())
 
     @cached_property
     def _peer(self) -> PeerPair:
-        return load_peer(self.pair, self._preset)
+        with explained_memory("there is not enough memory for transformers' own copy of the models"):
+            return load_peer(self.pair, self._preset)

@@ -11,7 +11,7 @@ from time import perf_counter
 
 from lvspec_cli.demo.clip import write_clip
 from lvspec_cli.demo.scene import Truth, scene_of_seed
-from lvspec_cli.errors import LvspecError, VideoError
+from lvspec_cli.errors import LvspecError, OutOfMemory, VideoError
 from lvspec_cli.models.adapter import PreparedPrompt
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.preset import FrameSpec, Preset
@@ -54,12 +54,13 @@ def read_videos(
     pair: Pair,
     preset: Preset,
     paths: Sequence[str],
+    trial: Callable[[BenchClip], None],
     on_failure: Callable[[str, LvspecError], None],
     on_clip: Callable[[int], None] = lambda done: None,
 ) -> list[BenchClip]:
-    """Read and prepare a user's videos, in the isolated worker; one that cannot be read is told and left out.
+    """Read and prepare a user's videos, in the isolated worker; one that cannot be measured is told and left out.
 
-    Raises LvspecError if none is left.
+    ``trial``: raises OutOfMemory if there is no memory for a clip. Raises LvspecError if none is left.
     """
     from lvspec_cli.video.worker import VideoWorker
 
@@ -67,14 +68,16 @@ def read_videos(
     try:
         for done, path in enumerate(paths, start=1):
             try:
-                clips.append(_prepare(pair, preset, path, worker.read, path, None))
-            except VideoError as error:
+                clip = _prepare(pair, preset, path, worker.read, path, None)
+                trial(clip)
+                clips.append(clip)
+            except (VideoError, OutOfMemory) as error:
                 on_failure(path, error)
             on_clip(done)
     finally:
         worker.close()
     if not clips:
-        raise LvspecError(f"none of the {len(paths)} videos can be read: give at least one that can")
+        raise LvspecError(f"none of the {len(paths)} videos can be measured: give at least one that can")
     return clips
 
 

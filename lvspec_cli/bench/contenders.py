@@ -51,6 +51,12 @@ class EngineContender:
         self._length = DraftLength()  # one for all clips, as a captioner has one for all videos
         self.knowledge = NOTHING_KNOWN
 
+    @property
+    def kind_of_prefill(self) -> tuple[object, ...]:
+        """Contenders of a pair that share it prefill a clip alike."""
+        watched = self._options.looseness.relevance if METHODS[self._options.method].judges else None
+        return self.draft is not None, self._pruning, watched
+
     def prefill(self, clip: BenchClip) -> int:
         """Let the models that take part see the clip; return the first token to feed."""
         reserve = self._options.max_tokens + self._options.most_draft_tokens + 1

@@ -20,7 +20,7 @@ from lvspec_cli.bench.rows import PEER, REFERENCE, ROWS, Row, chosen_rows
 from lvspec_cli.bench.setting import Setting, usual_setting
 from lvspec_cli.bench.table import Table, comparison_parts, comparison_table, sweep_table
 from lvspec_cli.bench.tuning import Sweep, as_loose_as, sweep
-from lvspec_cli.errors import LvspecError, UsageError
+from lvspec_cli.errors import LvspecError, OutOfMemory, UsageError
 from lvspec_cli.models.pair import Pair, load_pair
 from lvspec_cli.preset import Preset
 
@@ -37,12 +37,12 @@ class Observer(Protocol):
         """Something that one must know to read the figures rightly."""
 
     def skipped(self, path: str, error: LvspecError) -> None:
-        """A video that cannot be read is left out."""
+        """A video that cannot be read, or for which there is no memory, is left out."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A video that could not be read."""
+    """A video that could not be measured."""
 
     path: str
     error: LvspecError
@@ -122,12 +122,13 @@ class _Comparing:
         self._observer.step("loading the models", 0, 1)
         pair = load_pair(self._preset)
         machine = this_machine(pair.target.device)
-        clips = self._clips(pair)
         arena = Arena(pair, self._preset, self._max_tokens)
+        self._leave_out_a_peer_that_does_not_fit(arena)
+        clips = self._clips(arena)
         settings = self._as_loose(arena, self._usual, clips.tuning)
         swept = self._sweep(arena, settings, clips.tuning)
         if swept is not None:
-            settings = self._as_loose(arena, [swept.best(row.name) for row in self._rows], clips.tuning)
+            settings = self._as_loose(arena, [swept.best(each.row.name) for each in self._usual], clips.tuning)
         measured = arena.measure(settings, clips.measured, self._counter("measuring", len(clips.measured)))
         reference = next(each for each in measured if each.setting.row.name == REFERENCE)
         resamples = Resamples(len(clips.measured))
@@ -137,8 +138,18 @@ class _Comparing:
             self._options, self._preset, pair, machine, self._max_tokens, clips, swept, tuple(measured), rows, ablation
         )
 
-    def _clips(self, pair: Pair) -> Clips:
-        return self._users_videos(pair) if self._options.videos else self._synthetic(pair)
+    def _leave_out_a_peer_that_does_not_fit(self, arena: Arena) -> None:
+        """Before anything is measured, and before videos are tried, which must fit beside it."""
+        if not any(setting.row.name == PEER for setting in self._usual):
+            return
+        try:
+            arena.ready_peer()
+        except OutOfMemory as error:
+            self._observer.note(f"{PEER} is left out: {error}")
+            self._usual = [setting for setting in self._usual if setting.row.name != PEER]
+
+    def _clips(self, arena: Arena) -> Clips:
+        return self._users_videos(arena) if self._options.videos else self._synthetic(arena.pair)
 
     def _synthetic(self, pair: Pair) -> Clips:
         first, count = self._options.seed, self._options.clips
@@ -147,9 +158,10 @@ class _Comparing:
         clips = make_clips(pair, self._preset, seeds, self._counter("drawing clips", len(seeds)))
         return Clips(clips[:count], clips[count:], ())
 
-    def _users_videos(self, pair: Pair) -> Clips:
-        paths = self._options.videos
-        clips = read_videos(pair, self._preset, paths, self._skip, self._counter("reading videos", len(paths)))
+    def _users_videos(self, arena: Arena) -> Clips:
+        paths, trial = self._options.videos, arena.trial(self._usual)
+        tell = self._counter("reading videos", len(paths))
+        clips = read_videos(arena.pair, self._preset, paths, trial, self._skip, tell)
         if not self._options.tunes:  # only the control's share is tuned, which is no figure of any row
             return Clips(clips, clips if self._tunes else (), tuple(self._skipped))
         tuning = max(1, min(TUNING_CLIPS, len(clips) // 4))

@@ -6,15 +6,23 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from lvspec_cli.bench import files, side_by_side
+from lvspec_cli.bench.arena import Arena
+from lvspec_cli.bench.clips import BenchClip, make_clips
+from lvspec_cli.bench.contenders import EngineContender
+from lvspec_cli.bench.memory import explained_memory
 from lvspec_cli.bench.options import ComparisonOptions
 from lvspec_cli.bench.rows import ROWS
+from lvspec_cli.bench.setting import usual_setting
 from lvspec_cli.bench.side_by_side import rows_for
 from lvspec_cli.cli import main
+from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.demo.clip import write_clip
-from lvspec_cli.errors import LvspecError, UsageError
-from lvspec_cli.preset import ModelSpec, Preset
+from lvspec_cli.errors import LvspecError, OutOfMemory, UsageError
+from lvspec_cli.models.pair import load_pair
+from lvspec_cli.preset import ModelSpec, Preset, load_preset
 
 
 def test_methods_are_measured_side_by_side_on_clips_with_truth(
@@ -76,10 +84,63 @@ def test_videos_of_ones_own_are_measured_against_the_target_and_bad_ones_are_lef
     assert record["rows"][1]["faithfulness"]["token_agreement"]["value"] == 1.0
 
 
+def test_a_video_for_which_there_is_no_memory_is_left_out_and_the_others_are_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("good.mp4", "large.mp4"):
+        write_clip(1000, tmp_path / name)
+    prefill = EngineContender.prefill
+
+    def short_of_memory(contender: EngineContender, clip: BenchClip) -> int:
+        if Path(clip.name).name == "large.mp4" and contender.draft is not None:  # the target alone would fit
+            torch.empty(10**15)
+        return prefill(contender, clip)
+
+    monkeypatch.setattr(EngineContender, "prefill", short_of_memory)
+    flags = ["--methods", "ar,strict", "--threads", "1", "--max-tokens", "9", "-q", "-o", str(tmp_path / "bench.json")]
+    assert main(["bench", "--videos", str(tmp_path), *flags]) == 1
+    assert "not enough memory for the 100 tokens of this video" in capsys.readouterr().err
+    record = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    assert [Path(clip["name"]).name for clip in record["clips"]] == ["good.mp4"]
+    assert [(Path(each["path"]).name, each["type"]) for each in record["skipped"]] == [("large.mp4", "out_of_memory")]
+
+
+def test_a_clip_is_tried_once_for_each_way_to_prefill_it(tiny_preset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    preset = load_preset(tiny_preset)
+    pair = load_pair(preset)
+    (clip,) = make_clips(pair, preset, range(1000, 1001))
+    tried: list[tuple[object, ...]] = []
+    monkeypatch.setattr(EngineContender, "prefill", lambda contender, clip: tried.append(contender.kind_of_prefill))
+    settings = [usual_setting(row, 3, Looseness()) for row in ROWS.values()]
+    Arena(pair, preset, 9).trial(settings)(clip)
+    assert len(set(tried)) == len(tried)
+    ways = {(drafts, pruning.pruning, watched) for drafts, pruning, watched in tried}  # type: ignore[attr-defined]
+    assert ways >= {(False, "none", None), (True, "none", None), (True, "attention", None), (True, "none", "attention")}
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+    with pytest.raises(RuntimeError, match="wrong shape"), explained_memory("no memory"):
+        raise RuntimeError("wrong shape")
+    for error in (torch.OutOfMemoryError("CUDA"), MemoryError()):
+        with pytest.raises(OutOfMemory, match="no memory"), explained_memory("no memory"):
+            raise error
+
+
+def test_transformers_own_generation_is_left_out_where_its_copy_does_not_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvspec_cli.bench.arena.load_peer", lambda *_: torch.empty(10**15))
+    flags = ["--methods", "ar,assisted", "--clips", "1", "--sweep", "--max-tokens", "9", "--threads", "1"]
+    assert main(["bench", *flags, "-q", "-o", "-"]) == 0
+    said = capsys.readouterr()
+    assert "assisted is left out: there is not enough memory" in said.err
+    assert [row["row"] for row in json.loads(said.out)["rows"]] == ["ar"]
+
+
 def test_no_readable_video_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     assert main(["bench", "--videos", str(tmp_path / "bad.mp4"), "--threads", "1"]) == 1
-    assert "none of the 1 videos can be read" in capsys.readouterr().err.splitlines()[-1]
+    assert "none of the 1 videos can be measured" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
