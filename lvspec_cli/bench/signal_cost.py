@@ -58,8 +58,8 @@ def signal_subject(all_times: Sequence[PassTimes]) -> Subject:
     return Subject(
         f"What a signal adds to a target pass over {ROWS} tokens",
         tuple(_line(times, signal) for times in all_times for signal in times.watched),
-        "Median over turns of the time of a watched pass over a plain one, less 1. Nothing again is a plain one: what it "
-        "differs by is noise. Judging by a signal is the engine's time.",
+        "Median over turns of the time of a watched pass over a plain one, less 1. Nothing again is a plain one: what"
+        " it differs by is noise. Judging by a signal is the engine's time.",
     )
 
 
