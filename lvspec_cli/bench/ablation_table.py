@@ -34,7 +34,7 @@ _ROW_COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
 )
 _TRUTHS: dict[Truth, str] = {"anchors": "attributes", "blanked": "what needs the video"}
 _PAIRED = (
-    "Differences are those of the same clips, and clear if their interval leaves out 0; the best row was chosen on "
+    "Differences are those of the same clips, and clear if their interval leaves out 0; the best was chosen on "
     "these clips too, which favours it a little."
 )
 _WHERE: dict[Where, str] = {"mismatches": "all mismatches", "open": "open ones"}
@@ -61,7 +61,7 @@ def _signals(ablation: Ablation, clips: int) -> Table:
         f"loses more than {VISUAL_NATS} nats when every frame is grey. Mismatches: places where the draft would say "
         f"another token, {ablation.mismatches} of {ablation.places} ({ablation.anchors} name an attribute, "
         f"{ablation.visual} lose without the video); open: the {ablation.open} of them that neither the critical list "
-        "nor the guard refuses, where alone the signal decides. No method reads the controls."
+        f"nor the guard refuses, where alone the signal decides. No method reads the controls. {_PAIRED}"
     )
     return Table(
         title=f"Ablation: what each signal knows of the anchors, on {clips} clip{'s' * (clips != 1)}",
