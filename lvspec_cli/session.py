@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from lvspec_cli.decoding.events import Round, Token
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.relevance import NOTHING_KNOWN, settled
 from lvspec_cli.decoding.stats import DecodingStats
-from lvspec_cli.errors import OutOfMemory
+from lvspec_cli.memory import explained_memory
 from lvspec_cli.models.prefill import prefill_pair
 from lvspec_cli.plan import Plan
 from lvspec_cli.text_stream import TextStream
@@ -150,21 +150,9 @@ def _wait_for(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-@contextmanager
-def _explained_memory(video_tokens: int) -> Iterator[None]:
-    """Turn an accelerator's or the host's lack of memory into an error of this video; a smaller one may fit."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(video_tokens) from error
-    except RuntimeError as error:
-        if "not enough memory" not in str(error):  # how PyTorch says it of the host
-            raise
-        raise _out_of_memory(video_tokens) from error
-
-
-def _out_of_memory(video_tokens: int) -> OutOfMemory:
-    return OutOfMemory(
+def _explained_memory(video_tokens: int) -> AbstractContextManager[None]:
+    """Turn a lack of memory into an error of this video; a smaller one may fit."""
+    return explained_memory(
         f"there is not enough memory for the {video_tokens} tokens of this video: take fewer frames, a smaller "
         "frames.max_pixels in the preset, or a smaller pair"
     )

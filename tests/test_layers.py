@@ -12,11 +12,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BASE = {"errors", "settings", "parsing", "preset", ""}
 DECODING = BASE | {"decoding"}
 CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection", "profiles"}
+CAPTIONER |= {"files", "memory"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
     "__main__": {"cli"},
     "errors": set(),
     "parsing": set(),
+    "files": {"errors"},
+    "memory": {"errors"},
     "settings": {"errors", "preset", "parsing"},
     "preset": {"errors", "settings", "preset_reader"},
     "preset_reader": {"errors", "preset"},
@@ -27,7 +30,7 @@ ALLOWED = {
     "text_stream": set(),
     "caption": DECODING | {"video"},
     "plan": DECODING | {"video"},
-    "session": DECODING | {"models", "video", "caption", "text_stream", "plan"},
+    "session": DECODING | {"models", "video", "caption", "text_stream", "plan", "memory"},
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
     "output": {"errors", "caption"},
@@ -49,14 +52,14 @@ HOMES = {
     "rich": {"ui"},
     "typer": {"cli"},
     "PIL": {"video", "models", "demo"},
-    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "selection"},
+    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "selection", "memory"},
     "torchvision": {"models"},
     "matplotlib": {"bench"},
 }
 
 # No file of these parts may import such a library when it is itself imported: help must be instant.
 LIGHT = {"", "__main__", "cli", "errors", "settings", "parsing", "preset", "caption", "text_stream", "output"}
-LIGHT |= {"plan", "captioner", "selection", "profiles"}
+LIGHT |= {"plan", "captioner", "selection", "profiles", "files"}
 HEAVY = {
     "torch",
     "torchvision",

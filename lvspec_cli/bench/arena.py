@@ -9,11 +9,11 @@ from functools import cached_property
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import Run, interleave
 from lvspec_cli.bench.contenders import EngineContender, greedy_options
-from lvspec_cli.bench.memory import explained_memory
 from lvspec_cli.bench.peer import PeerContender, PeerPair, load_peer
 from lvspec_cli.bench.quality import Answer, Quality, judge
 from lvspec_cli.bench.rows import PEER, REFERENCE
 from lvspec_cli.bench.setting import Setting
+from lvspec_cli.memory import explained_memory
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.plan import Plan, check_fits
 from lvspec_cli.preset import Preset

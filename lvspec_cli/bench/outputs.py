@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvspec_cli.bench.files import check_output, replace_text
 from lvspec_cli.bench.plot import check_plot, draw
 from lvspec_cli.bench.table import as_markdown
+from lvspec_cli.files import check_output, replace_text
 from lvspec_cli.output.json_text import json_text
 
 if TYPE_CHECKING:

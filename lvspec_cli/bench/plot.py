@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvspec_cli.bench.files import check_output, replace_file
 from lvspec_cli.errors import UsageError
+from lvspec_cli.files import check_output, replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import yaml
 
 from lvspec_cli.calibration.aggregate import Findings
 from lvspec_cli.calibration.calibrator import Calibrated
-from lvspec_cli.errors import LvspecError
+from lvspec_cli.files import replace_text
 from lvspec_cli.models.calibration_file import calibration_text
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.preset import Preset
@@ -36,8 +35,8 @@ def write_user_preset(preset: Preset, found: Calibrated, path: Path, pair: Pair)
     content["calibration"] = calibration_path(path).name
     source = {"preset": preset.name, "videos": found.videos, "tokens": found.findings.tokens}
     text = calibration_text(found.findings.calibration, pair.vocabulary_size, pair.target.layer_count, source)
-    _replace(calibration_path(path), text)
-    _replace(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
+    replace_text(calibration_path(path), text)
+    replace_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
     return changes
 
 
@@ -83,12 +82,3 @@ def _slower(found: Calibrated) -> str:
     fastest = found.speeds[found.draft_tokens]
     others = (f"{length}: {speed / fastest:.0%}" for length, speed in found.speeds.items() if speed != fastest)
     return f"speed at others, {', '.join(others)}" if len(found.speeds) > 1 else "no other was timed"
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise LvspecError(f"cannot write {path}: {error.strerror}; name another file with -o") from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lvspec_cli.errors import UsageError
+from lvspec_cli.files import check_output
 
 
 def calibrate(
@@ -50,10 +50,4 @@ def checked_output(output: str) -> Path:
     path = Path(output)
     if path.suffix not in (".yaml", ".yml"):
         raise UsageError(f"-o {output} must end in .yaml: that is what is written")
-    if path.is_dir():
-        raise UsageError(f"-o {output} is a folder: name a file in it")
-    if not path.parent.is_dir():
-        raise UsageError(f"-o {output} cannot be written: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):  # the folder, not the file: that is replaced as a whole
-        raise UsageError(f"-o {output} cannot be written: the folder {path.parent} is not yours to write in")
-    return path
+    return check_output("-o", output)

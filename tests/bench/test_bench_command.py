@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from lvspec_cli.bench import files, side_by_side
+from lvspec_cli import files
+from lvspec_cli.bench import side_by_side
 from lvspec_cli.bench.arena import Arena
 from lvspec_cli.bench.clips import BenchClip, make_clips
 from lvspec_cli.bench.contenders import EngineContender
-from lvspec_cli.bench.memory import explained_memory
 from lvspec_cli.bench.options import ComparisonOptions
 from lvspec_cli.bench.rows import ROWS
 from lvspec_cli.bench.setting import usual_setting
@@ -21,6 +21,7 @@ from lvspec_cli.cli import main
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.demo.clip import write_clip
 from lvspec_cli.errors import LvspecError, OutOfMemory, UsageError
+from lvspec_cli.memory import explained_memory
 from lvspec_cli.models.pair import load_pair
 from lvspec_cli.preset import ModelSpec, Preset, load_preset
 

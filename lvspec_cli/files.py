@@ -16,8 +16,8 @@ def check_output(flag: str, output: str) -> Path:
         raise UsageError(f"{flag} {output} is a folder: name a file in it")
     if not path.parent.is_dir():
         raise UsageError(f"{flag} {output} cannot be written: there is no folder {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"{flag} {output} cannot be written: choose a place that is yours")
+    if not os.access(path.parent, os.W_OK | os.X_OK):  # the folder, not the file: that is replaced as a whole
+        raise UsageError(f"{flag} {output} cannot be written: the folder {path.parent} is not yours to write in")
     return path
 
 
