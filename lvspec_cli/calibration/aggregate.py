@@ -14,6 +14,7 @@ from lvspec_cli.calibration.signals import (
     Array,
     Flags,
     Signals,
+    anchor_weights,
     fillers,
     fit_thresholds,
     is_visual,
@@ -68,11 +69,11 @@ def aggregate(evidence: Sequence[Evidence], vocabulary_size: int, state_layer: i
     _check(visual)
     signals = learn(evidence, vocabulary_size)
     scores = signals.scores(evidence, table_of_others(evidence, vocabulary_size))
-    thresholds = fit_thresholds(scores, visual)
+    thresholds = fit_thresholds(scores, anchor_weights(evidence))
     tried = _try(evidence, vocabulary_size)
     return Findings(
         calibration=_calibration(signals, thresholds, state_layer, nearest),
-        qualities=tried or _qualities(scores, thresholds, visual),
+        qualities=tried or _qualities(scores, thresholds, anchor_weights(evidence)),
         tried=tried is not None,
         filler_share={signal: float(found.mean()) for signal, found in fillers(scores, thresholds).items()},
         visual_share=float(visual.mean()),
@@ -109,19 +110,20 @@ def _try(evidence: Sequence[Evidence], vocabulary_size: int) -> dict[str, Qualit
         return None
     signals = learn(first, vocabulary_size)
     scores = signals.scores(first, table_of_others(first, vocabulary_size))
-    thresholds = fit_thresholds(scores, is_visual(first))
-    return _qualities(signals.scores(second, table_values(signals, second)), thresholds, is_visual(second))
+    thresholds = fit_thresholds(scores, anchor_weights(first))
+    return _qualities(signals.scores(second, table_values(signals, second)), thresholds, anchor_weights(second))
 
 
 def _has_both(visual: Flags) -> bool:
     return bool(visual.any() and not visual.all())
 
 
-def _qualities(scores: Mapping[str, Array], thresholds: Mapping[str, float], visual: Flags) -> dict[str, Quality]:
+def _qualities(scores: Mapping[str, Array], thresholds: Mapping[str, float], weights: Array) -> dict[str, Quality]:
     loosened = fillers(scores, thresholds)
     return {
         signal: Quality(
-            area_under_curve(np.nan_to_num(scores[signal], nan=np.inf), visual), mistake_cost(loosened[signal], visual)
+            area_under_curve(np.nan_to_num(scores[signal], nan=np.inf), weights > 0),
+            mistake_cost(loosened[signal], weights),
         )
         for signal in SIGNALS
     }

@@ -61,6 +61,14 @@ def is_visual(evidence: Sequence[Evidence]) -> Flags:
     return np.concatenate([np.array(one.largest) for one in evidence]) >= VISUAL_NATS
 
 
+def anchor_weights(evidence: Sequence[Evidence]) -> Array:
+    """What each of n tokens loses if it is loosened: its mean dependence in nats if it is visual, 0 if it is not.
+
+    Weighing anchors keeps a few fillers that another video happened to move from costing as much as names of things.
+    """
+    return np.where(is_visual(evidence), np.concatenate([np.array(one.dependence) for one in evidence]), 0.0)
+
+
 def table_of_others(evidence: Sequence[Evidence], vocabulary_size: int) -> Array:
     """At each of n tokens, what a table of all videos but the token's own says of it, [n]; NaN where it lacks it.
 
@@ -81,8 +89,8 @@ def table_values(signals: Signals, evidence: Sequence[Evidence]) -> Array:
     return signals.table[_tokens(evidence)]
 
 
-def fit_thresholds(scores: Mapping[str, Array], visual: Flags) -> dict[str, float]:
-    """Where fillers end by each signal; all finite. ``visual``: bool [n], with anchors among them."""
+def fit_thresholds(scores: Mapping[str, Array], visual: Array) -> dict[str, float]:
+    """Where fillers end by each signal; all finite. ``visual``: [n], weights of the anchors, not all 0."""
     known = ~np.isnan(scores["table"])
     thresholds = {signal: best_threshold(scores[signal], visual) for signal in SIGNALS if signal != "table"}
     # No dependence lies below 0: where no anchor is known by others, the table loosens nothing.

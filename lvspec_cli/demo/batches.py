@@ -31,7 +31,7 @@ from lvspec_cli.demo.rendering import Renderer
 from lvspec_cli.demo.scene import ATTRIBUTES, Scene, Truth, random_scene
 
 DURATIONS_S = (3.0, 4.0, 5.0, 6.0, 8.0)  # of the pretended clips; they set the temporal positions
-CAPTION_LENGTH = 90
+CAPTION_LENGTH = 114
 QUESTION_LENGTH = 34
 TAGS_LENGTH = 36
 ATTRIBUTE_WEIGHT = 3.0
@@ -66,7 +66,7 @@ class Batch:
 class BatchMaker:
     """Makes batches from a seed; the n-th batch is the same on every machine."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, layout: Layout, rows: int, seed: int) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, layout: Layout, rows: int, seed: str) -> None:
         self.tokenizer = tokenizer
         self.layout = layout
         self.rows = rows

@@ -35,31 +35,37 @@ class ClipScore:
     seed: int
     attributes: dict[str, bool]  # whether each was named right
     answers: tuple[tuple[str, bool], ...]  # (kind of question, answered right)
+    loose_answers: tuple[bool, ...]  # the same questions by `lvspec`, answered right; empty where there is no draft
     strict_rounds: int  # of strict decoding at 10 draft tokens; 0 where there is no draft
     strict_tokens: int
     strict_agrees: bool  # whether strict decoding said what the model alone says
 
 
-def score_clips(captioner: Captioner, seeds: Iterable[int], *, strict: bool) -> Iterator[ClipScore]:
-    """Caption and question the clips of the seeds with the target alone, and caption them by strict decoding too."""
+def score_clips(captioner: Captioner, seeds: Iterable[int], *, drafted: bool) -> Iterator[ClipScore]:
+    """Caption and question the clips of the seeds with the target alone.
+
+    ``drafted``: caption them by strict decoding and question them by `lvspec` too.
+    """
     with tempfile.TemporaryDirectory(prefix="lvspec-") as folder:
         path = Path(folder) / "clip.mp4"
         for seed in seeds:
             write_clip(seed, path)
-            yield _score(captioner, path, seed, strict=strict)
+            yield _score(captioner, path, seed, drafted=drafted)
 
 
-def _score(captioner: Captioner, path: Path, seed: int, *, strict: bool) -> ClipScore:
+def _score(captioner: Captioner, path: Path, seed: int, *, drafted: bool) -> ClipScore:
     truth = scene_of_seed(seed).truth
     caption = captioner.caption(path, method="ar")
     questions = random_questions(truth, random.Random(f"lvspec evaluation {seed}"), QUESTIONS_A_CLIP)
     answers = tuple((q.kind, is_right(q, captioner.ask(path, q.text, method="ar").text)) for q in questions)
+    loose_answers: tuple[bool, ...] = ()
     rounds, tokens, agrees = 0, 0, True
-    if strict:
+    if drafted:
+        loose_answers = tuple(is_right(q, captioner.ask(path, q.text, method="lvspec").text) for q in questions)
         checked = captioner.caption(path, method="strict", draft_tokens=ACCEPTANCE_DRAFT_TOKENS)
         rounds, tokens = checked.stats.num_spec_steps, checked.stats.num_generated_tokens
         agrees = checked.text == caption.text
-    return ClipScore(seed, right_attributes(caption.text, truth), answers, rounds, tokens, agrees)
+    return ClipScore(seed, right_attributes(caption.text, truth), answers, loose_answers, rounds, tokens, agrees)
 
 
 def summarise(scores: Sequence[ClipScore]) -> dict[str, Any]:
@@ -80,6 +86,7 @@ def summarise(scores: Sequence[ClipScore]) -> dict[str, Any]:
             "mean_acceptance_length": sum(score.strict_tokens for score in scores) / rounds,
             "captions_equal_to_target": sum(score.strict_agrees for score in scores),
         }
+        summary["lvspec"] = {"answer_accuracy": _mean([right for score in scores for right in score.loose_answers])}
     return summary
 
 
@@ -88,10 +95,12 @@ def evaluate_pair(preset: Preset, seeds: Sequence[int], progress: Callable[[str]
     from lvspec_cli.captioner import Captioner
 
     summaries: dict[str, Any] = {"schema": "lvspec.demo-evaluation/1", "first_seed": seeds[0]}
-    for role, judged in (("target", preset), ("draft", replace(preset, target=preset.draft))):
+    # The draft is judged alone, so what was calibrated of the target means nothing to it.
+    alone = replace(preset, target=preset.draft, method="ar", calibration=None)
+    for role, judged in (("target", preset), ("draft", alone)):
         scores: list[ClipScore] = []
         with Captioner(judged) as captioner:
-            for score in score_clips(captioner, seeds, strict=role == "target"):
+            for score in score_clips(captioner, seeds, drafted=role == "target"):
                 scores.append(score)
                 progress(f"{role}: {len(scores)} of {len(seeds)} clips")
         summaries[role] = summarise(scores)

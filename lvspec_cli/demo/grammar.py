@@ -1,9 +1,10 @@
 """Captions and tags of a scene: rich paraphrase in the fillers, never in the attributes.
 
-Templates are expanded at random: ``<name>`` becomes one of ``PHRASES[name]``, ``{name}`` the attribute's word. Two
-rules keep fillers honest. Every phrase suits every value of every attribute, so no filler commits the text to a value;
-and sizes and colours, sentences and clauses come in different orders, so that two right captions may have the same
-attribute a position apart.
+Templates are expanded at random: ``<name>`` becomes one of ``PHRASES[name]``, ``{name}`` the attribute's word. Three
+rules keep fillers honest. Every phrase suits every value of every attribute, so no filler commits the text to a value.
+Sizes and colours, clauses and sentences come in different orders, and it is a filler that settles the order before an
+attribute is named. The alternatives at a place begin with different words, each of them likely: a model that prefers
+another of them has said nothing different.
 """
 
 from __future__ import annotations
@@ -15,95 +16,76 @@ from dataclasses import dataclass
 from lvspec_cli.demo.scene import Truth
 
 PHRASES: dict[str, tuple[str, ...]] = {
-    "show": (
-        "The video shows",
-        "This clip shows",
-        "We can see",
-        "The scene shows",
-        "One can see",
-        "In this clip there is",
-    ),
-    "here": ("Here,", "In this video,", "In the clip,", "Throughout the video,", "In the scene,"),
-    "moving": ("moving", "drifting", "gliding", "sliding", "travelling", "floating"),
-    "moves": ("moves", "drifts", "glides", "slides", "travels", "floats"),
-    "before": ("over", "on", "against", "in front of"),
-    "backdrop": ("background", "backdrop"),
-    "rests": ("rests", "stays", "sits", "stands", "remains"),
-    "holds": ("holds", "contains", "shows", "features"),
-    "meanwhile": ("Meanwhile,", "At the same time,", "Nearby,", "In addition,", "Besides that,"),
-    "mover": ("moving shape", "mover", "main shape", "drifting one", "roaming shape"),
-    "rester": ("resting shape", "still one", "other shape", "static one", "one in the corner"),
-    "arrives": ("arrives", "appears", "comes into view", "enters", "shows up"),
-    "later": (
-        "Near the end",
-        "Later on",
-        "Towards the end",
-        "In the final moments",
-        "In the last part",
-        "As time goes on",
-    ),
-    "later_after": (
-        "near the end",
-        "later on",
-        "towards the end",
-        "in the final moments",
-        "in the last part",
-        "as time goes on",
-    ),
-    "counting": ("There are", "One can count", "You can find", "We notice", "The picture also has"),
-    "tiny": ("tiny", "little", "minute", "outlined"),
-    "below": ("at the lower edge", "along the base", "near the lower border", "at the foot of the frame"),
-    "below_first": ("At the lower edge", "Along the base", "Near the lower border", "At the foot of the frame"),
+    "footage": ("video", "clip", "scene", "footage"),
+    "shows": ("shows", "presents", "depicts", "displays"),
+    "moving": ("moving", "drifting", "gliding", "sliding"),
+    "moves": ("moves", "drifts", "glides", "slides"),
+    "over": ("over", "on", "across", "upon"),
+    "backdrop": ("background", "backdrop", "canvas", "surface"),
+    "extent": ("size", "extent", "scale", "stature"),
     "noun": (
-        "{size} {colour} {shape}",
-        "{colour} {size} {shape}",
-        "{size}, {colour} {shape}",
-        "{colour}, {size} {shape}",
+        "quite {size} {colour} {shape}",
+        "fairly {size} {colour} {shape}",
+        "plain {colour} {shape} of {size} <extent>",
+        "simple {colour} {shape} of {size} <extent>",
     ),
     "intro": (
-        "<show> a <noun> <moving> {motion} <before> a {background} <backdrop>.",
-        "<here> a <noun> <moves> {motion} <before> a {background} <backdrop>.",
-        "<show> a <noun> that <moves> {motion}. The <backdrop> is {background}.",
-        "<here> a <noun> <moves> {motion}. The <backdrop> is {background}.",
-        "<show> a {background} <backdrop> with a <noun> <moving> {motion}.",
+        "The <footage> <shows> a <noun> <moving> {motion} <over> a {background} <backdrop>.",
+        "This <footage> <shows> a <noun> <moving> {motion} <over> a {background} <backdrop>.",
+        "Here, a <noun> <moves> {motion} <over> a {background} <backdrop>.",
+        "Against a {background} <backdrop>, a <noun> <moves> {motion}.",
     ),
+    "also": ("Also,", "Moreover,", "Besides,", "Further,"),
+    "rests": ("rests", "stays", "sits", "waits"),
+    "inside": ("in", "inside", "within", "near"),
+    "corner": ("corner", "area", "part", "region"),
     "second": (
-        "<meanwhile> a {second_colour} {second_shape} <rests> in the {row} {column} corner.",
-        "<second_alone>",
-        "<second_alone>",
+        "<also> a {second_colour} {second_shape} <rests> <inside> the {row} {column} <corner> of the frame.",
+        "<also> in the {row} {column} <corner> of the frame, there <rests> a {second_colour} {second_shape}.",
     ),
-    "second_alone": (
-        "A {second_colour} {second_shape} <rests> in the {row} {column} corner.",
-        "The {row} {column} corner <holds> a {second_colour} {second_shape}.",
-        "In the {row} {column} corner, a {second_colour} {second_shape} <rests>.",
-    ),
+    "roaming": ("moving", "roaming", "active", "mobile"),
+    "still": ("still", "static", "idle", "resting"),
+    "figure": ("shape", "figure", "object", "form"),
+    "arrives": ("arrives", "appears", "enters", "emerges"),
     "order": (
-        "The <mover> <arrives> {order} the <rester>.",
-        "The {shape} <arrives> {order} the {second_shape}.",
-        "The {colour} {shape} <arrives> {order} the {second_colour} {second_shape}.",
-        "Compared with the <rester>, the {shape} <arrives> {order} it.",
+        "The <roaming> <figure> <arrives> {order} the <still> <figure>.",
+        "This {colour} {shape} <arrives> {order} the <still> <figure>.",
     ),
+    "are": ("are", "lie", "sit", "stand"),
+    "find": ("find", "notice", "see", "spot"),
+    "tiny": ("tiny", "little", "minute", "outlined"),
+    "dots": ("dots", "spots", "points", "marks"),
+    "along": ("along", "at", "by", "beside"),
+    "edge": ("edge", "border", "margin", "rim"),
+    "count": (
+        "<also> there <are> {count} <tiny> <dots> <along> the lower <edge> of the picture.",
+        "<also> you <find> {count} <tiny> <dots> <along> the lower <edge> of the picture.",
+    ),
+    "end": ("end", "close", "finish", "conclusion"),
     "event": (
-        "<later>, the {shape} {event}.",
-        "<later>, the <mover> {event}.",
-        "<later>, the {colour} {shape} {event}.",
-        "The {shape} {event} <later_after>.",
-        "The <mover> {event} <later_after>.",
+        "<also> near the <end> of the sequence, the <roaming> <figure> {event}.",
+        "<also> near the <end> of the sequence, this {shape} {event}.",
+        "<also> the <roaming> <figure> {event} towards the <end> of the sequence.",
+        "<also> the <roaming> <figure> {event} as it nears the <end> of the sequence.",
     ),
-    "dots": (
-        "<counting> {count} <tiny> dots <below>.",
-        "<below_first>, {count} <tiny> dots are lined up.",
-        "<counting> {count} dots <below>.",
-        "<below_first> there are {count} <tiny> dots.",
+    "overall": ("Overall,", "Altogether,", "Generally,", "Broadly,"),
+    "looks": ("looks", "seems", "feels", "remains"),
+    "calm": ("calm", "quiet", "tidy", "clean"),
+    "clear": ("clear", "sparse", "orderly", "uncluttered"),
+    "empty": ("empty", "bare", "vacant", "unused"),
+    "closing": (
+        "Apart from these, the rest of the view is <empty>. "
+        "<overall> the <footage> <looks> <calm> and <clear> from start to finish.",
     ),
-    "caption": (
-        "<intro> <second> <order> <dots> <event>",
-        "<intro> <second> <order> <event> <dots>",
-        "<intro> <second> <event> <order> <dots>",
-        "<intro> <event> <second> <order> <dots>",
-        "<second_alone> <intro> <order> <dots> <event>",
-        "<intro> <dots> <second> <order> <event>",
+    "blocks": (
+        "<second> <order> <count> <event>",
+        "<second> <order> <event> <count>",
+        "<count> <second> <order> <event>",
+        "<count> <event> <second> <order>",
+        "<event> <second> <order> <count>",
+        "<event> <count> <second> <order>",
     ),
+    "caption": ("<intro> <blocks> <closing>",),
     "tags": (
         "{size} {colour} {shape}, {motion}, {background}, {event}, {order}, "
         "{second_colour} {second_shape}, {row} {column}, {count}",

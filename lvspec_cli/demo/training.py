@@ -59,7 +59,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     "draft": (
         Stage("vision", Layout(()), 48, 300, 2e-3),
         Stage("tags", _TAGS, 32, 150, 2e-3, final_share=0.8),
-        Stage("captions", _MIXED, 32, 650, 1.6e-3),
+        Stage("captions", _MIXED, 32, 430, 1.6e-3),
     ),
 }
 
@@ -73,6 +73,7 @@ class Trainer:
         stages: Sequence[Stage],
         run: Path,
         *,
+        seed: str = "",
         rank: int = 0,
         processes: int = 1,
         compiled: bool = False,
@@ -82,6 +83,7 @@ class Trainer:
         torch.manual_seed(0)
         self.size = size
         self.stages = stages
+        self.seed = seed  # of the training clips and texts
         self.run = run  # folder of the log and the checkpoint
         self.rank = rank
         self.processes = processes
@@ -104,7 +106,7 @@ class Trainer:
         probe = Probe(self.size.hidden, self.size.heads) if stage.name == "vision" else None
         optimizer = self._optimizer(stage, probe)
         first = self._resume(number, stage, optimizer, probe)
-        maker = BatchMaker(self.tokenizer, stage.layout, stage.rows // self.processes, seed=1 + number)
+        maker = BatchMaker(self.tokenizer, stage.layout, stage.rows // self.processes, f"{self.seed} {stage.name}")
         loss_of = self._probe_loss(probe) if probe else self._text_loss(maker, stage.layout)
         for step in range(first, stage.steps):
             share = _schedule(stage, step)
@@ -231,7 +233,7 @@ def _work(rank: int, role: str, run: Path, processes: int, compiled: bool) -> No
     torch.set_num_threads(1)
     if processes > 1:
         distributed.init_process_group("gloo", init_method=f"file://{run}/meeting", rank=rank, world_size=processes)
-    trainer = Trainer(SIZES[role], STAGES[role], run, rank=rank, processes=processes, compiled=compiled)
+    trainer = Trainer(SIZES[role], STAGES[role], run, seed=role, rank=rank, processes=processes, compiled=compiled)
     trainer.train()
     if rank == 0:
         export(trainer.model, trainer.tokenizer, run / "model")

@@ -29,7 +29,7 @@ def captioner() -> Iterator[Captioner]:
 
 @pytest.fixture(scope="module")
 def scores(captioner: Captioner) -> list[ClipScore]:
-    return list(score_clips(captioner, SEEDS, strict=True))
+    return list(score_clips(captioner, SEEDS, drafted=True))
 
 
 def test_the_pair_is_small_and_in_bfloat16() -> None:
@@ -56,6 +56,7 @@ def test_captions_name_nearly_all_attributes_and_answers_are_mostly_right(scores
     summary = summarise(scores)
     assert summary["attribute_accuracy"] >= 0.9
     assert summary["answer_accuracy"] >= 0.7
+    assert summary["lvspec"]["answer_accuracy"] >= 0.7
 
 
 def test_strict_decoding_says_what_the_target_says_in_fewer_rounds(scores: list[ClipScore]) -> None:

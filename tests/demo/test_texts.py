@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from collections import Counter, defaultdict
 
 import pytest
 from hypothesis import given
@@ -53,6 +55,33 @@ def test_word_order_varies() -> None:
         named = [p.attribute for p in caption(truth, random.Random(seed)) if p.attribute]
         orders.add((named.index("size") < named.index("colour"), named.index("motion") < named.index("background")))
     assert len(orders) == 4
+
+
+def words_of(pieces: list[Piece]) -> list[tuple[str, bool]]:
+    """Words and marks in order, each with whether it names an attribute."""
+    return [
+        (word, piece.attribute is not None) for piece in pieces for word in re.findall(r"\w+|[.,]", piece.text.lower())
+    ]
+
+
+@given(seeds, seeds, seeds)
+def test_where_two_captions_of_a_clip_part_neither_names_an_attribute(scene: int, first: int, second: int) -> None:
+    truth = random_truth(random.Random(scene))
+    one, other = (words_of(caption(truth, random.Random(seed))) for seed in (first, second))
+    apart = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
+    assert not apart or not any(named for _, named in apart[0]), apart[0]
+
+
+def test_no_way_to_go_on_is_unlikely() -> None:
+    truth = random_truth(random.Random(4))
+    texts = [tuple(word for word, _ in words_of(caption(truth, random.Random(seed)))) for seed in range(2000)]
+    follow: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for text in texts:
+        for place in range(3, len(text)):
+            follow[text[place - 3 : place]][text[place]] += 1
+    often = [counts for counts in follow.values() if counts.total() > 300]
+    assert sum(len(counts) > 1 for counts in often) > 20
+    assert min(count / counts.total() for counts in often for count in counts.values()) > 0.1
 
 
 def test_paraphrase_is_rich() -> None:

@@ -41,7 +41,7 @@ def tokenizer():  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope="module")
 def batch_maker(tokenizer) -> BatchMaker:  # type: ignore[no-untyped-def]
-    return BatchMaker(tokenizer, LAYOUT, 2, seed=5)
+    return BatchMaker(tokenizer, LAYOUT, 2, seed="5")
 
 
 def test_the_tokenizer_spells_any_text_and_is_the_same_every_time(tokenizer) -> None:  # type: ignore[no-untyped-def]
@@ -68,7 +68,7 @@ def test_batches_are_reproducible_and_fit_their_layout(batch_maker: BatchMaker) 
 
 
 def test_patches_and_positions_are_those_of_the_real_processor_and_model(tokenizer) -> None:  # type: ignore[no-untyped-def]
-    maker = BatchMaker(tokenizer, LAYOUT, 1, seed=9)
+    maker = BatchMaker(tokenizer, LAYOUT, 1, seed="9")
     frames = Renderer(80).render(scene_of_seed(1), [(i + 0.5) / 8 for i in range(8)])
     processor = build_processor(tokenizer)
     video = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
