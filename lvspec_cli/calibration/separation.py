@@ -26,8 +26,8 @@ def area_under_curve(scores: ArrayLike, anchors: ArrayLike) -> float:
 def best_threshold(scores: ArrayLike, anchors: ArrayLike, missed_cost: float = MISSED_ANCHOR_COST) -> float:
     """The score from which a token counts as an anchor, at the least cost of both mistakes; finite.
 
-    ``scores``: [n], finite; ``anchors``: [n], the weight of each, 0 for fillers. Where a whole range costs the same, the
-    middle of it. Raises ValueError if there are no anchors: a cut above all scores, which loosens all, would do too.
+    ``scores``: [n], finite; ``anchors``: [n], the weight of each, 0 for fillers. Where a whole range costs the same,
+    its middle. Raises ValueError if there are no anchors: a cut above all scores, which loosens all, would do too.
     """
     values, weights = np.asarray(scores, dtype=np.float64), np.asarray(anchors, dtype=np.float64)
     is_filler = weights == 0

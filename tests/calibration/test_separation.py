@@ -41,6 +41,13 @@ def test_a_threshold_between_two_groups_lies_in_their_middle() -> None:
     assert best_threshold([0.0, 0.2, 1.0, 3.0], [False, False, True, True]) == 0.6
 
 
+def test_anchors_of_little_weight_do_not_draw_the_threshold_down_to_them() -> None:
+    scores = [0.1] * 98 + [0.05, 0.05] + [5.0] * 20
+    assert best_threshold(scores, [0] * 98 + [9.0, 9.0] + [9.0] * 20) == 0.05  # everything counts as an anchor
+    assert best_threshold(scores, [0] * 98 + [0.1, 0.1] + [9.0] * 20) == 2.55
+    assert mistake_cost(np.array(scores) < 2.55, [0] * 98 + [0.1, 0.1] + [9.0] * 20) == pytest.approx(50 * 0.2 / 180.2)
+
+
 def test_without_anchors_there_is_no_threshold() -> None:
     with pytest.raises(ValueError, match="without anchors"):
         best_threshold([1.0, 2.0], [False, False])
