@@ -13,6 +13,7 @@ import yaml
 
 from lvspec_cli.errors import PresetError
 from lvspec_cli.preset import (
+    ATTENTIONS,
     DTYPES,
     PRUNINGS,
     QUANTIZATIONS,
@@ -247,6 +248,7 @@ _MODEL = {
     "dtype": _one_of(*DTYPES),
     "quantization": _one_of(*QUANTIZATIONS),
     "device": _TEXT,
+    "attention": _one_of(*ATTENTIONS),
 }
 _FRAMES = {
     "count": _integer(1),

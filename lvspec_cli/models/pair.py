@@ -24,7 +24,7 @@ from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageMo
 from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
 from lvspec_cli.models.critical import critical_tokens
-from lvspec_cli.models.loading import load_model, quantization_config, resolve_device
+from lvspec_cli.models.loading import attention_backend, check_packages, load_model, resolve_device
 from lvspec_cli.preset import Preset
 
 
@@ -106,7 +106,8 @@ def check_pair(preset: Preset) -> CheckedPair:
                 f"{checkpoint.padded_vocabulary_size} outputs: choose models that belong to their tokenizer"
             )
         resolve_device(checkpoint.spec.device)
-        quantization_config(checkpoint)
+        check_packages(checkpoint, role)
+        attention_backend(checkpoint)
     if not target.adapter.any_frame_size and (preset.frames.min_pixels or preset.frames.max_pixels):
         raise PresetError(
             f"frames.min_pixels and frames.max_pixels mean nothing to {target.family}, which takes one frame size: "
@@ -125,7 +126,7 @@ def load_pair(
     """
     checked = check_pair(preset)
     if prompt is not None:
-        check_prompt(prompt, checked.target.tokenizer)
+        check_prompt(prompt, checked.target.tokenizer, checked.target.adapter.placeholders)
     calibration = digest = None
     if preset.calibration is not None:
         calibration = read_calibration(preset.calibration, checked.vocabulary_size, checked.target.layer_count)

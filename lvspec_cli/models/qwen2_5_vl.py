@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from transformers.video_utils import VideoMetadata
 
-from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import EncodedVideo, PreparedPrompt, VideoLanguageModel
 from lvspec_cli.models.families import register_family
 from lvspec_cli.models.timestamps import mean_spacing, temporal_positions
 
@@ -30,6 +30,7 @@ class Qwen25VL(VideoLanguageModel):
     """
 
     unquantized_modules = ("model.visual", "lm_head")
+    causal: ClassVar[Any] = {"full_attention": None}
     any_frame_size = True
 
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
@@ -66,10 +67,10 @@ class Qwen25VL(VideoLanguageModel):
             "longest_edge": self.frame_size.max_pixels or own["longest_edge"],
         }
 
-    def _encode_video(self, inputs: PreparedPrompt) -> Tensor:
+    def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         pixels = inputs.tensors["pixel_values_videos"].to(self.device)
         features = self.model.get_video_features(pixels, inputs.tensors["video_grid_thw"].to(self.device))
-        return torch.cat(tuple(features.pooler_output))
+        return EncodedVideo(torch.cat(tuple(features.pooler_output)))
 
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """int64 [3, 1, n]: time, height and width."""

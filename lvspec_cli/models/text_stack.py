@@ -3,7 +3,7 @@
 Decoding calls the layers thousands of times with one to a dozen tokens, and what a small model then costs is the
 framework around the arithmetic. `build_text_stack` gives the fastest stack that is exact for a model:
 
-- `FusedTextStack` reads the weights of plain Qwen2-like layers and does the layer's arithmetic itself: one projection
+- `FusedTextStack` reads the weights of plain Llama-like layers and does the layer's arithmetic itself: one projection
   for query, key and value, one for gate and up, one kernel for a normalisation.
 - `ModuleTextStack` calls the layers as they are: quantized, spread over devices, hooked, or of another make.
 """
@@ -25,8 +25,10 @@ from lvspec_cli.models.weight import PACKING_LIMIT, Weight, by_columns
 
 Rotary = tuple[Tensor, Tensor]  # cosines and sines, [n, head_dim] each, prepared by the stack that reads them
 
-# Pre-norm layers with rotary grouped-query attention and a gated MLP, and nothing else.
-_PLAIN_LAYERS = frozenset({"Qwen2DecoderLayer", "Qwen2_5_VLDecoderLayer"})
+# Pre-norm layers with rotary grouped-query attention, perhaps norms of its heads, and a gated MLP, and nothing else.
+_PLAIN_LAYERS = frozenset(
+    {"LlamaDecoderLayer", "Qwen2DecoderLayer", "Qwen2_5_VLDecoderLayer", "Qwen3VLTextDecoderLayer"}
+)
 
 
 class TextStack(Protocol):
@@ -105,6 +107,7 @@ class _Layer:
     attention_norm: Tensor  # [d]
     attention_epsilon: float
     qkv: Weight  # [(h + 2k) * w, d]
+    head_norm: Tensor | None  # [h + k, w], of the queries and the keys before they are turned; None: they have none
     output: Weight  # [d, h * w]
     mlp_norm: Tensor  # [d]
     mlp_epsilon: float
@@ -114,7 +117,7 @@ class _Layer:
 
 
 class FusedTextStack:
-    """The arithmetic of plain Qwen2-like layers with as few kernels as it takes.
+    """The arithmetic of plain Llama-like layers with as few kernels as it takes.
 
     The layers' own parameters become views of the fused weights, so the model stays whole and nothing is held twice but
     what makes small models quick (see `Weight`). Results equal the layers' own up to the order of summation.
@@ -164,6 +167,8 @@ class FusedTextStack:
         new, heads, width = normed.shape[0], self._heads, self._width
         projected = layer.qkv.multiply(normed).view(new, -1, width)
         turning = projected[:, : heads + self._kv_heads]
+        if layer.head_norm is not None:
+            turning = _normalise(turning, layer.head_norm, layer.attention_epsilon)
         turned = (turning * rotary[0] + turning.roll(width // 2, -1) * rotary[1]).transpose(0, 1)[None]
         values = projected[:, heads + self._kv_heads :].transpose(0, 1)[None]
         keys, values = cache.update(turned[:, heads:], values, index)
@@ -176,10 +181,14 @@ class FusedTextStack:
 
 
 def _normalise(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-    """Root-mean-square norm with the layers' own rounding: statistics in float32, the weight applied after."""
-    if hidden.dtype == torch.float32:
-        return rms_norm(hidden, weight.shape, weight, epsilon)
-    return weight * rms_norm(hidden.float(), weight.shape, None, epsilon).to(hidden.dtype)
+    """Root-mean-square norm of the last axis with the layers' own rounding: statistics in float32, the weight after.
+
+    ``weight``: one for all rows, or [heads, w] for states [n, heads, w].
+    """
+    width = weight.shape[-1:]
+    if hidden.dtype == torch.float32 and weight.dim() == 1:
+        return rms_norm(hidden, width, weight, epsilon)
+    return weight * rms_norm(hidden.float(), width, None, epsilon).to(hidden.dtype)
 
 
 def _fuse_layer(layer: Any, *, packed: bool) -> _Layer:
@@ -188,6 +197,7 @@ def _fuse_layer(layer: Any, *, packed: bool) -> _Layer:
         attention_norm=layer.input_layernorm.weight,
         attention_epsilon=layer.input_layernorm.variance_epsilon,
         qkv=_fuse(attention.q_proj, attention.k_proj, attention.v_proj, packed=packed),
+        head_norm=_head_norm(attention),
         output=_fuse(attention.o_proj, packed=packed),
         mlp_norm=layer.post_attention_layernorm.weight,
         mlp_epsilon=layer.post_attention_layernorm.variance_epsilon,
@@ -195,6 +205,16 @@ def _fuse_layer(layer: Any, *, packed: bool) -> _Layer:
         down=_fuse(mlp.down_proj, packed=packed),
         activation=mlp.act_fn,
     )
+
+
+def _head_norm(attention: Any) -> Tensor | None:
+    """One row for every head of the queries and the keys: [h + k, w]; None if the layer has no such norms."""
+    if not hasattr(attention, "q_norm"):
+        return None
+    width = attention.head_dim
+    heads, kv_heads = (projection.out_features // width for projection in (attention.q_proj, attention.k_proj))
+    rows = (attention.q_norm.weight.expand(heads, -1), attention.k_norm.weight.expand(kv_heads, -1))
+    return torch.cat(rows).detach()
 
 
 def _fuse(*projections: nn.Linear, packed: bool) -> Weight:

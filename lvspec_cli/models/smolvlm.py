@@ -1,0 +1,66 @@
+"""SmolVLM2 (arXiv 2504.05299): every frame an image of one size with its time before it, and plain positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from transformers.video_utils import VideoMetadata
+
+from lvspec_cli.models.adapter import EncodedVideo, PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.families import register_family
+
+_TICKS = 1000  # a second: times reach the processor as whole numbers over these, and it writes whole seconds
+
+
+@register_family("smolvlm")
+class SmolVLM(VideoLanguageModel):
+    """SmolVLM2.
+
+    The processor says how many frames there are and how long the video is, and writes "Frame from 01:30:" before each
+    frame, in whole seconds. Frames are scaled to the vision tower's one size and never cut into tiles, so `FrameSize`
+    has no meaning here. To this family video tokens are image tokens.
+    """
+
+    unquantized_modules = ("model.vision_model", "model.connector", "lm_head")
+    any_frame_size = False
+    packages = ("num2words",)
+    placeholders = ("<image>", "<video>")
+    text_module = "text_model"
+
+    @property
+    def video_token_id(self) -> int:
+        """See `VideoLanguageModel.video_token_id`."""
+        return self.processor.image_token_id  # type: ignore[no-any-return]
+
+    def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
+        count, _, height, width = frames.shape
+        metadata = VideoMetadata(
+            total_num_frames=count,
+            fps=float(_TICKS),
+            width=width,
+            height=height,
+            duration=times[-1],
+            frames_indices=[round(_TICKS * time) for time in times],
+        )
+        inputs = self.processor(
+            text=[text],
+            videos=[frames],
+            video_metadata=[metadata],
+            do_sample_frames=False,
+            input_data_format="channels_first",
+            return_tensors="pt",
+        )
+        return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+
+    def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
+        tensors = inputs.tensors
+        features = self.model.model.get_image_features(
+            tensors["pixel_values"].to(self.device), tensors["pixel_attention_mask"].to(self.device)
+        )
+        return EncodedVideo(torch.cat(tuple(features.pooler_output)))
+
+    def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
+        """int64 [1, n]: one after another."""
+        return torch.arange(inputs.length, device=self.device)[None]
