@@ -102,6 +102,7 @@ class Preset:
     method: str = "strict"
     draft_tokens: int | Literal["auto"] = 5  # proposed a round; auto: as many as pay
     looseness: Mapping[str, Any] = field(default_factory=dict, hash=False)  # settings of the lossy methods, if given
+    compile: bool = False  # whether the usual passes of both language models are compiled
     calibration: Path | None = None  # what `lvspec calibrate` measured of the pair
     generation: GenerationSpec = GenerationSpec()
     prompts: PromptSpec = PromptSpec()

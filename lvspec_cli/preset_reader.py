@@ -58,6 +58,7 @@ def read_preset(text: str, path: Path) -> Preset:
         frames=_frames(top.section("frames")),
         draft_video=top.section("draft_video").make(PruningSpec, _DRAFT_VIDEO),
         looseness=_looseness(top.section("looseness")),
+        compile=bool(top.value("compile", _FLAG)),
         calibration=_file(top, "calibration"),
         generation=top.section("generation").make(GenerationSpec, _GENERATION),
         prompts=top.section("prompts").make(PromptSpec, _PROMPTS),
@@ -241,6 +242,7 @@ def _one_of(*choices: str) -> Kind:
 
 
 _TEXT = Kind("text", lambda value: isinstance(value, str) and bool(value.strip()), str.strip)
+_FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 _DRAFT_TOKENS = Kind(f"{_integer(1).expected}, or auto", lambda value: value == "auto" or _integer(1).accepts(value))
 _MODEL = {
     "model": _TEXT,
@@ -298,4 +300,6 @@ _LOOSENESS = {
 _PROMPTS = {"caption": _TEXT}
 _MEMORY = {"device_gib": _number(above=0), "host_gib": _number(above=0)}
 _SECTIONS = ("target", "draft", "frames", "draft_video", "looseness", "generation", "prompts", "memory")
-_KEYS = dict.fromkeys(("schema", "name", "description", "notice", "method", "draft_tokens", "calibration", *_SECTIONS))
+_KEYS = dict.fromkeys(
+    ("schema", "name", "description", "notice", "method", "draft_tokens", "compile", "calibration", *_SECTIONS)
+)

@@ -173,13 +173,13 @@ def test_device_and_number_format_reach_both_models(tiny_preset):
         ({"draft": "nf4"}, ("none", "nf4")),
     ],
 )
-def test_either_model_can_be_quantized(tiny_preset: Path, quantize: Any, kinds: tuple[str, str]) -> None:
+def test_either_model_can_be_quantized(tiny_preset, quantize, kinds):
     preset = Captioner.from_preset(tiny_preset, quantize=quantize).preset
     assert (preset.target.quantization, preset.draft.quantization) == kinds
 
 
 @pytest.mark.parametrize("quantize", ["", "fp4", "target", "target=nf4,target=int8", "nf4,draft=int8", "teacher=nf4"])
-def test_a_quantization_that_makes_no_sense_is_refused(tiny_preset: Path, quantize: str) -> None:
+def test_a_quantization_that_makes_no_sense_is_refused(tiny_preset, quantize):
     with pytest.raises(UsageError, match=r"^quantize must be target=KIND, draft=KIND or both"):
         Captioner.from_preset(tiny_preset, quantize=quantize)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +19,7 @@ from lvspec_cli.decoding.model import Extension
 from lvspec_cli.errors import FramesRefused, UsageError
 from lvspec_cli.models.attention import ATTENTION_NAME
 from lvspec_cli.models.cache import TransformersCache, cache_argument
+from lvspec_cli.models.compiled_stack import CAPACITY_STEP, compiled_stack
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.text_stack import Rotary, build_text_stack
 from lvspec_cli.models.video_attention import VideoAttention
@@ -90,8 +91,19 @@ class VideoLanguageModel(ABC):
     #: What the language model's forward takes for "causal", so that no mask is built.
     causal: ClassVar[Any] = None
 
-    def __init__(self, model: Any, processor: Any, vocabulary_size: int, frame_size: FrameSize) -> None:
-        """``model``, ``processor``: as the Auto classes load them; ``vocabulary_size``: of the pair's tokenizer."""
+    def __init__(
+        self,
+        model: Any,
+        processor: Any,
+        vocabulary_size: int,
+        frame_size: FrameSize,
+        compiled_lengths: Collection[int] = (),
+    ) -> None:
+        """``model``, ``processor``: as the Auto classes load them; ``vocabulary_size``: of the pair's tokenizer.
+
+        ``compiled_lengths``: numbers of tokens whose passes are to be compiled. Raises ModelError if there are any and
+        the layers are not of the kind that can be.
+        """
         self.model = model
         self.processor = processor
         self.vocabulary_size = vocabulary_size
@@ -102,7 +114,9 @@ class VideoLanguageModel(ABC):
         self._head = model.get_output_embeddings()
         self._entry = self._embed_tokens.weight.device  # of tokens and positions; a model may lie on several devices
         self._stack = build_text_stack(self._text_model)
-        self._cache = KVCache(len(self._text_model.layers))
+        if compiled_lengths:
+            self._stack = compiled_stack(self._stack, compiled_lengths)
+        self._cache = KVCache(len(self._text_model.layers), step=CAPACITY_STEP if compiled_lengths else 1)
         self._past = {cache_argument(self._text_model): TransformersCache(self._cache)}
         self._watch: Watch | None = None
         self._prompt_length = 0  # positions of the prompt in the cache, and its last token

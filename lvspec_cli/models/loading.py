@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,8 +19,16 @@ BALANCED = "balanced"  # a device that is all GPUs, each with an equal part of t
 _PACKAGES = ("bitsandbytes", "accelerate")
 
 
-def load_model(checkpoint: Checkpoint, role: str, vocabulary_size: int, frame_size: FrameSize) -> VideoLanguageModel:
+def load_model(
+    checkpoint: Checkpoint,
+    role: str,
+    vocabulary_size: int,
+    frame_size: FrameSize,
+    compiled_lengths: Collection[int] = (),
+) -> VideoLanguageModel:
     """Load weights (safetensors only) and processor of a checked model and put them behind its family's adapter.
+
+    ``compiled_lengths``: numbers of tokens whose passes are compiled, see `VideoLanguageModel`.
 
     Raises PresetError for a device or quantization that this machine lacks, ModelError for weights that are missing,
     incomplete, unreadable or too large.
@@ -48,7 +57,7 @@ def load_model(checkpoint: Checkpoint, role: str, vocabulary_size: int, frame_si
         _check_complete(report, role, spec.model)
         if spec.quantization != "none":
             check_quantized(model, checkpoint.adapter.unquantized_modules)
-        adapter = checkpoint.adapter(model.eval(), processor, vocabulary_size, frame_size)
+        adapter = checkpoint.adapter(model.eval(), processor, vocabulary_size, frame_size, compiled_lengths)
     except LvspecError:
         raise
     except torch.OutOfMemoryError as error:
@@ -101,6 +110,15 @@ def check_packages(checkpoint: Checkpoint, role: str) -> None:
         missing = [package for package in packages if find_spec(package) is None]
         if missing:
             raise PresetError(f"the {role} {spec.model} cannot be loaded: {what} needs pip install {' '.join(missing)}")
+
+
+def check_compilable(spec: ModelSpec, wanted: bool) -> None:
+    """Raise PresetError if passes are to be compiled over weights that `torch.compile` is not offered for here."""
+    if wanted and (spec.quantization != "none" or spec.device == BALANCED):
+        raise PresetError(
+            f"compile goes with weights that are whole and on one device, which those of {spec.model} are not: leave "
+            "out compile, or the quantization and the device balanced"
+        )
 
 
 def attention_backend(checkpoint: Checkpoint) -> str:
