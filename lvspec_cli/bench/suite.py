@@ -13,6 +13,7 @@ import torch
 from lvspec_cli.bench.arena import plan_for
 from lvspec_cli.bench.clips import BenchClip, make_clips
 from lvspec_cli.bench.comparison import Runs, acceptance_length
+from lvspec_cli.bench.compiled_steps import compile_subject, measure_compiled
 from lvspec_cli.bench.decoding_speed import (
     Workload,
     best_draft_length,
@@ -56,6 +57,8 @@ class Bench:
             yield from self._decoding()
         if "signals" in self._wanted:
             yield self._signals()
+        if "compile" in self._wanted:
+            yield compile_subject(measure_compiled(self._pair, self._preset, self._workload.clips[0]))
         if "cache" in self._wanted:
             yield self._long_cache()
 

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from lvspec_cli.bench.__main__ import main
+from lvspec_cli.bench.clips import make_clips
 from lvspec_cli.bench.comparison import median_ratio
+from lvspec_cli.bench.compiled_steps import compile_subject, measure_compiled
 from lvspec_cli.bench.long_cache import LARGEST_DIFFERENCE, measure_case, pair_case
 from lvspec_cli.bench.options import BenchOptions
 from lvspec_cli.bench.peer import Arrivals, assistances, load_peer, read_run
@@ -74,6 +76,18 @@ def test_the_bench_measures_and_reports_all_of_decoding(
     assert {line["goal"]["bound"] for line in engine["lines"]} == {0.05}
     printed = capsys.readouterr().out
     assert all(subject["title"] in printed for subject in written["subjects"])
+
+
+def test_compiled_passes_are_measured_beside_plain_ones(preset_path: Path) -> None:
+    preset = load_preset(preset_path)
+    pair = load_pair(preset)
+    (clip,) = make_clips(pair, preset, range(1000, 1001))
+    passes = measure_compiled(pair, preset, clip, turns=2)
+    subject = compile_subject(passes)
+    assert [line.name for line in subject.lines] == [f"{each.name}, compiled over plain" for each in passes]
+    assert all(each.first_seconds > 10 * max(each.plain) for each in passes)  # the compiler was at work
+    values = [line.value for line in subject.lines]
+    assert values == [median_ratio(each.plain, each.compiled) for each in passes]
 
 
 def test_both_caches_compute_the_same_with_many_video_positions(preset_path: Path) -> None:
