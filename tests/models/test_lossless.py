@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -90,3 +91,23 @@ def test_a_model_that_was_placed_piece_by_piece_decodes_as_a_whole_one(tiny_pair
     assert isinstance(placed._stack, ModuleTextStack)  # the hooks that move tensors between devices are kept
     inputs = target.prepare(tiny.video(5), tiny.even_times(5), "What moves?")
     assert tokens(run(placed, None, inputs, "ar", 1)) == tokens(run(target, None, inputs, "ar", 1))
+
+
+@pytest.mark.parametrize("relevance", [None, "attention", "cosine"])
+def test_the_host_looks_once_a_round_over_real_layers(tiny_pair: TinyPair, relevance: str | None) -> None:
+    from lvspec_cli.decoding.looseness import Looseness
+    from tests.decoding.test_synchronisation import looks
+
+    pair = tiny_pair.pair
+    inputs = pair.target.prepare(tiny.video(4), tiny.even_times(4), "What moves?")
+    options = DecodingOptions(method="strict", draft_tokens=3, max_tokens=30, detect_repetition=False)
+    if relevance is not None:
+        options = replace(options, method="lvspec", looseness=Looseness(relevance=relevance))
+    knowledge = pair.ready_for(options)
+    first = pair.target.prefill(inputs)
+    assert pair.draft is not None
+    pair.draft.prefill(inputs)
+    rounds = decode(pair.target, pair.draft, options, first, knowledge)
+    for _ in range(5):
+        assert looks(lambda: next(rounds)) == 1
+    pair.target.watch(None)
