@@ -10,6 +10,7 @@ from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import interleave, median_ratio
 from lvspec_cli.bench.report import Line, Subject
 from lvspec_cli.bench.step_cost import stepper
+from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
 from lvspec_cli.models.pair import Pair, load_pair
 from lvspec_cli.preset import Preset
 
@@ -27,29 +28,39 @@ class PassPair:
     first_seconds: float  # s, of the first compiled pass: mostly the compiler
 
 
-def measure_compiled(pair: Pair, preset: Preset, clip: BenchClip, turns: int = TURNS) -> list[PassPair]:
+def measure_compiled(pair: Pair, preset: Preset, clip: BenchClip) -> list[PassPair]:
     """Load the pair of a preset once more, compiled, and let passes of both take turns behind one clip's prompt.
 
     Raises PresetError or ModelError where the pair cannot be compiled.
     """
-    compiled = load_pair(replace(preset, compile=True, draft_tokens=DRAFT_TOKENS))
+    fast = load_pair(replace(preset, compile=True, draft_tokens=DRAFT_TOKENS))
     assert pair.draft is not None
-    assert compiled.draft is not None
-    found = []
-    for name, plain, fast, prompt, width in (
-        ("draft step", pair.draft, compiled.draft, clip.draft, 1),
-        ("target step", pair.target, compiled.target, clip.target, 1),
-        (f"target pass, {DRAFT_TOKENS + 1} tokens", pair.target, compiled.target, clip.target, DRAFT_TOKENS + 1),
-    ):
-        for model in (plain, fast):
-            model.watch(None)
-            model.prefill(prompt)
-        started = perf_counter()
-        step = stepper(fast, width)
-        first = perf_counter() - started
-        times = interleave({"compiled": step, "plain": stepper(plain, width)}, range(turns))
-        found.append(PassPair(name, times["compiled"], times["plain"], first))
-    return found
+    assert fast.draft is not None
+    chain = DRAFT_TOKENS + 1
+    return [
+        compare("draft step", fast.draft, pair.draft, clip.draft, 1),
+        compare("target step", fast.target, pair.target, clip.target, 1),
+        compare(f"target pass, {chain} tokens", fast.target, pair.target, clip.target, chain),
+    ]
+
+
+def compare(
+    name: str,
+    compiled: VideoLanguageModel,
+    plain: VideoLanguageModel,
+    prompt: PreparedPrompt,
+    width: int,
+    turns: int = TURNS,
+) -> PassPair:
+    """Time a pass over ``width`` tokens of a model in both forms."""
+    for model in (plain, compiled):
+        model.watch(None)
+        model.prefill(prompt)
+    started = perf_counter()
+    step = stepper(compiled, width)
+    first = perf_counter() - started
+    times = interleave({"compiled": step, "plain": stepper(plain, width)}, range(turns))
+    return PassPair(name, times["compiled"], times["plain"], first)
 
 
 def compile_subject(passes: list[PassPair]) -> Subject:

@@ -77,7 +77,8 @@ def _weight_bytes(weight: Any) -> int:
     state = getattr(weight, "quant_state", None)
     if state is None:
         return int(weight.nbytes)
-    nested = () if state.state2 is None else (state.offset, state.state2.absmax)
+    inner = getattr(state, "state2", None)  # gone where the weights were packed for a processor
+    nested = () if inner is None else (state.offset, inner.absmax)
     return int(weight.nbytes + state.absmax.nbytes + sum(part.nbytes for part in nested))
 
 

@@ -57,6 +57,7 @@ def load_model(
         _check_complete(report, role, spec.model)
         if spec.quantization != "none":
             check_quantized(model, checkpoint.adapter.unquantized_modules)
+            check_multiplies(model)
         adapter = checkpoint.adapter(model.eval(), processor, vocabulary_size, frame_size, compiled_lengths)
     except LvspecError:
         raise
@@ -179,6 +180,24 @@ def check_quantized(model: nn.Module, unquantized: tuple[str, ...]) -> None:
                 f"{name} came out {state}, which would cost quality or memory: use quantization none or other versions "
                 "of transformers and bitsandbytes"
             )
+
+
+@torch.inference_mode()
+def check_multiplies(model: Any) -> None:
+    """Raise ModelError unless quantized layers of every shape that the model has can be multiplied on this machine.
+
+    bitsandbytes has kernels for some shapes only, which differ from processor to processor, and finds out late.
+    """
+    quantized = [each for each in model.modules() if isinstance(each, nn.Linear) and type(each) is not nn.Linear]
+    for layer in {(each.in_features, each.out_features): each for each in quantized}.values():
+        try:
+            layer(torch.zeros(1, layer.in_features, dtype=model.dtype, device=layer.weight.device))
+        except Exception as error:  # what kernels raise has no common type
+            size = f"{layer.in_features}x{layer.out_features}"
+            raise ModelError(
+                f"bitsandbytes cannot multiply quantized weights of {size} on this machine ({first_line(error)}): use "
+                "quantization none"
+            ) from error
 
 
 def _check_complete(report: Any, role: str, name: str) -> None:
