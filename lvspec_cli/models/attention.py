@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
@@ -65,6 +65,9 @@ def attend_watching(
     batch, heads, new, width = query.shape
     kv_heads = keys.shape[1]
     packed = query.reshape(batch, kv_heads, heads // kv_heads * new, width)
+    if _pays_to_split(keys, mask):
+        mixed, shares = attend_in_parts_watching(packed, keys, values, mask, scale, watched)
+        return mixed.reshape(query.shape), shares.view(heads, new).mean(0)
     scores = (packed * scale) @ keys.transpose(2, 3)
     weights = (scores if mask is None else scores + mask).softmax(-1)
     shares = (weights[..., : watched.shape[0]] @ watched).view(heads, new).mean(0)
@@ -103,15 +106,35 @@ def attend_in_parts(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | 
     al. 2023, splits the cache for the same reason). Equal to one softmax over all positions, up to rounding. There must
     be at least as many positions as parts.
     """
-    mixed = [_one_head(query[0, head] * scale, keys[0, head], values[0, head], mask) for head in range(keys.shape[1])]
+    mixed = []
+    for head in range(keys.shape[1]):
+        weights, size, stride = _weights_in_parts(query[0, head] * scale, keys[0, head], mask)
+        mixed.append(_sum_of_parts(weights, values[0, head].unfold(0, size, stride).transpose(1, 2)))
     return torch.stack(mixed)[None]
 
 
-def _one_head(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """Queries [n, head_dim], already scaled, over keys and values [m, head_dim]: [n, head_dim].
+def attend_in_parts_watching(
+    query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float, watched: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`attend_in_parts`, and of every query the share of its attention on ``watched`` positions: [kv_heads, n].
+
+    ``watched``: as in `attend_watching`.
+    """
+    counted = pad(watched, (0, keys.shape[2] - watched.shape[0]))
+    mixed, shares = [], []
+    for head in range(keys.shape[1]):
+        weights, size, stride = _weights_in_parts(query[0, head] * scale, keys[0, head], mask)
+        mixed.append(_sum_of_parts(weights, values[0, head].unfold(0, size, stride).transpose(1, 2)))
+        shares.append(_sum_of_parts(weights, counted.unfold(0, size, stride)[..., None])[:, 0])
+    return torch.stack(mixed)[None], torch.stack(shares)
+
+
+def _weights_in_parts(query: Tensor, keys: Tensor, mask: Tensor | None) -> tuple[Tensor, int, int]:
+    """Attention of queries [n, head_dim], already scaled, over keys [m, head_dim], cut into parts: [parts, n, size].
 
     All parts have one size, so that they make a batch without a copy; where that does not divide m, a part begins with
-    a few positions that the part before it ends with, and those count once.
+    a few positions that the part before it ends with, and those count once. The size and the distance from the
+    beginning of one part to that of the next come with it.
     """
     new, stride = query.shape[0], keys.shape[0] // _PARTS
     size = keys.shape[0] - (_PARTS - 1) * stride
@@ -119,8 +142,13 @@ def _one_head(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) 
     if mask is not None:
         scores += mask.unfold(1, size, stride).transpose(0, 1)
     scores[1:, :, : size - stride] = float("-inf")
-    shares = scores.transpose(0, 1).flatten(1).softmax(-1).view(new, _PARTS, size).transpose(0, 1)
-    return (shares @ values.unfold(0, size, stride).transpose(1, 2)).sum(0)
+    weights = scores.transpose(0, 1).flatten(1).softmax(-1).view(new, _PARTS, size).transpose(0, 1)
+    return weights, size, stride
+
+
+def _sum_of_parts(weights: Tensor, values: Tensor) -> Tensor:
+    """What weights [parts, n, size] mix of values [parts, size, d]: [n, d]."""
+    return (weights @ values).sum(0)
 
 
 def attention_forward(

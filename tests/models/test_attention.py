@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 
 from lvspec_cli.models import attention
-from lvspec_cli.models.attention import attend, attend_in_parts, causal_mask, repeat_heads
+from lvspec_cli.models.attention import attend, attend_in_parts, attend_watching, causal_mask, repeat_heads
 
 
 @given(
@@ -41,6 +41,23 @@ def test_a_long_cache_on_several_threads_gives_what_a_short_path_gives(monkeypat
     monkeypatch.setattr(attention, "attend_in_parts", lambda *given: taken.append(1) or attend_in_parts(*given))
     assert torch.allclose(attend(query, keys, values, mask, 0.5), plain, atol=1e-6)
     assert taken
+
+
+@pytest.mark.parametrize("length", [2048, 2051])
+@pytest.mark.parametrize("new", [1, 4])
+def test_watching_a_long_cache_in_parts_gives_what_watching_it_whole_gives(
+    new: int, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query, (keys, values) = torch.randn(1, 6, new, 8), (torch.randn(1, 2, length, 8) for _ in range(2))
+    mask = causal_mask(new, length, 3, torch.float32, torch.device("cpu"))
+    watched = (torch.arange(length - 5) % 3 == 0).float()
+    found = []
+    for threads in (1, 4):  # the cache is cut where threads would have nothing to do
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert attention._pays_to_split(keys, mask) == (threads == 4)
+        found.append(attend_watching(query, keys, values, mask, 0.5, watched))
+    torch.testing.assert_close(found[1][0], found[0][0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found[1][1], found[0][1], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("groups", [1, 3])
