@@ -60,9 +60,7 @@ class Findings:
         return min(SIGNALS, key=badness)
 
 
-def aggregate(
-    evidence: Sequence[Evidence], vocabulary_size: int, state_layer: int, looseness: Looseness
-) -> Findings:
+def aggregate(evidence: Sequence[Evidence], vocabulary_size: int, state_layer: int, looseness: Looseness) -> Findings:
     """Everything that at least two videos tell; ``looseness`` is what they were measured by.
 
     Raises UsageError if no token of theirs depends on what they show, or if all do.
