@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.parsing import added, draft_length, layers, number, seconds, text, whole_number, words
+from lvspec_cli.parsing import added, draft_length, layers, number, seconds, switch, text, whole_number, words
 
 if TYPE_CHECKING:
     from lvspec_cli.preset import Preset
@@ -59,6 +59,7 @@ class Settings:
     device: str | None = _setting(None, text, "DEVICE", "Model", "Run both models there: cpu, cuda, cuda:1, mps.")
     dtype: str | None = _setting(None, text, "DTYPE", "Model", "Number format of both models: float32, bfloat16, ...")
     prompt: str | None = _setting(None, text, "TEXT", "Model", "What to ask of every video (caption only).")
+    offline: bool = _setting(False, switch, "", "Model", "Let nothing reach for the network.")
 
     method: str | None = _setting(None, text, "NAME", "Decoding", "How to decode.")
     draft_tokens: int | Literal["auto"] | None = _setting(
