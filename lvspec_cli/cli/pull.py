@@ -79,7 +79,7 @@ class _Pull:
         self._preset = preset
         self._cache = cache
         self._quiet = quiet
-        self._bars = not quiet and sys.stderr.isatty()  # where they cannot move, a line a file tells the same
+        self._bars = not quiet and sys.stderr.isatty()
 
     def say(self, message: str) -> None:
         """Say it, unless all is to be quiet."""
@@ -133,5 +133,4 @@ class _Pull:
     def _begin(self, last: int, place: int, file: RemoteFile) -> None:
         from lvspec_cli.models.disk import size_text
 
-        if not self._bars:
-            self.say(f"{place} of {last}: {file.name}, {size_text(file.bytes)}")
+        self.say(f"{place} of {last}: {file.name}, {size_text(file.bytes)}")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lvspec_cli.errors import LvspecError, ModelError
 from lvspec_cli.models.checkpoint import first_line
@@ -88,19 +88,22 @@ def check_room(downloads: Sequence[Download], cache: Path) -> None:
 def fetch(download: Download, begin: Callable[[int, RemoteFile], None], *, bars: bool) -> None:
     """Fetch a model's files.
 
-    ``begin`` hears of each file that is fetched, with its place among them, from 1. ``bars``: let the library draw its
-    progress bars on stderr. Raises ModelError if a file cannot be fetched, or if the model lacks one that it needs.
+    ``begin`` hears of each file that is fetched, with its place among them, from 1. ``bars``: let the library draw
+    progress on stderr, a bar that is gone when its file is there. Raises ModelError if a file cannot be fetched, or if
+    the model lacks one that it needs.
     """
     from huggingface_hub import hf_hub_download
 
-    spec, place = download.spec, 0
+    spec, place, transient = download.spec, 0, _transient_bar()
     with _quiet_library(bars), _explained(spec):
         for file in download.files:
             if not file.here:
                 place += 1
                 begin(place, file)
             # A file that is here under another revision is linked.
-            hf_hub_download(spec.model, file.name, revision=spec.revision, cache_dir=download.cache)
+            hf_hub_download(
+                spec.model, file.name, revision=spec.revision, cache_dir=download.cache, tqdm_class=transient
+            )
     _check_loadable(spec, files_in(folder_of(spec, download.cache)).missing)
 
 
@@ -116,6 +119,17 @@ def _remote_file(entry: RepoSibling, repository: Path, commit: str) -> RemoteFil
     blob = repository / "blobs" / (entry.lfs.sha256 if entry.lfs else str(entry.blob_id))
     here = blob.is_file() or (repository / "snapshots" / commit / entry.rfilename).is_file()
     return RemoteFile(entry.rfilename, entry.size or 0, here)
+
+
+def _transient_bar() -> Any:
+    """The library's progress bar, which would stay on the terminal, as one that does not."""
+    from huggingface_hub.utils.tqdm import tqdm
+
+    class TransientBar(tqdm):
+        def __init__(self, *values: Any, **options: Any) -> None:
+            super().__init__(*values, **options | {"leave": False})  # type: ignore[no-untyped-call]
+
+    return TransientBar
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 
 from lvspec_cli.models.disk import size_text
+from tests.cli.test_process import LVSPEC, Terminal, posix, tty_environment
 from tests.fake_hub import COMMIT, FakeHub, Repository
 
 SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
@@ -73,6 +73,23 @@ def test_sizes_and_room_are_told_beforehand_and_every_file_where_nothing_moves(l
     assert sum(" is complete in " in line for line in lines) == 2
 
 
+@posix
+def test_a_terminal_sees_a_bar_for_every_file_and_keeps_the_lines(hub, preset, tmp_path):
+    import fcntl
+    import struct
+    import termios
+
+    environment = tty_environment(**hub.environment(tmp_path / "cache"))
+    with Terminal() as terminal:
+        fcntl.ioctl(terminal.side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))  # rows, columns
+        command = [*LVSPEC, "pull", str(preset), "--role", "draft"]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=terminal.side, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+    shown = terminal.seen.partition(b"7 of 9: ")[2].partition(b"8 of 9: ")[0]
+    assert SHARDS[0].encode() + b":   0%|" in shown
+    assert shown.endswith(b" \r")  # the bar is overwritten with blanks
+
+
 def test_what_is_complete_needs_no_network(lvspec, hub, preset):
     lvspec("pull", preset)
     hub.close()
@@ -118,11 +135,11 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(lvspec, hub, preset
     assert (snapshot(tmp_path, "target") / SHARDS[0]).read_bytes() == USED[SHARDS[0]]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+@posix
 def test_ctrl_c_ends_a_download_at_once_and_leaves_no_halves(hub, preset, tmp_path):
     hub.stalled.add(SHARDS[1])
     environment = {**os.environ, **hub.environment(tmp_path / "cache")}
-    command = [sys.executable, "-m", "lvspec_cli", "pull", str(preset)]
+    command = [*LVSPEC, "pull", str(preset)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert hub.began_to_stall.wait(120)
     process.send_signal(signal.SIGINT)
