@@ -12,8 +12,9 @@ import typer
 
 from lvspec_cli.cli.offline import Offline, settle_offline
 from lvspec_cli.errors import UsageError
+from lvspec_cli.models.disk import free_bytes, size_text
 from lvspec_cli.models.weights_on_disk import ROLES, cache_folder, check_weights, files_in, folder_of
-from lvspec_cli.preset import list_presets
+from lvspec_cli.preset import list_presets, load_preset
 
 if TYPE_CHECKING:
     from lvspec_cli.models.download import Download, RemoteFile
@@ -50,8 +51,6 @@ def pull(
     if role is not None and role not in ROLES:
         raise UsageError(f"--role must be {' or '.join(ROLES)}, not {role!r}")
     forbidden = settle_offline(offline)
-    from lvspec_cli.preset import load_preset
-
     chosen = load_preset(preset)
     cache = _cache(cache_dir)
     pulled = _Pull(chosen, cache, quiet)
@@ -122,8 +121,6 @@ class _Pull:
             self.say(f"the {role} {download.spec.model} is complete in {folder_of(download.spec, self._cache)}")
 
     def _announce(self, role: str, download: Download) -> None:
-        from lvspec_cli.models.disk import free_bytes, size_text
-
         self.say(
             f"pulling the {role} {download.spec.model} at {download.commit[:12]}: {len(download.files)} files, "
             f"{size_text(download.bytes)}, {size_text(download.missing_bytes)} of them not here yet; "
@@ -131,6 +128,4 @@ class _Pull:
         )
 
     def _begin(self, last: int, place: int, file: RemoteFile) -> None:
-        from lvspec_cli.models.disk import size_text
-
         self.say(f"{place} of {last}: {file.name}, {size_text(file.bytes)}")
