@@ -13,11 +13,12 @@ from lvspec_cli.caption import Caption, Progress, Request
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.errors import UsageError
+from lvspec_cli.offline import go_offline
 from lvspec_cli.plan import Plan, check_fits, placed
 from lvspec_cli.preset import Preset, load_preset
 from lvspec_cli.profiles import settings_for
 from lvspec_cli.selection import choose_preset
-from lvspec_cli.settings import Layer, Settings, argument_layer
+from lvspec_cli.settings import Layer, Settings, argument_layer, resolve
 
 if TYPE_CHECKING:
     from lvspec_cli.models.pair import Pair
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from lvspec_cli.video.worker import VideoWorker
 
 # Decided when a captioner is made; a single call cannot change them.
-_OF_THE_CAPTIONER = {"preset", "device", "dtype", "quantize", "format", "ui"}
+_OF_THE_CAPTIONER = {"preset", "device", "dtype", "quantize", "offline", "format", "ui"}
 
 
 class Captioner:
@@ -59,13 +60,15 @@ class Captioner:
         """A captioner for a preset: the name of a built-in one, the path of a YAML file, or auto for the best here.
 
         Environment variables and configuration files are the command line's affair and play no part here. What one
-        must know of a preset to read its captions rightly is a UserWarning.
+        must know of a preset to read its captions rightly is a UserWarning. ``offline=True`` is for the whole process.
 
         Raises:
             PresetError: there is no such preset, or it cannot be understood.
             UsageError: an option is unknown or wrong.
         """
         layers = [argument_layer(options)]
+        if resolve(layers).offline:
+            go_offline()
         name = os.fspath(preset)
         captioner = cls(choose_preset().preset if name == "auto" else load_preset(name), layers)
         if captioner.preset.notice:

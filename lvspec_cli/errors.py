@@ -40,6 +40,12 @@ class ModelError(LvspecError):
     """Model weights that are missing, unreadable or not what their folder says."""
 
 
+class WeightsMissing(ModelError):
+    """A model whose files are not all on this machine, found before anything is loaded."""
+
+    exit_code = 2
+
+
 class OutOfMemory(LvspecError):
     """A video whose tokens do not fit into memory beside the models."""
 

@@ -11,11 +11,23 @@ from math import isfinite
 
 from lvspec_cli.preset import QUANTIZATIONS, ROLES
 
+_SWITCHES = dict.fromkeys(("1", "on", "yes", "true"), True) | dict.fromkeys(("0", "off", "no", "false"), False)
+
 
 def text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be text")
     return value
+
+
+def switch(value: object) -> bool:
+    """On or off, as a flag, a value of TOML, or a word in a variable."""
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word not in _SWITCHES:
+        raise ValueError("must be true or false")
+    return _SWITCHES[word]
 
 
 def whole_number(value: object) -> int:

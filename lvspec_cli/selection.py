@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
+from lvspec_cli.models.weights_on_disk import files_of
 from lvspec_cli.preset import ModelSpec, Preset, list_presets, load_preset
 
 FALLBACK = "demo"  # embedded, so it is always there
-_INDEX = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
@@ -37,21 +35,8 @@ def choose_preset() -> Choice:
 
 
 def has_weights(spec: ModelSpec) -> bool:
-    """Whether all safetensors files of a model are on this disk."""
-    folder = Path(spec.model) if spec.is_local else _cached_folder(spec)
-    if folder is None or not (folder / "config.json").is_file():
-        return False
-    if not (folder / _INDEX).is_file():
-        return any(folder.glob("*.safetensors"))
-    shards = json.loads((folder / _INDEX).read_text(encoding="utf-8"))["weight_map"].values()
-    return all((folder / shard).is_file() for shard in set(shards))
-
-
-def _cached_folder(spec: ModelSpec) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    config = try_to_load_from_cache(spec.model, "config.json", revision=spec.revision)
-    return Path(config).parent if isinstance(config, str) else None
+    """Whether all that loading a model reads is on this disk."""
+    return not files_of(spec).missing
 
 
 def fits(preset: Preset) -> bool:

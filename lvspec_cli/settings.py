@@ -26,6 +26,7 @@ from lvspec_cli.parsing import (
     number,
     quantizations,
     seconds,
+    switch,
     text,
     whole_number,
     words,
@@ -72,6 +73,7 @@ class Settings:
         None, quantizations, "ROLE=KIND,...", "Model", "Weights in fewer bits, as in target=nf4: nf4, int8 or none."
     )
     prompt: str | None = _setting(None, text, "TEXT", "Model", "What to ask of every video (caption only).")
+    offline: bool = _setting(False, switch, "", "Model", "Let nothing reach for the network.")
 
     method: str | None = _setting(None, text, "NAME", "Decoding", "How to decode.")
     draft_tokens: int | Literal["auto"] | None = _setting(

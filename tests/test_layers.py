@@ -12,12 +12,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BASE = {"errors", "settings", "parsing", "preset", ""}
 DECODING = BASE | {"decoding"}
 CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection", "profiles"}
-CAPTIONER |= {"files", "memory"}
+CAPTIONER |= {"files", "memory", "offline"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
     "__main__": {"cli"},
     "errors": set(),
     "parsing": {"preset"},
+    "offline": set(),
     "files": {"errors"},
     "memory": {"errors"},
     "settings": {"errors", "preset", "parsing"},
@@ -37,8 +38,9 @@ ALLOWED = {
     "ui": CAPTIONER | {"output"},
     "demo": DECODING | {"models", "video", "captioner", "caption"},
     "calibration": CAPTIONER,
+    "doctor": CAPTIONER,
     "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
-    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration"},
+    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor"},
 }
 
 # Libraries that only some parts may import.
@@ -52,14 +54,14 @@ HOMES = {
     "rich": {"ui"},
     "typer": {"cli"},
     "PIL": {"video", "models", "demo"},
-    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "selection", "memory"},
+    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "selection", "memory", "doctor"},
     "torchvision": {"models"},
     "matplotlib": {"bench"},
 }
 
 # No file of these parts may import such a library when it is itself imported: help must be instant.
 LIGHT = {"", "__main__", "cli", "errors", "settings", "parsing", "preset", "caption", "text_stream", "output"}
-LIGHT |= {"plan", "captioner", "selection", "profiles", "files"}
+LIGHT |= {"plan", "captioner", "selection", "profiles", "files", "offline", "doctor"}
 HEAVY = {
     "torch",
     "torchvision",

@@ -7,15 +7,17 @@ import pytest
 import lvspec_cli.selection as selection
 from lvspec_cli.preset import MemorySpec, ModelSpec, Preset
 
+SMALL_FILES = ("tokenizer.json", "processor_config.json", "chat_template.jinja")
+
 
 @pytest.fixture
 def model(tmp_path):
-    """A model folder with the given files."""
+    """A model folder with the small files and the given ones."""
 
     def make(name, *files, index=None):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        for file in files:
+        for file in (*SMALL_FILES, *files):
             (folder / file).touch()
         if index is not None:
             (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
@@ -80,14 +82,13 @@ def test_weights_are_whole_or_not_there(model):
 
 
 def test_a_model_of_the_hub_is_looked_for_in_the_cache_alone(monkeypatch, tmp_path):
-    import huggingface_hub
+    import huggingface_hub.constants
 
-    def cached(repo, name, revision=None):
-        return str(tmp_path / name) if repo == "here/it-is" else None
-
-    (tmp_path / "config.json").touch()
-    (tmp_path / "model.safetensors").touch()
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", cached)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--here--it-is" / "snapshots" / "main"
+    snapshot.mkdir(parents=True)
+    for file in (*SMALL_FILES, "config.json", "model.safetensors"):
+        (snapshot / file).touch()
     assert selection.has_weights(ModelSpec("here/it-is", is_local=False))
     assert not selection.has_weights(ModelSpec("not/here", is_local=False))
 

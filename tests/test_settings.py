@@ -260,3 +260,20 @@ def test_a_presets_threshold_goes_with_its_signal(relevance, threshold):
     assert resolve([argument_layer({"relevance": relevance}), preset_layer(preset)]).threshold == threshold
     mine = argument_layer({"relevance": relevance, "threshold": 0.5})
     assert resolve([mine, preset_layer(preset)]).threshold == 0.5
+
+
+@pytest.mark.parametrize(("written", "on"), [("1", True), ("True", True), ("no", False), ("off", False)])
+def test_a_switch_is_written_as_a_word(written, on):
+    assert resolve([environment_layer({"LVSPEC_OFFLINE": written})]).offline is on
+
+
+def test_a_switch_can_be_turned_off_by_its_flag():
+    on = environment_layer({"LVSPEC_OFFLINE": "1"})
+    assert resolve([flag_layer({"offline": None}), on]).offline
+    assert not resolve([flag_layer({"offline": False}), on]).offline
+
+
+@pytest.mark.parametrize("value", ["", "maybe", 1])
+def test_another_value_of_a_switch_is_refused(value):
+    with pytest.raises(UsageError, match="offline must be true or false, not"):
+        argument_layer({"offline": value})

@@ -26,6 +26,7 @@ from lvspec_cli.errors import UsageError
 from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.models.quiet import quiet
+from lvspec_cli.models.weights_on_disk import folder_of
 from lvspec_cli.preset import ModelSpec, Preset
 
 
@@ -84,7 +85,7 @@ def load_plain(model: VideoLanguageModel, spec: ModelSpec) -> Any:
         raise UsageError(f"{spec.model} is quantized: the bench compares with transformers on unquantized pairs only")
     kind: Any = type(model.model)
     with quiet():
-        copy = kind.from_pretrained(spec.model, revision=spec.revision, dtype=model.model.dtype, use_safetensors=True)
+        copy = kind.from_pretrained(str(folder_of(spec)), dtype=model.model.dtype, use_safetensors=True)
     # What a call leaves open is filled in from here: a repetition penalty, say, that our engine does not apply.
     copy.generation_config = type(copy.generation_config)()
     return copy.to(model.device).eval()

@@ -22,7 +22,7 @@ from lvspec_cli.calibration.signals import (
     table_of_others,
     table_values,
 )
-from lvspec_cli.decoding.looseness import SIGNALS, WatchedLayers
+from lvspec_cli.decoding.looseness import SIGNALS, Looseness, WatchedLayers
 from lvspec_cli.decoding.relevance import Calibration
 from lvspec_cli.errors import UsageError
 
@@ -60,8 +60,8 @@ class Findings:
         return min(SIGNALS, key=badness)
 
 
-def aggregate(evidence: Sequence[Evidence], vocabulary_size: int, state_layer: int, nearest: int) -> Findings:
-    """Everything that at least two videos tell.
+def aggregate(evidence: Sequence[Evidence], vocabulary_size: int, state_layer: int, looseness: Looseness) -> Findings:
+    """Everything that at least two videos tell; ``looseness`` is what they were measured by.
 
     Raises UsageError if no token of theirs depends on what they show, or if all do.
     """
@@ -72,7 +72,7 @@ def aggregate(evidence: Sequence[Evidence], vocabulary_size: int, state_layer: i
     thresholds = fit_thresholds(scores, anchor_weights(evidence))
     tried = _try(evidence, vocabulary_size)
     return Findings(
-        calibration=_calibration(signals, thresholds, state_layer, nearest),
+        calibration=_calibration(signals, thresholds, state_layer, looseness),
         qualities=tried or _qualities(scores, thresholds, anchor_weights(evidence)),
         tried=tried is not None,
         filler_share={signal: float(found.mean()) for signal, found in fillers(scores, thresholds).items()},
@@ -90,12 +90,15 @@ def _check(visual: Flags) -> None:
         raise UsageError("every word depends on what these videos show, so none can be loosened: name more videos")
 
 
-def _calibration(signals: Signals, thresholds: Mapping[str, float], state_layer: int, nearest: int) -> Calibration:
+def _calibration(
+    signals: Signals, thresholds: Mapping[str, float], state_layer: int, looseness: Looseness
+) -> Calibration:
     return Calibration(
         table=torch.from_numpy(signals.table).float(),
         ranks={name: torch.from_numpy(points).float() for name, points in signals.ranks.items()},
         thresholds=thresholds,
-        watched=WatchedLayers(signals.layers, state_layer, nearest),
+        watched=WatchedLayers(signals.layers, state_layer, looseness.nearest),
+        judged=looseness.judged,
     )
 
 

@@ -63,7 +63,7 @@ class Calibrator:
                 f"a calibration needs at least {LEAST_VIDEOS} videos that can be read and differ: name more"
             )
         state_layer = 2 * self._pair.target.layer_count // 3
-        findings = aggregate(evidence, self._pair.vocabulary_size, state_layer, self._options.looseness.nearest)
+        findings = aggregate(evidence, self._pair.vocabulary_size, state_layer, self._options.looseness)
         return Calibrated(findings, self._speeds(findings, first), len(evidence))
 
     def _evidence(self, paths: Sequence[str], read: Callable[[str], Clip]) -> tuple[list[Evidence], list[Prompts]]:

@@ -12,8 +12,10 @@ from lvspec_cli.cli.bench import bench
 from lvspec_cli.cli.calibrate import calibrate
 from lvspec_cli.cli.caption import caption
 from lvspec_cli.cli.demo import demo
+from lvspec_cli.cli.doctor import doctor
 from lvspec_cli.cli.help import GroupedCommand
 from lvspec_cli.cli.presets import presets
+from lvspec_cli.cli.pull import pull
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -24,6 +26,8 @@ app = typer.Typer(
 app.command(cls=GroupedCommand, no_args_is_help=True)(caption)
 app.command(cls=GroupedCommand, no_args_is_help=True)(ask)
 app.command()(presets)
+app.command(no_args_is_help=True)(pull)
+app.command()(doctor)
 app.command(no_args_is_help=True)(calibrate)
 app.command(cls=GroupedCommand)(bench)
 app.add_typer(demo, name="demo")

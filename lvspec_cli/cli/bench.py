@@ -10,7 +10,9 @@ from lvspec_cli.bench.options import ComparisonOptions, whole_numbers
 from lvspec_cli.bench.rows import ROWS, chosen_rows
 from lvspec_cli.cli.entry import FAILED
 from lvspec_cli.cli.inputs import gather_inputs
+from lvspec_cli.cli.offline import Offline, settle_offline
 from lvspec_cli.errors import UsageError
+from lvspec_cli.models.weights_on_disk import check_weights
 
 if TYPE_CHECKING:
     from lvspec_cli.bench.outputs import Outputs
@@ -123,6 +125,7 @@ def bench(
     ablation: _Ablation = False,
     max_tokens: _MaxTokens = None,
     threads: _Threads = None,
+    offline: Offline = None,
     output: _Output = None,
     markdown: _Markdown = None,
     plot: _Plot = None,
@@ -133,6 +136,7 @@ def bench(
 
     The methods take turns clip by clip. The table goes to stdout; with -o - the JSON does, and the table to stderr.
     """
+    settle_offline(offline)
     options = ComparisonOptions(
         preset=preset,
         clips=_USUAL.clips if clips is None else clips,
@@ -166,6 +170,7 @@ def _measure(options: ComparisonOptions, outputs: Outputs, quiet: bool) -> None:
     from lvspec_cli.preset import load_preset
 
     preset = load_preset(options.preset)
+    check_weights(preset)
     from lvspec_cli.bench.side_by_side import compare
     from lvspec_cli.ui import Stages, print_table
 

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from lvspec_cli.cli.offline import Offline, settle_offline
 from lvspec_cli.errors import UsageError
 from lvspec_cli.files import check_output
+from lvspec_cli.models.weights_on_disk import check_weights
 
 
 def calibrate(
@@ -20,6 +22,7 @@ def calibrate(
         str | None, typer.Option("--from-file", metavar="LIST|-", help="Take paths from this file, one a line.")
     ] = None,
     null: Annotated[bool, typer.Option("--null", "-0", help="Paths in LIST end with NUL.")] = False,
+    offline: Offline = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
@@ -30,9 +33,11 @@ def calibrate(
     from lvspec_cli.cli.inputs import gather_inputs
     from lvspec_cli.preset import load_preset
 
+    settle_offline(offline)
     path = checked_output(output)
     inputs = gather_inputs(videos or [], recursive=recursive, from_file=from_file, null=null)
     chosen = load_preset(preset)
+    check_weights(chosen)
     from lvspec_cli.calibration.command import calibrate_preset
     from lvspec_cli.ui import say
 

@@ -13,6 +13,7 @@ import typer
 from lvspec_cli.decoding.looseness import JUDGED, SIGNALS
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.output import FORMATS
+from lvspec_cli.parsing import switch
 from lvspec_cli.preset import PRUNINGS
 from lvspec_cli.profiles import PROFILES
 from lvspec_cli.settings import FIELDS, flag_name
@@ -68,7 +69,7 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
 class SharedOptions:
     """What was given on the command line; settings as they were written, to be parsed with the other layers."""
 
-    flags: dict[str, str | None]  # setting -> its value, None if the flag was not given
+    flags: dict[str, str | bool | None]  # setting -> its value, None if the flag was not given
     output: str | None  # file, "-" or None for stdout
     recursive: bool
     from_file: str | None  # list of paths, "-" for stdin
@@ -115,6 +116,9 @@ def _setting_option(key: str) -> Any:
     metadata = FIELDS[key].metadata
     choices = _CHOICES.get(key)
     help_text = metadata["help"] + (f" One of: {', '.join(choices())}." if choices else "")
+    if metadata["parse"] is switch:
+        names = f"{flag_name(key)}/{flag_name('no_' + key)}"
+        return Annotated[bool | None, typer.Option(names, help=help_text, rich_help_panel=metadata["panel"])]
     option = typer.Option(
         flag_name(key),
         metavar=metadata["metavar"],

@@ -13,6 +13,8 @@ from lvspec_cli.cli.entry import FAILED, OK
 from lvspec_cli.cli.inputs import Inputs, gather_inputs
 from lvspec_cli.cli.options import SharedOptions
 from lvspec_cli.errors import LvspecError, ModelError, UsageError, VideoError
+from lvspec_cli.models.weights_on_disk import check_weights
+from lvspec_cli.offline import go_offline
 from lvspec_cli.output import FORMATS, ResultWriter
 from lvspec_cli.output.destination import PARTIAL_SUFFIX, open_destination
 from lvspec_cli.settings import Layer, Settings, gather, resolve
@@ -30,6 +32,8 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     """
     layers = gather(shared.flags)
     chosen = resolve(layers)
+    if chosen.offline:
+        go_offline()
     writer_class = _writer_class(chosen)
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
     _refuse_to_overwrite_input(inputs, shared.output)
@@ -60,6 +64,7 @@ def _make_captioner(layers: Sequence[Layer], preset: str, view: View) -> Caption
 
     loaded, reason = _choose_preset(preset)
     captioner = Captioner(loaded, layers)
+    check_weights(loaded)
     # Said when it is sure that there is nothing wrong: an error is one line.
     if reason:
         view.note(f"preset {loaded.name}: {reason}")

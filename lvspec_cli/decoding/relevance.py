@@ -30,6 +30,7 @@ class Calibration:
     ranks: Mapping[str, Tensor] = field(default_factory=dict)  # signal -> its values over the calibration, ascending
     thresholds: Mapping[str, float] = field(default_factory=dict)  # signal -> relevance from which a token is an anchor
     watched: WatchedLayers = field(default_factory=WatchedLayers)
+    judged: str = "both"  # the tokens whose states the cosines are of, as in `Looseness.judged`
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,12 @@ class RelevanceJudge:
 
 
 def measured_alike(looseness: Looseness, calibration: Calibration) -> frozenset[str]:
-    """The signals that read the layers which the calibration read, so that its thresholds hold for them."""
+    """The signals that read the layers and tokens that the calibration read, so that its thresholds hold for them."""
     watched, known = calibration.watched, {"table"}
     if looseness.attention_layers in (None, watched.attention):
         known |= {"attention", "combined"}
-    if looseness.state_layer in (None, watched.states) and looseness.nearest == watched.nearest:
+    states = looseness.state_layer in (None, watched.states) and looseness.nearest == watched.nearest
+    if states and looseness.judged == calibration.judged:
         known.add("cosine")
     return frozenset(known)
 

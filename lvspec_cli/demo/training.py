@@ -59,7 +59,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     "draft": (
         Stage("vision", Layout(()), 48, 300, 2e-3),
         Stage("tags", _TAGS, 32, 150, 2e-3, final_share=0.8),
-        Stage("captions", _MIXED, 32, 430, 1.6e-3),
+        Stage("captions", _MIXED, 32, 370, 1.6e-3),
     ),
 }
 

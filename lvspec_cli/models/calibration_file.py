@@ -38,7 +38,8 @@ def read_calibration(path: Path, vocabulary_size: int, layer_count: int) -> Cali
     except OSError as error:
         raise PresetError(f"cannot read the calibration {path}: {error.strerror}; run `lvspec calibrate`") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise PresetError(f"{path} is no calibration of this pair ({error}): run `lvspec calibrate` again") from error
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise PresetError(f"{path} is no calibration of this pair ({reason}): run `lvspec calibrate` again") from error
 
 
 def calibration_text(
@@ -58,6 +59,7 @@ def calibration_text(
         "attention_layers": list(calibration.watched.attention),
         "state_layer": calibration.watched.states,
         "nearest": calibration.watched.nearest,
+        "judged": calibration.judged,
         "thresholds": {signal: _rounded(value) for signal, value in calibration.thresholds.items()},
         "ranks": {
             signal: [_rounded(value) for value in values.tolist()] for signal, values in calibration.ranks.items()
@@ -73,6 +75,7 @@ def _calibration(content: Mapping[str, Any]) -> Calibration:
         ranks={signal: torch.tensor(values) for signal, values in content["ranks"].items()},
         thresholds={signal: float(value) for signal, value in content["thresholds"].items()},
         watched=WatchedLayers(tuple(content["attention_layers"]), content["state_layer"], content["nearest"]),
+        judged=content["judged"],
     )
 
 

@@ -1,4 +1,4 @@
-"""What a model's folder or hub page says about it, read without its weights."""
+"""What a model's files say about it, read without its weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lvspec_cli.errors import ModelError, PresetError
 from lvspec_cli.models.families import family_class
 from lvspec_cli.models.quiet import quiet
+from lvspec_cli.models.weights_on_disk import folder_of
 from lvspec_cli.preset import ModelSpec
 
 if TYPE_CHECKING:
@@ -20,12 +21,17 @@ class Checkpoint:
     """One model of a pair, before its weights are loaded."""
 
     spec: ModelSpec
+    folder: Path  # where its files are; for a model of the hub, in the cache
     family: str  # the configuration's model_type
     adapter: type[VideoLanguageModel]
     config: Any  # the transformers configuration
     tokenizer: Any
     stop_tokens: frozenset[int]  # token ids that end an answer
-    revision: str | None  # commit on the hub, None for a folder
+
+    @property
+    def revision(self) -> str | None:
+        """The commit on the hub, by which the cache names folders; None for a folder of its user's."""
+        return None if self.spec.is_local else self.folder.name
 
     @property
     def padded_vocabulary_size(self) -> int:
@@ -39,50 +45,35 @@ class Checkpoint:
 
 
 def read_checkpoint(spec: ModelSpec, role: str) -> Checkpoint:
-    """Read configuration and tokenizer of the ``role`` (target or draft) of a pair.
+    """Read configuration and tokenizer of the ``role`` (target or draft) of a pair, from this machine's disk alone.
 
-    Raises ModelError if they or the weights are missing or unreadable, PresetError if the model is of no known family.
+    Raises ModelError if they are missing or unreadable, PresetError if the model is of no known family.
     """
     from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 
-    if spec.is_local:
-        _check_folder(Path(spec.model), role)
+    folder = folder_of(spec)
     try:
         with quiet():
-            found, _ = PreTrainedConfig.get_config_dict(spec.model, revision=spec.revision)
+            # Of a folder, transformers asks the hub nothing; of a name it would, for optional files too.
+            found, _ = PreTrainedConfig.get_config_dict(str(folder))
             family = str(found.get("model_type"))
             adapter = family_class(family)
-            config = AutoConfig.from_pretrained(spec.model, revision=spec.revision, trust_remote_code=False)
-            tokenizer = AutoTokenizer.from_pretrained(spec.model, revision=spec.revision, trust_remote_code=False)
-            stop_tokens = _stop_tokens(spec, config, tokenizer)
+            config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+            stop_tokens = _stop_tokens(folder, config, tokenizer)
     except PresetError as error:
         raise PresetError(f"the {role} {spec.model} cannot be used: {error}") from error
     except Exception as error:  # what the libraries raise for unreadable files has no common type
-        raise ModelError(f"cannot read the {role} {spec.model}: {first_line(error)}{_advice(spec)}") from error
+        advice = f"check the files in {folder}"
+        raise ModelError(f"cannot read the {role} {spec.model}: {first_line(error)}; {advice}") from error
     _check_attention(config, role, spec)
-    revision = None if spec.is_local else getattr(config, "_commit_hash", None) or spec.revision
-    return Checkpoint(spec, family, adapter, config, tokenizer, stop_tokens, revision)
+    return Checkpoint(spec, folder, family, adapter, config, tokenizer, stop_tokens)
 
 
 def first_line(error: BaseException) -> str:
     """What an exception of a library says, on one line and without its full stop."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].strip().rstrip(".:")
-
-
-def _advice(spec: ModelSpec) -> str:
-    return "; check the files in the folder" if spec.is_local else "; check the name and the network, or give a folder"
-
-
-def _check_folder(folder: Path, role: str) -> None:
-    if not folder.is_dir():
-        raise ModelError(f"the folder {folder} of the {role} does not exist: put the model there or correct the preset")
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"the folder {folder} of the {role} has no config.json: it is not a model folder")
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"the folder {folder} of the {role} has no weights: put its .safetensors files there (nothing else is read)"
-        )
 
 
 def _check_attention(config: Any, role: str, spec: ModelSpec) -> None:
@@ -92,12 +83,12 @@ def _check_attention(config: Any, role: str, spec: ModelSpec) -> None:
         raise PresetError(f"the {role} {spec.model} has layers of {other}: choose a model with full attention only")
 
 
-def _stop_tokens(spec: ModelSpec, config: Any, tokenizer: Any) -> frozenset[int]:
+def _stop_tokens(folder: Path, config: Any, tokenizer: Any) -> frozenset[int]:
     """The tokens that end an answer, from the generation settings, the configuration and the tokenizer together."""
     from transformers import GenerationConfig
 
     try:
-        generation = GenerationConfig.from_pretrained(spec.model, revision=spec.revision or "main")
+        generation = GenerationConfig.from_pretrained(str(folder))
     except OSError:  # a model need not have one
         generation = None
     found = (

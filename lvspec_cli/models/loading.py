@@ -37,7 +37,7 @@ def load_model(
 
     spec = checkpoint.spec
     device = resolve_device(spec.device)
-    options = {"revision": spec.revision, "trust_remote_code": False}
+    folder = str(checkpoint.folder)
     weights = {
         "dtype": "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype),
         "use_safetensors": True,
@@ -48,10 +48,10 @@ def load_model(
     try:
         with quiet():
             loaded: Any = AutoModelForImageTextToText.from_pretrained(
-                spec.model, **options, **weights, output_loading_info=True
+                folder, trust_remote_code=False, **weights, output_loading_info=True
             )
             model, report = loaded
-            processor = AutoProcessor.from_pretrained(spec.model, **options)  # type: ignore[no-untyped-call]
+            processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)  # type: ignore[no-untyped-call]
             if weights["device_map"] is None:
                 model = model.to(device)
         _check_complete(report, role, spec.model)

@@ -31,6 +31,7 @@ from lvspec_cli.models.loading import (
     load_model,
     resolve_device,
 )
+from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.preset import Preset
 
 
@@ -96,8 +97,9 @@ def check_pair(preset: Preset) -> CheckedPair:
     """Check that the preset's models exist, are of one known family and share a tokenizer, without loading weights.
 
     Raises PairError if they do not fit together, PresetError if the preset asks for what they or this machine cannot
-    do, ModelError if files are missing or unreadable.
+    do, ModelError if files are unreadable, and WeightsMissing, a ModelError too, if they are not all here.
     """
+    check_weights(preset)
     target, draft = read_checkpoint(preset.target, "target"), read_checkpoint(preset.draft, "draft")
     if target.family != draft.family:
         raise PairError(

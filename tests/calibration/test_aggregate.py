@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lvspec_cli.calibration.aggregate import Findings, aggregate
 from lvspec_cli.calibration.evidence import Evidence
 from lvspec_cli.calibration.signals import best_layers, fillers, fit_thresholds, is_visual, learn, table_of_others
-from lvspec_cli.decoding.looseness import SIGNALS
+from lvspec_cli.decoding.looseness import SIGNALS, Looseness
 from lvspec_cli.errors import UsageError
 from lvspec_cli.models.calibration_file import calibration_text
 
@@ -34,7 +34,7 @@ def video(said: Sequence[Said], *further_layers: Sequence[float]) -> Evidence:
 
 
 def found(evidence: Sequence[Evidence]) -> Findings:
-    return aggregate(evidence, VOCABULARY, state_layer=0, nearest=10)
+    return aggregate(evidence, VOCABULARY, state_layer=0, looseness=Looseness())
 
 
 USUAL = video([(ANCHOR, VISUAL, 0.9), (FILLER, PLAIN, 0.1), (FILLER, PLAIN, 0.2)])

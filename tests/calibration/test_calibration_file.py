@@ -17,7 +17,11 @@ from lvspec_cli.models.calibration_file import calibration_text, read_calibratio
 from lvspec_cli.preset import load_preset
 
 WHOLE = Calibration(
-    torch.tensor([0.5, nan, 2.0]), {"table": torch.tensor([0.5, 2.0])}, {"table": 1.25}, WatchedLayers((1, 2), 3, 7)
+    torch.tensor([0.5, nan, 2.0]),
+    {"table": torch.tensor([0.5, 2.0])},
+    {"table": 1.25},
+    WatchedLayers((1, 2), 3, 7),
+    judged="draft",
 )
 
 
@@ -35,7 +39,7 @@ def test_a_written_calibration_is_read_as_it_was(tmp_path: Path) -> None:
     assert WHOLE.table is not None
     assert torch.equal(read.table.nan_to_num(-1), WHOLE.table.nan_to_num(-1))
     assert torch.equal(read.ranks["table"], WHOLE.ranks["table"])
-    assert (read.thresholds, read.watched) == (WHOLE.thresholds, WHOLE.watched)
+    assert (read.thresholds, read.watched, read.judged) == (WHOLE.thresholds, WHOLE.watched, WHOLE.judged)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,7 @@ def test_a_written_calibration_is_read_as_it_was(tmp_path: Path) -> None:
         (content(vocabulary_size=5), "for 5 tokens and the pair has 3"),
         (content(layer_count=28), "a target of 28 layers and the pair's has 4"),
         (content(layer_count=None), "a target of an unknown number of layers and the pair's has 4"),
+        (content(judged=None), "it lacks 'judged'"),
         (content(thresholds={"table": inf}), "Infinity is no number"),
     ],
 )

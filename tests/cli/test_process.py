@@ -13,12 +13,18 @@ import pytest
 from lvspec_cli.cli import main
 
 LVSPEC = [sys.executable, "-m", "lvspec_cli"]
-HEAVY = {"torch", "torchvision", "transformers", "numpy", "av", "decord", "PIL", "rich"}
+HEAVY = {"torch", "torchvision", "transformers", "numpy", "av", "decord", "PIL", "rich", "huggingface_hub"}
 posix = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are others there")
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["caption", "-h"], ["ask", "-h"], ["--version"], ["demo", "clip", "-h"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["demo", "clip", "-h"],
+        *([name, "-h"] for name in ("caption", "ask", "pull", "doctor")),
+    ],
 )
 def test_help_imports_nothing_heavy(arguments):
     code = (

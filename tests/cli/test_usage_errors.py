@@ -136,10 +136,10 @@ def test_a_pair_of_different_tokenizers_is_refused_before_weights_are_loaded(lvs
     assert outcome.err.count("\n") == 1
 
 
-def test_weights_that_are_missing_end_the_run(lvspec, clip, tmp_path):
+def test_weights_that_are_missing_are_told_before_any_video_is_read(lvspec, clip, tmp_path):
     preset = tiny.write_preset(tmp_path / "p.yaml", tmp_path / "target", tmp_path / "draft")
-    outcome = lvspec("caption", clip, clip, "--preset", preset)
-    assert outcome.code == 1
+    outcome = lvspec("caption", "gone.mp4", clip, "--preset", preset)
+    assert outcome.code == 2
     assert outcome.out == ""
     assert outcome.err.startswith(f"lvspec: error: the folder {tmp_path / 'target'} of the target does not exist")
     assert outcome.err.count("\n") == 1

@@ -172,7 +172,7 @@ def test_combined_is_the_mean_of_two_ranks_and_of_one_where_the_table_knows_noth
     assert found.filler.tolist() == [False, True, False]
 
 
-def test_what_was_calibrated_of_other_layers_is_not_used() -> None:
+def test_what_was_calibrated_of_other_layers_or_tokens_is_not_used() -> None:
     watched = WatchedLayers((2, 3), 5, 10)
     known = Calibration(table=TABLE, thresholds={"attention": 0.5, "cosine": 0.2, "table": 1.0}, watched=watched)
     assert settled(Looseness(), known).threshold == 0.5
@@ -180,8 +180,10 @@ def test_what_was_calibrated_of_other_layers_is_not_used() -> None:
         Looseness(attention_layers=(2,)),
         Looseness(relevance="cosine", state_layer=4),
         Looseness(relevance="cosine", nearest=3),
+        Looseness(relevance="cosine", judged="draft"),
     ):
         assert (settled(other, known).threshold, settled(other, known).filler_share) == (None, 0.7)
+    assert settled(Looseness(relevance="cosine"), known).threshold == 0.2
     assert settled(Looseness(relevance="table", attention_layers=(2,)), known).threshold == 1.0
     ranks = dict.fromkeys(("table", "attention"), torch.tensor([0.0]))
     with pytest.raises(ValueError, match="attention_layers must be 2,3 with relevance combined"):

@@ -106,7 +106,10 @@ def test_sliding_window_attention_is_refused(copied: Path) -> None:
     [
         (lambda folder: shutil.rmtree(folder), "does not exist"),
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "lacks model.safetensors"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "lacks tokenizer.json"),
+        (lambda folder: (folder / "processor_config.json").unlink(), "lacks preprocessor_config.json"),
+        (lambda folder: (folder / "chat_template.jinja").unlink(), "lacks chat_template.jinja"),
         (lambda folder: (folder / "config.json").write_text("{"), "cannot read the draft"),
         (lambda folder: (folder / "tokenizer.json").write_text("{"), "cannot read the draft"),
     ],
@@ -161,7 +164,7 @@ def test_pickled_weights_are_never_read(copied: Path) -> None:
     path = copied / "target" / "model.safetensors"
     torch.save({}, copied / "target" / "pytorch_model.bin")
     path.unlink()
-    assert "no weights" in complaint(preset_of(copied), ModelError)
+    assert "only safetensors are read" in complaint(preset_of(copied), ModelError)
 
 
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99", "xpu"])
