@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lvspec_cli.errors import PresetError
+from lvspec_cli.settings import user_folder
 
 SCHEMA = "lvspec.preset/1"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -93,6 +94,7 @@ class Preset:
     path: Path  # the file it was read from
     description: str = ""
     notice: str | None = None  # said on stderr whenever the preset is used
+    licence: str | None = None  # under which its models may be used
     frames: FrameSpec = FrameSpec()
     draft_video: PruningSpec = PruningSpec()
     method: str = "strict"
@@ -102,12 +104,22 @@ class Preset:
     generation: GenerationSpec = GenerationSpec()
     prompts: PromptSpec = PromptSpec()
     memory: MemorySpec = MemorySpec()
-    # Dotted names of the keys in its file; the rest are defaults.
-    given: frozenset[str] = field(default=frozenset(), compare=False)
+    # Dotted names of the keys in its file, each with its line, counted from 1; the rest are defaults.
+    given: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class PresetFile:
+    """A preset that is found by its name."""
+
+    name: str  # of the file, without .yaml
+    path: Path
+    is_users: bool  # from the user's own folder, not built in
+    hides_built_in: bool  # whether a built-in one has the same name and is not found any more
 
 
 def load_preset(name_or_path: str | os.PathLike[str]) -> Preset:
-    """Read a preset: a built-in one by name, or any by the path of its .yaml file.
+    """Read a preset: one of the user's or a built-in one by its name, or any by the path of its .yaml file.
 
     Raises PresetError if there is none, or if something in it is wrong: the message names file, line, key and what was
     expected.
@@ -123,9 +135,34 @@ def load_preset(name_or_path: str | os.PathLike[str]) -> Preset:
     return read_preset(text, path)
 
 
+def preset_files() -> tuple[PresetFile, ...]:
+    """Every preset that has a name, sorted by it.
+
+    A user's own preset goes before a built-in one of the same name, as a user's settings go before the preset's: so a
+    calibrated pair keeps its name, and a name means the same after an update that brings a preset of that name.
+    """
+    built_in, users = _in_folder(built_in_folder()), _in_folder(user_presets_folder())
+    return tuple(
+        PresetFile(name, path, name in users, name in users and name in built_in)
+        for name, path in sorted((built_in | users).items())
+    )
+
+
 def list_presets() -> tuple[str, ...]:
-    """The names of the built-in presets, sorted."""
-    return tuple(sorted({path.stem for folder in _folders() for path in folder.glob("*.yaml")}))
+    """The names of the presets that are built in and of the user's own, sorted."""
+    return tuple(file.name for file in preset_files())
+
+
+def built_in_folder() -> Path:
+    """Where built-in presets are: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "presets"
+    return inside if inside.is_dir() else package.parent / "presets"
+
+
+def user_presets_folder() -> Path:
+    """Where the user's own presets are; it need not exist."""
+    return user_folder() / "presets"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -134,10 +171,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {matches[0]}?)" if matches else ""
 
 
-def _folders() -> list[Path]:
-    """Where built-in presets are: beside the package in a checkout, inside it once installed."""
-    package = Path(__file__).resolve().parent
-    return [folder for folder in (package / "presets", package.parent / "presets") if folder.is_dir()]
+def _in_folder(folder: Path) -> dict[str, Path]:
+    """The presets in a folder by name; hidden files are those that are just being written."""
+    return {path.stem: path for path in folder.glob("[!.]*.yaml")}
 
 
 def _find(name_or_path: str) -> Path:
@@ -146,10 +182,9 @@ def _find(name_or_path: str) -> Path:
         if not path.is_file():
             raise PresetError(f"there is no preset file {name_or_path}: check the path")
         return path.resolve()
-    for folder in _folders():
-        if (path := folder / f"{name_or_path}.yaml").is_file():
-            return path
-    known = list_presets()
+    known = {file.name: file.path for file in preset_files()}
+    if name_or_path in known:
+        return known[name_or_path]
     raise PresetError(
         f"there is no preset {name_or_path!r}{nearest(name_or_path, known)}: "
         f"choose one of {', '.join(known) or 'none (no preset is installed)'}, or give the path of a .yaml file"

@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BASE = {"errors", "settings", "parsing", "preset", ""}
 DECODING = BASE | {"decoding"}
 CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection", "profiles"}
-CAPTIONER |= {"files", "memory"}
+CAPTIONER |= {"files", "memory", "preset_schema", "preset_writer", "preset_check", "readiness"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
     "__main__": {"cli"},
@@ -23,6 +23,10 @@ ALLOWED = {
     "settings": {"errors", "preset", "parsing"},
     "preset": {"errors", "settings", "preset_reader"},
     "preset_reader": {"errors", "preset"},
+    "preset_schema": DECODING | {"preset_reader"},
+    "preset_writer": BASE | {"preset_reader", "preset_schema"},
+    "preset_check": DECODING | {"models", "plan", "profiles"},
+    "readiness": BASE | {"models"},
     "profiles": {"errors", "settings", "preset"},
     "decoding": {"errors"},
     "models": DECODING,
@@ -38,7 +42,7 @@ ALLOWED = {
     "demo": DECODING | {"models", "video", "captioner", "caption"},
     "calibration": CAPTIONER,
     "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
-    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration"},
+    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration", "preset_reader"},
 }
 
 # Libraries that only some parts may import.
@@ -59,7 +63,7 @@ HOMES = {
 
 # No file of these parts may import such a library when it is itself imported: help must be instant.
 LIGHT = {"", "__main__", "cli", "errors", "settings", "parsing", "preset", "caption", "text_stream", "output"}
-LIGHT |= {"plan", "captioner", "selection", "profiles", "files"}
+LIGHT |= {"plan", "captioner", "selection", "profiles", "files", "preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {
     "torch",
     "torchvision",

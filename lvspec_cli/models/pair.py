@@ -92,7 +92,14 @@ def check_pair(preset: Preset) -> CheckedPair:
     Raises PairError if they do not fit together, PresetError if the preset asks for what they or this machine cannot
     do, ModelError if files are missing or unreadable.
     """
-    target, draft = read_checkpoint(preset.target, "target"), read_checkpoint(preset.draft, "draft")
+    return check_fit(preset, read_checkpoint(preset.target, "target"), read_checkpoint(preset.draft, "draft"))
+
+
+def check_fit(preset: Preset, target: Checkpoint, draft: Checkpoint) -> CheckedPair:
+    """Check that a preset's models, as they were read, are of one family and share a tokenizer.
+
+    Raises PairError if not, and PresetError if the preset asks for what they or this machine cannot do.
+    """
     if target.family != draft.family:
         raise PairError(
             f"the target is of family {target.family} and the draft of family {draft.family}: choose two of one family"
