@@ -14,7 +14,9 @@ def check(
     preset: Name,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """Check a preset: every key and value, the folders that it names, and whether its two models fit together.
+    """Check a preset before it is used.
+
+    Every key and value, the folders that it names, and whether its two models fit together.
 
     What is wrong is said with file, line and key, and the exit code is 2. Weights that are not here yet are no mistake.
     """

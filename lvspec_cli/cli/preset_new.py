@@ -35,7 +35,10 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a preset of that name.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """Write a preset with every key and what it means into your folder for presets, to be edited."""
+    """Begin a preset of your own.
+
+    It is written into your folder for presets, with every key and what it means, to be edited.
+    """
     from lvspec_cli.preset import list_presets, load_preset
     from lvspec_cli.preset_writer import preset_text
     from lvspec_cli.ui import say

@@ -33,7 +33,11 @@ def show(
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="text or json.")] = "text",  # noqa: A002
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """Show what a preset sets, whether its weights are on this machine, and whether they would fit into its memory."""
+    """Show what a preset sets, and needs here.
+
+    That is: whether the files of its models are on this machine, and whether they would fit into its memory with a
+    video of as many frames as the preset shows.
+    """
     check_format(format)
     from lvspec_cli.preset import load_preset
 

@@ -47,7 +47,10 @@ def list_all(
     format: Annotated[str, _FormatOption] = "text",  # noqa: A002 - the name of the option
     debug: _Debug = False,
 ) -> None:
-    """List the built-in presets and your own, which are the .yaml files in your folder for presets."""
+    """List all presets: the built-in ones and your own.
+
+    Your own are the .yaml files in the folder presets beside your config.toml; `lvspec presets new` writes one.
+    """
     check_format(format)
     from lvspec_cli.preset import preset_files
 
@@ -62,7 +65,7 @@ def list_all(
 
 @presets.command()
 def schema(debug: _Debug = False) -> None:
-    """Print the JSON Schema by which editors complete and check presets."""
+    """Print the JSON Schema of presets, for editors."""
     from lvspec_cli.preset_schema import preset_schema
 
     typer.echo(json_text(preset_schema(), indent=2))
@@ -89,4 +92,4 @@ def _line(file: PresetFile) -> str:
         preset = load_preset(file.path)
     except PresetError as error:
         return f"cannot be used: {error}{whose}"
-    return f"{pair_name(preset)}  {preset.description}{whose}"
+    return f"{pair_name(preset)}  {preset.description}".rstrip() + whose
