@@ -133,7 +133,7 @@ def test_folders_are_relative_to_the_preset(tmp_path: Path) -> None:
         ("pruning: attention", "pruning: half", 14, "draft_video.pruning must be none or uniform or attention, not"),
         ("keep: 0.2", "keep: 0", 14, "draft_video.keep must be a number above 0 and at most 1, not 0"),
         ("mass: 0}", "mass: 1.1}", 14, "draft_video.mass must be a number of at least 0 and at most 1, not 1.1"),
-        ('notice: "only shapes"', "notice: [", 7, "not valid YAML"),
+        ('notice: "only shapes"', "notice: [", 6, "not valid YAML"),
         ("name: pair", "name: &a pair\nmethod: *a", 3, "write the value out instead of *a"),
     ],
 )
