@@ -15,6 +15,8 @@ SCHEMA = "lvspec.preset/1"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTIZATIONS = ("none", "nf4", "int8")
 PRUNINGS = ("none", "uniform", "attention")
+ON_OOM = ("fail", "shrink")
+LARGEST_FRAME_PIXELS = 1_638_400  # pixels; larger frames are scaled down to this as a video is read
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,6 @@ class PromptSpec:
 
 
 @dataclass(frozen=True)
-class MemorySpec:
-    """What the pair needs; None where it was not measured."""
-
-    device_gib: float | None = None  # GiB on the device of the models
-    host_gib: float | None = None  # GiB of main memory
-
-
-@dataclass(frozen=True)
 class Preset:
     """A draft/target pair and everything that has a default with it."""
 
@@ -101,7 +95,7 @@ class Preset:
     calibration: Path | None = None  # what `lvspec calibrate` measured of the pair
     generation: GenerationSpec = GenerationSpec()
     prompts: PromptSpec = PromptSpec()
-    memory: MemorySpec = MemorySpec()
+    on_oom: str = "fail"  # one of ON_OOM; shrink: a video that does not fit into memory is tried with half its frames
     # Dotted names of the keys in its file; the rest are defaults.
     given: frozenset[str] = field(default=frozenset(), compare=False)
 

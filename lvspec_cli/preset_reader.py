@@ -14,12 +14,12 @@ import yaml
 from lvspec_cli.errors import PresetError
 from lvspec_cli.preset import (
     DTYPES,
+    ON_OOM,
     PRUNINGS,
     QUANTIZATIONS,
     SCHEMA,
     FrameSpec,
     GenerationSpec,
-    MemorySpec,
     ModelSpec,
     Preset,
     PromptSpec,
@@ -60,7 +60,7 @@ def read_preset(text: str, path: Path) -> Preset:
         calibration=_file(top, "calibration"),
         generation=top.section("generation").make(GenerationSpec, _GENERATION),
         prompts=top.section("prompts").make(PromptSpec, _PROMPTS),
-        memory=top.section("memory").make(MemorySpec, _MEMORY),
+        on_oom=top.value("on_oom", _one_of(*ON_OOM)) or Preset.on_oom,
         given=top.given(),
     )
 
@@ -294,6 +294,6 @@ _LOOSENESS = {
     "random_share": _number(least=0, most=1),
 }
 _PROMPTS = {"caption": _TEXT}
-_MEMORY = {"device_gib": _number(above=0), "host_gib": _number(above=0)}
-_SECTIONS = ("target", "draft", "frames", "draft_video", "looseness", "generation", "prompts", "memory")
-_KEYS = dict.fromkeys(("schema", "name", "description", "notice", "method", "draft_tokens", "calibration", *_SECTIONS))
+_SECTIONS = ("target", "draft", "frames", "draft_video", "looseness", "generation", "prompts")
+_SCALARS = ("schema", "name", "description", "notice", "method", "draft_tokens", "calibration", "on_oom")
+_KEYS = dict.fromkeys((*_SCALARS, *_SECTIONS))

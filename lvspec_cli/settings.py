@@ -104,6 +104,9 @@ class Settings:
     decoder: str | None = _setting(None, text, "NAME", "Video", "Who decodes the video.")
     source_fps: float | None = _setting(None, number, "F", "Video", "Frames a second of a folder of images.")
     timeout: float | None = _setting(None, number, "SECONDS", "Video", "Longest time to read one video.")
+    on_oom: str | None = _setting(
+        None, text, "NAME", "Video", "When memory does not suffice: leave the video out, or try half of its frames."
+    )
 
     format: str = _setting("text", text, "NAME", "Output", "How to write the results.")
     ui: str = _setting("auto", text, "NAME", "Output", "What people see on stderr.")
@@ -259,6 +262,7 @@ def preset_layer(preset: Preset) -> Layer:
         "pruning": draft_video.pruning,
         "pruning_keep": draft_video.keep,
         "pruning_mass": draft_video.mass,
+        "on_oom": preset.on_oom,
         **({"frames": frames.count} if frames.fps is None else {"fps": frames.fps}),
         **preset.looseness,
     }

@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BASE = {"errors", "settings", "parsing", "preset", ""}
 DECODING = BASE | {"decoding"}
 CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection", "profiles"}
-CAPTIONER |= {"files", "memory"}
+CAPTIONER |= {"files", "memory", "forecast"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
     "__main__": {"cli"},
@@ -30,6 +30,7 @@ ALLOWED = {
     "text_stream": set(),
     "caption": DECODING | {"video"},
     "plan": DECODING | {"video"},
+    "forecast": DECODING | {"models", "video", "caption", "plan"},
     "session": DECODING | {"models", "video", "caption", "text_stream", "plan", "memory"},
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
@@ -52,7 +53,7 @@ HOMES = {
     "rich": {"ui"},
     "typer": {"cli"},
     "PIL": {"video", "models", "demo"},
-    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "selection", "memory"},
+    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "memory"},
     "torchvision": {"models"},
     "matplotlib": {"bench"},
 }

@@ -11,7 +11,7 @@ import pytest
 
 from lvspec_cli import preset as preset_module
 from lvspec_cli.errors import PresetError
-from lvspec_cli.preset import FrameSpec, GenerationSpec, MemorySpec, Preset, PruningSpec, list_presets, load_preset
+from lvspec_cli.preset import FrameSpec, GenerationSpec, Preset, PruningSpec, list_presets, load_preset
 
 FULL = """\
 schema: lvspec.preset/1
@@ -25,7 +25,7 @@ method: strict
 draft_tokens: 7
 generation: {max_tokens: 200, temperature: 0.5, top_p: 0.9, top_k: 20, seed: 3}
 prompts: {caption: "Describe this video."}
-memory: {device_gib: 24, host_gib: 1.5}
+on_oom: shrink
 draft_video: {pruning: attention, keep: 0.2, mass: 0}
 """
 SHORT = "schema: lvspec.preset/1\ntarget: {model: Owner/big}\ndraft: {model: Owner/small}\n"
@@ -56,7 +56,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (preset.method, preset.draft_tokens) == ("strict", 7)
     assert preset.generation == GenerationSpec(200, 0.5, 0.9, 20, 3)
     assert preset.prompts.caption == "Describe this video."
-    assert preset.memory == MemorySpec(24.0, 1.5)
+    assert preset.on_oom == "shrink"
     assert preset.draft_video == PruningSpec("attention", 0.2, 0.0)
     assert {"schema", "target.model", "frames.fps", "generation.seed", "draft_tokens"} <= preset.given
     assert "frames.count" not in preset.given
@@ -112,7 +112,8 @@ def test_folders_are_relative_to_the_preset(tmp_path: Path) -> None:
         ("method: strict", "method: [strict]", 8, "method must be text, not a list"),
         ("method: strict", "method: {a: 1}", 8, "method must be text, not a section"),
         ("prompts: {caption: ", "prompts: {caption: 3} #", 11, "prompts.caption must be text, not 3"),
-        ("memory: {device_gib: 24, host_gib: 1.5}", "memory: lots", 12, "memory must be a section"),
+        ("on_oom: shrink", "on_oom: pray", 12, "on_oom must be fail or shrink, not 'pray'"),
+        ("on_oom: shrink", "generation: lots", 12, "generation is given twice"),
         ("pruning: attention", "pruning: half", 13, "draft_video.pruning must be none or uniform or attention, not"),
         ("keep: 0.2", "keep: 0", 13, "draft_video.keep must be a number above 0 and at most 1, not 0"),
         ("mass: 0}", "mass: 1.1}", 13, "draft_video.mass must be a number of at least 0 and at most 1, not 1.1"),

@@ -25,6 +25,7 @@ from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
 from lvspec_cli.models.critical import critical_tokens
 from lvspec_cli.models.loading import load_model, quantization_config, resolve_device
+from lvspec_cli.models.room import check_room
 from lvspec_cli.preset import Preset
 
 
@@ -116,12 +117,18 @@ def check_pair(preset: Preset) -> CheckedPair:
 
 
 def load_pair(
-    preset: Preset, *, with_draft: bool = True, prompt: str | None = None, options: DecodingOptions | None = None
+    preset: Preset,
+    *,
+    with_draft: bool = True,
+    prompt: str | None = None,
+    options: DecodingOptions | None = None,
+    ignore_memory: bool = False,
 ) -> Pair:
     """Check a pair and load it; the draft too unless the method needs none.
 
     ``prompt`` and ``options``: the first that will be asked and decoded with, to be refused (UsageError) before any
-    weights are loaded. Raises as `check_pair` and `load_model`.
+    weights are loaded; so is a pair for which there is too little memory, unless ``ignore_memory``. Raises as
+    `check_pair` and `load_model`.
     """
     checked = check_pair(preset)
     if prompt is not None:
@@ -132,6 +139,8 @@ def load_pair(
         digest = sha256(preset.calibration.read_bytes()).hexdigest()[:16]
     if options is not None:
         _watched(options, calibration, checked.target.layer_count)
+    if not ignore_memory:
+        check_room(preset, with_draft=with_draft)
     frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
     target = load_model(checked.target, "target", checked.vocabulary_size, frame_size)
     draft = load_model(checked.draft, "draft", checked.vocabulary_size, frame_size) if with_draft else None

@@ -44,6 +44,7 @@ def refused(lvspec, tiny_preset, loads):
         (["--pruning-keep", "some"], "--pruning-keep must be a number, not 'some'"),
         (["--pruning-mass", "1.5"], "--pruning-mass must be from 0 to 1, not 1.5"),
         (["--decoder", "vlc"], "--decoder must be one of pyav, decord, not 'vlc'"),
+        (["--on-oom", "pray"], "--on-oom must be one of fail, shrink, not 'pray'"),
         (["--format", "yaml"], "--format must be one of text, json, jsonl, not 'yaml'"),
         (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
         (["--dtype", "int3"], "--dtype must be one of auto, float32, bfloat16, float16, not 'int3'"),
