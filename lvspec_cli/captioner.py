@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lvspec_cli.video.worker import VideoWorker
 
 # Decided when a captioner is made; a single call cannot change them.
-_OF_THE_CAPTIONER = {"preset", "device", "dtype", "format", "ui"}
+_OF_THE_CAPTIONER = {"preset", "device", "dtype", "quantize", "format", "ui"}
 
 
 class Captioner:

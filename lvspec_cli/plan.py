@@ -82,14 +82,21 @@ def check_fits(plan: Plan, preset: Preset) -> None:
 
 
 def placed(preset: Preset, settings: Settings) -> Preset:
-    """The preset with both models on the device and in the number format that the settings ask for."""
+    """The preset with both models on the device, in the number format and in as few bits as the settings ask for."""
     if settings.dtype is not None and settings.dtype not in DTYPES:
         raise UsageError(f"{settings.name_of('dtype')} must be one of {', '.join(DTYPES)}, not {settings.dtype!r}")
 
-    def place(spec: ModelSpec) -> ModelSpec:
-        return replace(spec, device=settings.device or spec.device, dtype=settings.dtype or spec.dtype)
+    kinds = dict(settings.quantize or ())
 
-    return replace(preset, target=place(preset.target), draft=place(preset.draft))
+    def place(role: str, spec: ModelSpec) -> ModelSpec:
+        return replace(
+            spec,
+            device=settings.device or spec.device,
+            dtype=settings.dtype or spec.dtype,
+            quantization=kinds.get(role, spec.quantization),
+        )
+
+    return replace(preset, target=place("target", preset.target), draft=place("draft", preset.draft))
 
 
 def in_force(preset: Preset, plan: Plan, prompt: str) -> Preset:

@@ -14,6 +14,8 @@ from lvspec_cli.errors import PresetError
 SCHEMA = "lvspec.preset/1"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTIZATIONS = ("none", "nf4", "int8")
+ATTENTIONS = ("auto", "sdpa", "flash_attention_2", "eager")
+ROLES = ("target", "draft")
 PRUNINGS = ("none", "uniform", "attention")
 ON_OOM = ("fail", "shrink")
 LARGEST_FRAME_PIXELS = 1_638_400  # pixels; larger frames are scaled down to this as a video is read
@@ -28,7 +30,9 @@ class ModelSpec:
     revision: str | None = None  # branch, tag or commit on the hub; None: its default branch
     dtype: str = "auto"  # one of DTYPES; auto: as saved
     quantization: str = "none"  # one of QUANTIZATIONS; of the language model's linear layers only
-    device: str = "auto"  # auto (an accelerator if there is one), or as torch names it: cpu, cuda, cuda:1, mps
+    # auto (an accelerator if there is one), balanced (over all of them), or as torch names it: cpu, cuda, cuda:1, mps
+    device: str = "auto"
+    attention: str = "auto"  # one of ATTENTIONS, of the vision tower; auto: the fastest that this machine has
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Preset:
     method: str = "strict"
     draft_tokens: int | Literal["auto"] = 5  # proposed a round; auto: as many as pay
     looseness: Mapping[str, Any] = field(default_factory=dict, hash=False)  # settings of the lossy methods, if given
+    compile: bool = False  # whether the usual passes of both language models are compiled
     calibration: Path | None = None  # what `lvspec calibrate` measured of the pair
     generation: GenerationSpec = GenerationSpec()
     prompts: PromptSpec = PromptSpec()

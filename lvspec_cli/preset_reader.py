@@ -13,6 +13,7 @@ import yaml
 
 from lvspec_cli.errors import PresetError
 from lvspec_cli.preset import (
+    ATTENTIONS,
     DTYPES,
     ON_OOM,
     PRUNINGS,
@@ -57,6 +58,7 @@ def read_preset(text: str, path: Path) -> Preset:
         frames=_frames(top.section("frames")),
         draft_video=top.section("draft_video").make(PruningSpec, _DRAFT_VIDEO),
         looseness=_looseness(top.section("looseness")),
+        compile=bool(top.value("compile", _FLAG)),
         calibration=_file(top, "calibration"),
         generation=top.section("generation").make(GenerationSpec, _GENERATION),
         prompts=top.section("prompts").make(PromptSpec, _PROMPTS),
@@ -240,6 +242,7 @@ def _one_of(*choices: str) -> Kind:
 
 
 _TEXT = Kind("text", lambda value: isinstance(value, str) and bool(value.strip()), str.strip)
+_FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 _DRAFT_TOKENS = Kind(f"{_integer(1).expected}, or auto", lambda value: value == "auto" or _integer(1).accepts(value))
 _MODEL = {
     "model": _TEXT,
@@ -247,6 +250,7 @@ _MODEL = {
     "dtype": _one_of(*DTYPES),
     "quantization": _one_of(*QUANTIZATIONS),
     "device": _TEXT,
+    "attention": _one_of(*ATTENTIONS),
 }
 _FRAMES = {
     "count": _integer(1),
@@ -295,5 +299,5 @@ _LOOSENESS = {
 }
 _PROMPTS = {"caption": _TEXT}
 _SECTIONS = ("target", "draft", "frames", "draft_video", "looseness", "generation", "prompts")
-_SCALARS = ("schema", "name", "description", "notice", "method", "draft_tokens", "calibration", "on_oom")
+_SCALARS = ("schema", "name", "description", "notice", "method", "draft_tokens", "compile", "calibration", "on_oom")
 _KEYS = dict.fromkeys((*_SCALARS, *_SECTIONS))

@@ -19,7 +19,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.parsing import added, draft_length, layers, number, seconds, text, whole_number, words
+from lvspec_cli.parsing import (
+    added,
+    draft_length,
+    layers,
+    number,
+    quantizations,
+    seconds,
+    text,
+    whole_number,
+    words,
+)
 
 if TYPE_CHECKING:
     from lvspec_cli.preset import Preset
@@ -58,6 +68,9 @@ class Settings:
     preset: str = _setting("auto", text, "NAME|FILE", "Model", "The pair of models: a name, a YAML file, or auto.")
     device: str | None = _setting(None, text, "DEVICE", "Model", "Run both models there: cpu, cuda, cuda:1, mps.")
     dtype: str | None = _setting(None, text, "DTYPE", "Model", "Number format of both models: float32, bfloat16, ...")
+    quantize: tuple[tuple[str, str], ...] | None = _setting(
+        None, quantizations, "ROLE=KIND,...", "Model", "Weights in fewer bits, as in target=nf4: nf4, int8 or none."
+    )
     prompt: str | None = _setting(None, text, "TEXT", "Model", "What to ask of every video (caption only).")
 
     method: str | None = _setting(None, text, "NAME", "Decoding", "How to decode.")

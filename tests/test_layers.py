@@ -17,7 +17,7 @@ ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
     "__main__": {"cli"},
     "errors": set(),
-    "parsing": set(),
+    "parsing": {"preset"},
     "files": {"errors"},
     "memory": {"errors"},
     "settings": {"errors", "preset", "parsing"},

@@ -55,8 +55,7 @@ def read_architecture(spec: ModelSpec, role: str) -> Architecture:
 
 def read_processor(spec: ModelSpec) -> Any:
     """Transformers' processor of a model, its tokenizer in it; None if its files are not all on this machine."""
-    processor = _read("AutoProcessor", spec)
-    return None if processor is None or processor.chat_template is None else processor
+    return _read("AutoProcessor", spec)
 
 
 def _read(auto_class: str, spec: ModelSpec) -> Any:

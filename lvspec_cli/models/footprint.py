@@ -24,6 +24,7 @@ from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.activations import head_width, prefill_bytes
 from lvspec_cli.models.adapter import FrameSize, VideoSize, frames_refused, templated
 from lvspec_cli.models.architecture import Architecture, read_architecture, read_processor
+from lvspec_cli.models.compiled_stack import CAPACITY_STEP
 from lvspec_cli.models.pruning import kept_count
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.weight_count import WeightCount, count_weights
@@ -74,12 +75,13 @@ def estimate_pair(
     """
     frames = frame_count or _most_frames(preset.frames)
     reserve = DecodingOptions(draft_tokens=preset.draft_tokens, max_tokens=preset.generation.max_tokens).reserve
+    step = CAPACITY_STEP if preset.compile else 1
     models = read_architecture(preset.target, "target"), read_architecture(preset.draft, "draft")
     target = _view(models[0], preset, frames, frame_size, PruningSpec())
     draft = _view(models[1], preset, frames, frame_size, _pruning(preset))
     return PairFootprint(
-        target=_footprint(target, reserve),
-        draft=_footprint(draft, reserve),
+        target=_footprint(target, reserve, step),
+        draft=_footprint(draft, reserve, step),
         frame_count=frames,
         video_tokens=target.video_tokens,
         draft_video_tokens=draft.video_tokens,
@@ -154,16 +156,17 @@ def _text_tokens(processor: Any, prompt: str, marks: str) -> int:
     with quiet():
         texts = [templated(processor, prompt), *([marks] if marks else [])]
         tokens = sum(len(processor.tokenizer(text)["input_ids"]) for text in texts)
-    return tokens - 1  # the place of the video is one of them
+    return tokens - 1  # what stands for the video is one of them
 
 
-def _footprint(view: _View, reserve: int) -> ModelFootprint:
+def _footprint(view: _View, reserve: int, step: int) -> ModelFootprint:
+    """``reserve``: positions behind the prompt; ``step``: of the cache's capacity."""
     model, text = view.model, view.model.text
     weights, itemsize = _count(model), model.dtype.itemsize
     position = text.num_hidden_layers * 2 * text.num_key_value_heads * head_width(text) * itemsize
     return ModelFootprint(
         weight_bytes=weights.bytes,
-        cache_bytes=position * (view.positions + reserve),
+        cache_bytes=position * -(-(view.positions + reserve) // step) * step,
         activation_bytes=_activation_bytes(view, itemsize) + weights.largest_packed * itemsize,
     )
 

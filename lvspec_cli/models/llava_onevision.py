@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from lvspec_cli.models.activations import attention_bytes, mlp_bytes
-from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
+from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 
 
@@ -22,6 +22,7 @@ class LlavaOneVision(VideoLanguageModel):
     """
 
     unquantized_modules = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
+    causal: ClassVar[Any] = {"full_attention": None}
     any_frame_size = False
 
     @classmethod
@@ -57,10 +58,10 @@ class LlavaOneVision(VideoLanguageModel):
         )
         return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
 
-    def _encode_video(self, inputs: PreparedPrompt) -> Tensor:
+    def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         pixels = inputs.tensors["pixel_values_videos"].to(self.device, self.model.dtype)
         features: Tensor = self.model.get_video_features(pixels).pooler_output
-        return features.flatten(0, 1)
+        return EncodedVideo(features.flatten(0, 1))
 
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """int64 [1, n]: one after another."""

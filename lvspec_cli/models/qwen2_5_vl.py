@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from transformers import Qwen2VLVideoProcessor
 from transformers.video_utils import VideoMetadata
 
 from lvspec_cli.models.activations import mlp_bytes, rotary_attention_bytes
-from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
+from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 from lvspec_cli.models.patch_grid import patch_grid_size
 from lvspec_cli.models.timestamps import mean_spacing, temporal_positions
@@ -33,6 +33,7 @@ class Qwen25VL(VideoLanguageModel):
     """
 
     unquantized_modules = ("model.visual", "lm_head")
+    causal: ClassVar[Any] = {"full_attention": None}
     any_frame_size = True
 
     @classmethod
@@ -80,10 +81,10 @@ class Qwen25VL(VideoLanguageModel):
         processor = self.processor.video_processor
         return {name: bool(getattr(processor, name))} if hasattr(processor, name) else {}
 
-    def _encode_video(self, inputs: PreparedPrompt) -> Tensor:
+    def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         pixels = inputs.tensors["pixel_values_videos"].to(self.device)
         features = self.model.get_video_features(pixels, inputs.tensors["video_grid_thw"].to(self.device))
-        return torch.cat(tuple(features.pooler_output))
+        return EncodedVideo(torch.cat(tuple(features.pooler_output)))
 
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """int64 [3, 1, n]: time, height and width."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from lvspec_cli.errors import UsageError
 from lvspec_cli.models.footprint import ModelFootprint, PairFootprint, estimate_pair
-from lvspec_cli.models.loading import resolve_device
-from lvspec_cli.preset import Preset
+from lvspec_cli.models.loading import BALANCED, resolve_device
+from lvspec_cli.preset import ModelSpec, Preset
 
 GIB = 2**30  # bytes
 USABLE = 0.95  # of a device's memory; the rest is left to its driver and to the gaps between an allocator's blocks
@@ -54,8 +54,21 @@ def rooms(
     models = [(preset.target, footprint.target), *([(preset.draft, footprint.draft)] if with_draft else [])]
     by_device: dict[torch.device, list[ModelFootprint]] = {}
     for spec, model in models:
-        by_device.setdefault(resolve_device(spec.device), []).append(model)
+        devices = _devices(spec)
+        for device in devices:
+            by_device.setdefault(device, []).append(_share(model, len(devices)))
     return tuple(Room(str(device), _together(those), present(device)) for device, those in by_device.items())
+
+
+def _devices(spec: ModelSpec) -> list[torch.device]:
+    if spec.device == BALANCED and torch.cuda.device_count() > 1:
+        return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    return [resolve_device(spec.device)]
+
+
+def _share(model: ModelFootprint, count: int) -> ModelFootprint:
+    """What each of so many devices has of a model that is spread over them; a prefill passes through them in turn."""
+    return replace(model, weight_bytes=-(-model.weight_bytes // count), cache_bytes=-(-model.cache_bytes // count))
 
 
 def _together(models: list[ModelFootprint]) -> int:

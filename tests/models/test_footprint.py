@@ -12,6 +12,7 @@ from lvspec_cli.bench.pruning_memory import peak_bytes
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import FramesRefused, ModelError
 from lvspec_cli.models.adapter import VideoLanguageModel
+from lvspec_cli.models.compiled_stack import CAPACITY_STEP
 from lvspec_cli.models.footprint import ModelFootprint, count_parameters, estimate_pair
 from lvspec_cli.models.pair import load_pair
 from lvspec_cli.models.prefill import prefill_pair
@@ -89,10 +90,14 @@ def test_prompt_and_cache_are_estimated_to_the_token_and_the_byte(
     reserve = DecodingOptions(draft_tokens=7, max_tokens=30).reserve
     prefilled = prefill_pair(pair.target, pair.draft, prompts, reserve, preset.draft_video)
     assert estimate.frame_count == count
-    assert (estimate.video_tokens, estimate.prompt_tokens) == (prompts[0].video_tokens, prompts[0].length)
+    assert estimate.video_tokens == prompts[0].video_tokens
     assert estimate.draft_video_tokens == prefilled.draft_video_tokens
-    assert estimate.target.cache_bytes == pair.target.cache.nbytes > 0
-    assert estimate.draft.cache_bytes == pair.draft.cache.nbytes > 0
+    # SmolVLM2 writes the number of frames in words, which are not known before.
+    guessed = estimate.prompt_tokens - prompts[0].length
+    assert 0 <= guessed <= 20 if tiny_pair.family == "smolvlm" else guessed == 0
+    for footprint, model in ((estimate.target, pair.target), (estimate.draft, pair.draft)):
+        position = model.cache.nbytes // model.cache.capacity
+        assert footprint.cache_bytes == model.cache.nbytes + guessed * position > 0
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,9 @@ def test_all_of_it_is_estimated_within_a_tenth(
 ) -> None:
     for name, shape in zip(("target", "draft"), shapes, strict=True):
         tiny.save_checkpoint(tmp_path / name, family, shape)
-    preset = load_preset(tiny.write_preset(tmp_path / "preset.yaml", tmp_path / "target", tmp_path / "draft"))
+    frames = "{count: 48}" if family in tiny.ONE_FRAME_SIZE else "{count: 48, min_pixels: 12544, max_pixels: 12544}"
+    path = tiny.write_preset(tmp_path / "preset.yaml", tmp_path / "target", tmp_path / "draft", frames=frames)
+    preset = load_preset(path)
     estimate = estimate_pair(preset, 48, (112, 112))
     pair = load_pair(preset)
     assert pair.draft is not None
@@ -139,6 +146,13 @@ def test_unpacking_a_4_bit_matrix_takes_memory(preset: Preset) -> None:
 def test_a_cache_of_half_precision_is_half_as_large(preset: Preset) -> None:
     whole, half = estimate_pair(preset), estimate_pair(both(preset, dtype="float16"))
     assert half.target.cache_bytes * 2 == whole.target.cache_bytes
+
+
+def test_a_compiled_models_cache_has_few_sizes(pairs: dict[str, TinyPair]) -> None:
+    preset = replace(load_preset(pairs["qwen2_5_vl"].preset), compile=True)
+    small, large = (estimate_pair(preset, count, (40, 56)).target.cache_bytes for count in (1, 3))
+    position = tiny.TARGET.layers * 2 * tiny.TARGET.kv_heads * tiny.TARGET.head_dim * torch.float32.itemsize
+    assert small == large == CAPACITY_STEP * position
 
 
 def test_a_method_that_lives_by_pruning_prunes_in_the_estimate_too(preset: Preset) -> None:

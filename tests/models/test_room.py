@@ -39,6 +39,16 @@ def test_each_device_has_its_own_room(preset: Preset, monkeypatch: pytest.Monkey
     assert (draft, draft.fits) == (Room("cuda:1", 29, 50), True)
 
 
+def test_a_balanced_model_is_shared_out(preset: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    spread = replace(preset, target=replace(preset.target, device="balanced"))
+    assert rooms(spread, PAIR, lambda _: None) == (
+        Room("cuda:0", 50 + 5 + 5, None),
+        Room("cuda:1", 50 + 5 + 5, None),
+        Room("cpu", 20 + 2 + 7, None),
+    )
+
+
 def test_a_room_that_is_full_to_the_brim_does_not_fit() -> None:
     assert Room("cpu", 90, 100).fits
     assert not Room("cpu", 99, 100).fits
