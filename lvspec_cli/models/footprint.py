@@ -9,8 +9,9 @@ Each model takes three things:
   vision tower's or the language model's (`activations`); with 4-bit weights, also the largest matrix, unpacked.
 
 The models prefill one after the other, so that of two on one device both weights and both caches count, and the larger
-of the activations. Not in it: what a driver takes for itself, the gaps between an allocator's blocks, and the second
-copy of float32 weights that makes small models (`lvspec_cli.models.weight`) quick on a CPU, 256 MiB at most.
+of the activations. Not in it: what a driver takes for itself, the gaps between an allocator's blocks, the whole
+attention matrices of a vision tower with ``attention: eager``, and the second copy of float32 weights that makes small
+models (`lvspec_cli.models.weight`) quick on a CPU, 256 MiB at most.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class SmolVLM(VideoLanguageModel):
 
     @classmethod
     def patch_bytes(cls, config: Any, itemsize: int) -> int:
-        """See `VideoLanguageModel.patch_bytes`; the model makes a copy of pixels and mask, to leave out empty frames."""
+        """See `VideoLanguageModel.patch_bytes`; pixels and mask are copied, to leave out empty frames."""
         vision = config.vision_config
         copies = vision.patch_size**2 * (3 * itemsize + torch.int64.itemsize)
         return copies + max(
