@@ -6,7 +6,10 @@ Each function raises ValueError with what the value must be.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import isfinite
+
+from lvspec_cli.preset import QUANTIZATIONS, ROLES
 
 
 def text(value: object) -> str:
@@ -63,6 +66,22 @@ def layers(value: object) -> tuple[int, ...]:
         )
     except ValueError:
         raise ValueError("must be whole numbers between commas") from None
+
+
+def quantizations(value: object) -> tuple[tuple[str, str], ...]:
+    """ROLE=KIND between commas, or a table of them; a kind alone is for both models."""
+    if isinstance(value, Mapping):
+        pairs = [(text(role), text(kind)) for role, kind in value.items()]
+    else:
+        parts = [part.strip().partition("=") for part in text(value).split(",")]
+        pairs = [(role, kind) if equals else ("", role) for role, equals, kind in parts]
+    found: dict[str, str] = {}
+    for role, kind in pairs:
+        roles = (role.strip(),) if role else ROLES
+        if kind.strip() not in QUANTIZATIONS or not set(roles) <= set(ROLES) or found.keys() & set(roles):
+            raise ValueError(f"must be target=KIND, draft=KIND or both, KIND one of {', '.join(QUANTIZATIONS)}")
+        found |= dict.fromkeys(roles, kind.strip())
+    return tuple(found.items())
 
 
 def seconds(value: object) -> float:

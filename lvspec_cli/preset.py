@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lvspec_cli.errors import PresetError
-from lvspec_cli.settings import user_folder
 
 SCHEMA = "lvspec.preset/1"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTIZATIONS = ("none", "nf4", "int8")
+ATTENTIONS = ("auto", "sdpa", "flash_attention_2", "eager")
+ROLES = ("target", "draft")
 PRUNINGS = ("none", "uniform", "attention")
+ON_OOM = ("fail", "shrink")
+LARGEST_FRAME_PIXELS = 1_638_400  # pixels; larger frames are scaled down to this as a video is read
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,9 @@ class ModelSpec:
     revision: str | None = None  # branch, tag or commit on the hub; None: its default branch
     dtype: str = "auto"  # one of DTYPES; auto: as saved
     quantization: str = "none"  # one of QUANTIZATIONS; of the language model's linear layers only
-    device: str = "auto"  # auto (an accelerator if there is one), or as torch names it: cpu, cuda, cuda:1, mps
+    # auto (an accelerator if there is one), balanced (over all of them), or as torch names it: cpu, cuda, cuda:1, mps
+    device: str = "auto"
+    attention: str = "auto"  # one of ATTENTIONS, of the vision tower; auto: the fastest that this machine has
 
 
 @dataclass(frozen=True)
@@ -77,14 +82,6 @@ class PromptSpec:
 
 
 @dataclass(frozen=True)
-class MemorySpec:
-    """What the pair needs; None where it was not measured."""
-
-    device_gib: float | None = None  # GiB on the device of the models
-    host_gib: float | None = None  # GiB of main memory
-
-
-@dataclass(frozen=True)
 class Preset:
     """A draft/target pair and everything that has a default with it."""
 
@@ -100,10 +97,11 @@ class Preset:
     method: str = "strict"
     draft_tokens: int | Literal["auto"] = 5  # proposed a round; auto: as many as pay
     looseness: Mapping[str, Any] = field(default_factory=dict, hash=False)  # settings of the lossy methods, if given
+    compile: bool = False  # whether the usual passes of both language models are compiled
     calibration: Path | None = None  # what `lvspec calibrate` measured of the pair
     generation: GenerationSpec = GenerationSpec()
     prompts: PromptSpec = PromptSpec()
-    memory: MemorySpec = MemorySpec()
+    on_oom: str = "fail"  # one of ON_OOM; shrink: a video that does not fit into memory is tried with half its frames
     # Dotted names of the keys in its file, each with its line, counted from 1; the rest are defaults.
     given: Mapping[str, int] = field(default_factory=dict, compare=False)
 
@@ -162,6 +160,8 @@ def built_in_folder() -> Path:
 
 def user_presets_folder() -> Path:
     """Where the user's own presets are; it need not exist."""
+    from lvspec_cli.settings import user_folder
+
     return user_folder() / "presets"
 
 

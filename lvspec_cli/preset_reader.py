@@ -13,13 +13,14 @@ import yaml
 
 from lvspec_cli.errors import PresetError
 from lvspec_cli.preset import (
+    ATTENTIONS,
     DTYPES,
+    ON_OOM,
     PRUNINGS,
     QUANTIZATIONS,
     SCHEMA,
     FrameSpec,
     GenerationSpec,
-    MemorySpec,
     ModelSpec,
     Preset,
     PromptSpec,
@@ -59,10 +60,11 @@ def read_preset(text: str, path: Path) -> Preset:
         frames=_frames(top.section("frames")),
         draft_video=top.section("draft_video").make(PruningSpec),
         looseness=_looseness(top.section("looseness")),
+        compile=bool(top.value("compile")),
         calibration=_file(top, "calibration"),
         generation=top.section("generation").make(GenerationSpec),
         prompts=top.section("prompts").make(PromptSpec),
-        memory=top.section("memory").make(MemorySpec),
+        on_oom=top.value("on_oom") or Preset.on_oom,
         given=top.given(),
     )
 
@@ -277,6 +279,7 @@ _TEXT = Kind(
     {"type": "string", "pattern": "\\S"},
     str.strip,
 )
+_FLAG = Kind("true or false", lambda value: isinstance(value, bool), {"type": "boolean"})
 _DRAFT_TOKENS = Kind(
     f"{_integer(1).expected}, or auto",
     lambda value: value == "auto" or _integer(1).accepts(value),
@@ -293,6 +296,7 @@ _MODEL = {
     "dtype": _one_of(*DTYPES),
     "quantization": _one_of(*QUANTIZATIONS),
     "device": _TEXT,
+    "attention": _one_of(*ATTENTIONS),
 }
 
 # All that a preset may have: keys at the top, and sections of keys. The JSON Schema is made of the same tables.
@@ -304,7 +308,9 @@ TOP: Mapping[str, Kind] = {
     "licence": _TEXT,
     "method": _TEXT,
     "draft_tokens": _DRAFT_TOKENS,
+    "compile": _FLAG,
     "calibration": _TEXT,
+    "on_oom": _one_of(*ON_OOM),
 }
 SECTIONS: Mapping[str, Mapping[str, Kind]] = {
     "target": _MODEL,
@@ -345,5 +351,4 @@ SECTIONS: Mapping[str, Mapping[str, Kind]] = {
         "seed": _integer(0),
     },
     "prompts": {"caption": _TEXT},
-    "memory": {"device_gib": _number(above=0), "host_gib": _number(above=0)},
 }

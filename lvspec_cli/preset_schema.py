@@ -27,6 +27,7 @@ _MEANINGS = {
     "description": "One line for the list of presets.",
     "notice": "Said on stderr whenever the preset is used.",
     "licence": "Under which the two models may be used.",
+    "compile": "Compile the usual passes of both language models: slow to start, faster afterwards.",
     "calibration": "File that lvspec calibrate wrote for this pair.",
     "target": "The large model, whose answer is wanted.",
     "draft": "The small model, which proposes tokens; of the same family and with the same tokenizer.",
@@ -37,16 +38,14 @@ _MEANINGS = {
     "looseness": "How loosely the lossy methods check.",
     "generation": "How text is generated.",
     "prompts": "What is asked when the user does not ask.",
-    "memory": "What the pair needs, where it was measured.",
-    "memory.device_gib": "GiB on the device of the models.",
-    "memory.host_gib": "GiB of main memory.",
 }
 _MODEL_MEANINGS = {
     "model": "Hub id, or a folder: absolute, or from the folder of this file.",
     "revision": "Commit, tag or branch on the hub; a commit never changes.",
     "dtype": "Number format; auto: as saved.",
     "quantization": "Of the language model's linear layers: none, or 4 bits (nf4) or 8 (int8).",
-    "device": "auto: an accelerator if there is one; or cpu, cuda, cuda:1, mps.",
+    "device": "auto: an accelerator if there is one; balanced: over all of them; or cpu, cuda, cuda:1, mps.",
+    "attention": "How the vision tower attends; auto: the fastest way that this machine has.",
 }
 
 

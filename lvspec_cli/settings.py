@@ -19,7 +19,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.parsing import added, draft_length, layers, number, seconds, text, whole_number, words
+from lvspec_cli.parsing import (
+    added,
+    draft_length,
+    layers,
+    number,
+    quantizations,
+    seconds,
+    text,
+    whole_number,
+    words,
+)
 
 if TYPE_CHECKING:
     from lvspec_cli.preset import Preset
@@ -59,6 +69,9 @@ class Settings:
     preset: str = _setting("auto", text, "NAME|FILE", "Model", "The pair of models: a name, a YAML file, or auto.")
     device: str | None = _setting(None, text, "DEVICE", "Model", "Run both models there: cpu, cuda, cuda:1, mps.")
     dtype: str | None = _setting(None, text, "DTYPE", "Model", "Number format of both models: float32, bfloat16, ...")
+    quantize: tuple[tuple[str, str], ...] | None = _setting(
+        None, quantizations, "ROLE=KIND,...", "Model", "Weights in fewer bits, as in target=nf4: nf4, int8 or none."
+    )
     prompt: str | None = _setting(None, text, "TEXT", "Model", "What to ask of every video (caption only).")
 
     method: str | None = _setting(None, text, "NAME", "Decoding", "How to decode.")
@@ -105,6 +118,9 @@ class Settings:
     decoder: str | None = _setting(None, text, "NAME", "Video", "Who decodes the video.")
     source_fps: float | None = _setting(None, number, "F", "Video", "Frames a second of a folder of images.")
     timeout: float | None = _setting(None, number, "SECONDS", "Video", "Longest time to read one video.")
+    on_oom: str | None = _setting(
+        None, text, "NAME", "Video", "When memory does not suffice: leave the video out, or try half of its frames."
+    )
 
     format: str = _setting("text", text, "NAME", "Output", "How to write the results.")
     ui: str = _setting("auto", text, "NAME", "Output", "What people see on stderr.")
@@ -272,6 +288,7 @@ def preset_layer(preset: Preset) -> Layer:
         "pruning": draft_video.pruning,
         "pruning_keep": draft_video.keep,
         "pruning_mass": draft_video.mass,
+        "on_oom": preset.on_oom,
         **({"frames": frames.count} if frames.fps is None else {"fps": frames.fps}),
         **preset.looseness,
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
+    "boolean": lambda value: isinstance(value, bool),
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: type(value) is int,
     "number": lambda value: type(value) in (int, float),

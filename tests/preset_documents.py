@@ -37,6 +37,7 @@ def _objects(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 _OF_TYPE = {
     "null": lambda schema: st.none(),
+    "boolean": lambda schema: st.booleans(),
     "string": lambda schema: _TEXT.filter(str.strip) if "pattern" in schema else _TEXT,
     "integer": lambda schema: st.integers(schema["minimum"], 10_000),
     "number": _numbers,

@@ -164,6 +164,26 @@ def test_device_and_number_format_reach_both_models(tiny_preset):
     assert {(spec.device, spec.dtype) for spec in (preset.target, preset.draft)} == {("cuda:1", "bfloat16")}
 
 
+@pytest.mark.parametrize(
+    ("quantize", "kinds"),
+    [
+        ("target=nf4", ("nf4", "none")),
+        ("draft=int8, target=nf4", ("nf4", "int8")),
+        ("nf4", ("nf4", "nf4")),
+        ({"draft": "nf4"}, ("none", "nf4")),
+    ],
+)
+def test_either_model_can_be_quantized(tiny_preset, quantize, kinds):
+    preset = Captioner.from_preset(tiny_preset, quantize=quantize).preset
+    assert (preset.target.quantization, preset.draft.quantization) == kinds
+
+
+@pytest.mark.parametrize("quantize", ["", "fp4", "target", "target=nf4,target=int8", "nf4,draft=int8", "teacher=nf4"])
+def test_a_quantization_that_makes_no_sense_is_refused(tiny_preset, quantize):
+    with pytest.raises(UsageError, match=r"^quantize must be target=KIND, draft=KIND or both"):
+        Captioner.from_preset(tiny_preset, quantize=quantize)
+
+
 def test_missing_weights_are_a_model_error(tiny_preset, clip, tmp_path, loads):
     from lvspec_cli.preset import load_preset
 

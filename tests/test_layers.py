@@ -12,12 +12,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BASE = {"errors", "settings", "parsing", "preset", ""}
 DECODING = BASE | {"decoding"}
 CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection", "profiles"}
-CAPTIONER |= {"files", "memory", "preset_schema", "preset_writer", "preset_check", "readiness"}
+CAPTIONER |= {"files", "memory", "forecast", "preset_schema", "preset_writer", "preset_check", "readiness"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
     "__main__": {"cli"},
     "errors": set(),
-    "parsing": set(),
+    "parsing": {"preset"},
     "files": {"errors"},
     "memory": {"errors"},
     "settings": {"errors", "preset", "parsing"},
@@ -34,6 +34,7 @@ ALLOWED = {
     "text_stream": set(),
     "caption": DECODING | {"video"},
     "plan": DECODING | {"video"},
+    "forecast": DECODING | {"models", "video", "caption", "plan"},
     "session": DECODING | {"models", "video", "caption", "text_stream", "plan", "memory"},
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
@@ -56,7 +57,7 @@ HOMES = {
     "rich": {"ui"},
     "typer": {"cli"},
     "PIL": {"video", "models", "demo"},
-    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "selection", "memory"},
+    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "memory"},
     "torchvision": {"models"},
     "matplotlib": {"bench"},
 }

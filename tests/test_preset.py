@@ -16,7 +16,6 @@ from lvspec_cli.errors import PresetError
 from lvspec_cli.preset import (
     FrameSpec,
     GenerationSpec,
-    MemorySpec,
     Preset,
     PresetFile,
     PruningSpec,
@@ -33,14 +32,14 @@ name: pair
 description: Two models.
 notice: "only shapes"
 licence: Apache 2.0
-target: {model: Owner/big, revision: abc, dtype: bfloat16, quantization: nf4, device: cuda}
+target: {model: Owner/big, revision: abc, dtype: bfloat16, quantization: nf4, device: cuda, attention: eager}
 draft:  {model: Owner/small}
 frames: {count: null, fps: 2, max_frames: 64, min_pixels: 6400, max_pixels: 12800}
 method: strict
 draft_tokens: 7
 generation: {max_tokens: 200, temperature: 0.5, top_p: 0.9, top_k: 20, seed: 3}
 prompts: {caption: "Describe this video."}
-memory: {device_gib: 24, host_gib: 1.5}
+on_oom: shrink
 draft_video: {pruning: attention, keep: 0.2, mass: 0}
 """
 SHORT = "schema: lvspec.preset/1\ntarget: {model: Owner/big}\ndraft: {model: Owner/small}\n"
@@ -66,13 +65,13 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     preset = load_preset(written(tmp_path, FULL))
     assert (preset.name, preset.description, preset.notice) == ("pair", "Two models.", "only shapes")
     assert preset.licence == "Apache 2.0"
-    assert dataclasses.astuple(preset.target) == ("Owner/big", False, "abc", "bfloat16", "nf4", "cuda")
-    assert dataclasses.astuple(preset.draft) == ("Owner/small", False, None, "auto", "none", "auto")
+    assert dataclasses.astuple(preset.target) == ("Owner/big", False, "abc", "bfloat16", "nf4", "cuda", "eager")
+    assert dataclasses.astuple(preset.draft) == ("Owner/small", False, None, "auto", "none", "auto", "auto")
     assert preset.frames == FrameSpec(None, 2.0, 64, 6400, 12800)
     assert (preset.method, preset.draft_tokens) == ("strict", 7)
     assert preset.generation == GenerationSpec(200, 0.5, 0.9, 20, 3)
     assert preset.prompts.caption == "Describe this video."
-    assert preset.memory == MemorySpec(24.0, 1.5)
+    assert preset.on_oom == "shrink"
     assert preset.draft_video == PruningSpec("attention", 0.2, 0.0)
     lines = {"schema": 1, "licence": 5, "target": 6, "target.model": 6, "frames.fps": 8, "generation.seed": 11}
     assert lines.items() <= preset.given.items()
@@ -129,7 +128,8 @@ def test_folders_are_relative_to_the_preset(tmp_path: Path) -> None:
         ("method: strict", "method: [strict]", 9, "method must be text, not a list"),
         ("method: strict", "method: {a: 1}", 9, "method must be text, not a section"),
         ("prompts: {caption: ", "prompts: {caption: 3} #", 12, "prompts.caption must be text, not 3"),
-        ("memory: {device_gib: 24, host_gib: 1.5}", "memory: lots", 13, "memory must be a section"),
+        ("on_oom: shrink", "on_oom: pray", 13, "on_oom must be fail or shrink, not 'pray'"),
+        ("on_oom: shrink", "generation: lots", 13, "generation is given twice"),
         ("pruning: attention", "pruning: half", 14, "draft_video.pruning must be none or uniform or attention, not"),
         ("keep: 0.2", "keep: 0", 14, "draft_video.keep must be a number above 0 and at most 1, not 0"),
         ("mass: 0}", "mass: 1.1}", 14, "draft_video.mass must be a number of at least 0 and at most 1, not 1.1"),

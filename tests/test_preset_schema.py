@@ -117,7 +117,7 @@ def test_what_can_be_read_meets_the_schema(document: dict[str, Any], place: tupl
         {"frames": {"count": 2.5}},
         {"draft_video": {"keep": 0}},
         {"generation": {"top_p": 1.5}},
-        {"memory": 3},
+        {"generation": 3},
     ],
 )
 def test_what_is_wrong_does_not_meet_the_schema(change: dict[str, Any]) -> None:

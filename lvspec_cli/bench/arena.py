@@ -92,7 +92,7 @@ class Arena:
         contenders = {setting.label: self.contender(setting) for setting in settings}
         interleave(contenders, clips[:1])
         runs = interleave(contenders, clips, on_clip)
-        answers = {label: [self._answer(run) for run in found] for label, found in runs.items()}
+        answers = {label: [self.answer(run) for run in found] for label, found in runs.items()}
         reference = next(answers[setting.label] for setting in settings if setting.row.name == REFERENCE)
         return [
             Measured(
@@ -111,7 +111,8 @@ class Arena:
         options = greedy_options(self.pair, self._max_tokens, method, setting.draft_tokens or 1, setting.looseness)
         return EngineContender(self.pair, options, plan_for(self._preset, method, setting.row.profile).pruning)
 
-    def _answer(self, run: Run) -> Answer:
+    def answer(self, run: Run) -> Answer:
+        """What a run said, with its text."""
         return Answer(run.tokens, str(self.pair.tokenizer.decode(run.tokens, skip_special_tokens=True)).strip())
 
     @cached_property

@@ -13,6 +13,7 @@ import torch
 from lvspec_cli.bench.arena import plan_for
 from lvspec_cli.bench.clips import BenchClip, make_clips
 from lvspec_cli.bench.comparison import Runs, acceptance_length
+from lvspec_cli.bench.compiled_steps import compile_subject, measure_compiled
 from lvspec_cli.bench.decoding_speed import (
     Workload,
     best_draft_length,
@@ -26,6 +27,7 @@ from lvspec_cli.bench.long_cache import long_cache_line, long_cache_subject, mea
 from lvspec_cli.bench.machine import Machine, this_machine
 from lvspec_cli.bench.options import BenchOptions
 from lvspec_cli.bench.peer import PeerPair, load_peer
+from lvspec_cli.bench.quantized import measure_quantized, quantized_subject
 from lvspec_cli.bench.report import Subject
 from lvspec_cli.bench.signal_cost import long_prompt, measure_signals, signal_subject
 from lvspec_cli.bench.startup import startup_subject
@@ -56,6 +58,11 @@ class Bench:
             yield from self._decoding()
         if "signals" in self._wanted:
             yield self._signals()
+        if "compile" in self._wanted:
+            yield compile_subject(measure_compiled(self._pair, self._preset, self._workload.clips[0]))
+        if "nf4" in self._wanted:
+            found = measure_quantized(self._pair, self._preset, self._workload.clips, self._max_tokens)
+            yield quantized_subject(found)
         if "cache" in self._wanted:
             yield self._long_cache()
 

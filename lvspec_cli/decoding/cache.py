@@ -24,14 +24,18 @@ class KVCache:
     at least ``GROWTH_FACTOR`` times their size, so that appending stays amortised O(1) a position.
     """
 
-    def __init__(self, layer_count: int, capacity: int = 0) -> None:
-        """``layer_count``: decoder layers; ``capacity``: positions to make room for at the first write."""
+    def __init__(self, layer_count: int, capacity: int = 0, step: int = 1) -> None:
+        """``layer_count``: decoder layers; ``capacity``: positions to make room for at the first write.
+
+        ``step``: capacities are multiples of it, so that prompts of about one length have buffers of one shape.
+        """
         if layer_count < 1 or capacity < 0:
             raise ValueError(
                 f"a cache needs at least 1 layer and a capacity of at least 0, not {layer_count}, {capacity}"
             )
         self.length = 0
         self._capacity = capacity
+        self._step = step
         self._keys: list[Tensor | None] = [None] * layer_count
         self._values: list[Tensor | None] = [None] * layer_count
 
@@ -64,6 +68,16 @@ class KVCache:
         value_buffer[:, :, start:end] = values
         return key_buffer[:, :, :end], value_buffer[:, :, :end]
 
+    def buffers(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Keys and values of all layers, [1, kv_heads, capacity, head_dim] each, for a pass that writes into them.
+
+        What was never written is zero. Raises ValueError before the first write.
+        """
+        keys, values = ([buffer for buffer in buffers if buffer is not None] for buffers in (self._keys, self._values))
+        if len(keys) < len(self._keys):
+            raise ValueError("nothing is cached yet, so there are no buffers")
+        return keys, values
+
     def advance(self, count: int) -> None:
         """Keep the ``count`` positions that every layer has just written."""
         if count < 0 or self.length + count > self._capacity:
@@ -90,7 +104,7 @@ class KVCache:
         """Make room for ``capacity`` positions in all; what is cached stays. A smaller request changes nothing."""
         if capacity <= self._capacity:
             return
-        self._capacity = capacity
+        self._capacity = capacity = -(-capacity // self._step) * self._step
         for buffers in (self._keys, self._values):
             for layer, buffer in enumerate(buffers):
                 if buffer is not None:
@@ -99,7 +113,7 @@ class KVCache:
 
 def _buffer_like(states: Tensor, capacity: int) -> Tensor:
     batch, heads, _, width = states.shape
-    return torch.empty((batch, heads, capacity, width), dtype=states.dtype, device=states.device)
+    return torch.zeros((batch, heads, capacity, width), dtype=states.dtype, device=states.device)
 
 
 def _grown(buffer: Tensor, length: int, capacity: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +19,7 @@ from lvspec_cli.decoding.model import Extension
 from lvspec_cli.errors import FramesRefused, UsageError
 from lvspec_cli.models.attention import ATTENTION_NAME
 from lvspec_cli.models.cache import TransformersCache, cache_argument
+from lvspec_cli.models.compiled_stack import CAPACITY_STEP, compiled_stack
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.text_stack import Rotary, build_text_stack
 from lvspec_cli.models.video_attention import VideoAttention
@@ -55,6 +56,31 @@ class PreparedPrompt:
         return int(self.video_mask.sum())
 
 
+@dataclass(frozen=True)
+class VideoSize:
+    """What a video comes to on its way through a model."""
+
+    patches: int  # that the vision tower sees at once
+    tokens: int  # that the language model gets of it
+    input_bytes: int  # of the tensors that the processor makes of the frames
+    features: int = 1  # states that the vision tower gives for each token
+
+
+@dataclass(frozen=True)
+class EncodedVideo:
+    """What the vision tower makes of a video, in the language model's space; v video tokens of d numbers."""
+
+    tokens: Tensor  # [v, d], what stands in the places of the video tokens
+    deeper: tuple[Tensor, ...] = ()  # [v, d] each: added to their states behind the first layers, one a layer
+
+    def kept(self, keep: Tensor | None) -> EncodedVideo:
+        """Those tokens alone whose indices ``keep`` (int64 [k]) names; None: all."""
+        if keep is None:
+            return self
+        indices = keep.to(self.tokens.device)
+        return EncodedVideo(self.tokens[indices], tuple(features[indices] for features in self.deeper))
+
+
 class VideoLanguageModel(ABC):
     """One Video-LLM with its processor and its key/value cache; satisfies `lvspec_cli.decoding.model.DecodableModel`.
 
@@ -66,19 +92,41 @@ class VideoLanguageModel(ABC):
     unquantized_modules: ClassVar[tuple[str, ...]]
     #: Whether `FrameSize` means anything: False for families whose vision tower takes one size.
     any_frame_size: ClassVar[bool]
+    #: Packages that the processor needs beside those that lvspec requires, by their import names.
+    packages: ClassVar[tuple[str, ...]] = ()
+    #: Words that stand for a video or an image in a templated prompt though the tokenizer holds them not to be special.
+    placeholders: ClassVar[tuple[str, ...]] = ()
+    #: Where the language model is below ``model.model``.
+    text_module: ClassVar[str] = "language_model"
+    #: What the language model's forward takes for "causal", so that no mask is built.
+    causal: ClassVar[Any] = None
 
-    def __init__(self, model: Any, processor: Any, vocabulary_size: int, frame_size: FrameSize) -> None:
-        """``model``, ``processor``: as the Auto classes load them; ``vocabulary_size``: of the pair's tokenizer."""
+    def __init__(
+        self,
+        model: Any,
+        processor: Any,
+        vocabulary_size: int,
+        frame_size: FrameSize,
+        compiled_lengths: Collection[int] = (),
+    ) -> None:
+        """``model``, ``processor``: as the Auto classes load them; ``vocabulary_size``: of the pair's tokenizer.
+
+        ``compiled_lengths``: numbers of tokens whose passes are to be compiled. Raises ModelError if there are any and
+        the layers are not of the kind that can be.
+        """
         self.model = model
         self.processor = processor
         self.vocabulary_size = vocabulary_size
         self.frame_size = frame_size
-        self._text_model = model.model.language_model
+        self._text_model = getattr(model.model, self.text_module)
         self._text_model.set_attn_implementation(ATTENTION_NAME)
         self._embed_tokens = model.get_input_embeddings()
         self._head = model.get_output_embeddings()
+        self._entry = self._embed_tokens.weight.device  # of tokens and positions; a model may lie on several devices
         self._stack = build_text_stack(self._text_model)
-        self._cache = KVCache(len(self._text_model.layers))
+        if compiled_lengths:
+            self._stack = compiled_stack(self._stack, compiled_lengths)
+        self._cache = KVCache(len(self._text_model.layers), step=CAPACITY_STEP if compiled_lengths else 1)
         self._past = {cache_argument(self._text_model): TransformersCache(self._cache)}
         self._watch: Watch | None = None
         self._prompt_length = 0  # positions of the prompt in the cache, and its last token
@@ -87,7 +135,7 @@ class VideoLanguageModel(ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the logits are."""
+        """Where the logits are, and the last of the model if it lies on several devices."""
         return self._head.weight.device  # type: ignore[no-any-return]
 
     @property
@@ -113,23 +161,21 @@ class VideoLanguageModel(ABC):
         if the processor cannot take frames of this shape, ValueError if frames and times do not fit together.
         """
         _check_frames(frames, times)
-        check_prompt(prompt, self.processor.tokenizer)
-        text = self.processor.apply_chat_template(
-            [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}],
-            add_generation_prompt=True,
-            tokenize=False,
-        )
+        check_prompt(prompt, self.processor.tokenizer, self.placeholders)
+        text = templated(self.processor, prompt)
         try:
             with quiet():
                 inputs = dict(self._process(text, torch.from_numpy(frames).permute(0, 3, 1, 2), times))
         except ValueError as error:
-            size = f"{frames.shape[2]}x{frames.shape[1]}"
-            raise FramesRefused(
-                f"the model cannot take frames of {size} pixels ({error}): leave this video out"
-            ) from error
+            raise frames_refused(frames.shape[1], frames.shape[2], error) from error
         token_ids = inputs.pop("input_ids")[0]
         inputs.pop("attention_mask", None)
-        return PreparedPrompt(token_ids, token_ids == self.processor.video_token_id, tuple(times), inputs)
+        return PreparedPrompt(token_ids, token_ids == self.video_token_id, tuple(times), inputs)
+
+    @property
+    def video_token_id(self) -> int:
+        """The id that marks the places of video tokens in a prompt."""
+        return self.processor.video_token_id  # type: ignore[no-any-return]
 
     @property
     def watched(self) -> Watch | None:
@@ -180,32 +226,38 @@ class VideoLanguageModel(ABC):
     ) -> None:
         staying = _staying_tokens(inputs, keep)
         length = len(staying)
-        embeddings = self._embed_prompt(inputs, keep, staying)
-        positions = self.prompt_positions(inputs)[..., staying.to(self.device)]
+        mask = inputs.video_mask[staying]
+        video = self._encode_video(inputs).kept(keep)
+        embeddings = self._embed_prompt(inputs.token_ids[staying], mask, video.tokens)
+        positions = self.prompt_positions(inputs).to(self._entry)[..., staying.to(self._entry)]
         self._cache.clear()
         self._cache.reserve(length + reserve)
         if length > 1:
-            with self._watching(inputs.video_mask[staying]):
+            with self._watching(mask):
                 self._text_model(
                     inputs_embeds=embeddings[None, :-1],
                     position_ids=positions[..., :-1],
-                    attention_mask={"full_attention": None},  # causal: no mask is built, the kernel knows
+                    attention_mask=self.causal,
                     use_cache=True,
                     video_attention=video_attention,
+                    **self._deeper(video, mask[:-1]),
                     **self._past,
                 )
         self._cache.advance(length - 1)
         self._prompt_length, self._last_position = length, positions[..., -1:]
         self._extend_rotary(reserve)
 
-    def _embed_prompt(self, inputs: PreparedPrompt, keep: Tensor | None, staying: Tensor) -> Tensor:
-        """The tokens that stay as the language model takes them, words and video: [m, d]."""
-        video = self._encode_video(inputs)
-        if keep is not None:
-            video = video[keep.to(video.device)]
-        embeddings: Tensor = self._embed_tokens(inputs.token_ids[staying].to(self.device))
-        embeddings[inputs.video_mask[staying].to(self.device)] = video.to(embeddings)
+    def _embed_prompt(self, token_ids: Tensor, mask: Tensor, video: Tensor) -> Tensor:
+        """Words and video as the language model takes them, [m, d]: of m tokens, those in the mask are the video's."""
+        embeddings: Tensor = self._embed_tokens(token_ids.to(self._entry))
+        embeddings[mask.to(self._entry)] = video.to(embeddings)
         return embeddings
+
+    def _deeper(self, video: EncodedVideo, mask: Tensor) -> dict[str, Any]:
+        """Arguments by which the language model's forward learns of features for its first layers, if there are any."""
+        if not video.deeper:
+            return {}
+        return {"visual_pos_masks": mask[None], "deepstack_visual_embeds": list(video.deeper)}
 
     @torch.inference_mode()
     def extend(self, tokens: Tensor) -> Extension:
@@ -222,13 +274,16 @@ class VideoLanguageModel(ABC):
         if last > self._rotary[0].shape[0]:
             self._extend_rotary(2 * last)
         rotary = self._rotary[0][first:last], self._rotary[1][first:last]
-        embeddings, watch = self._embed_tokens(tokens.to(self.device)), self._watch
+        embeddings, watch = self._embed_tokens(tokens.to(self._entry)), self._watch
         if watch is not None:
             watch.begin()
         hidden = self._stack.run(embeddings, rotary, self._cache, watch)
         self._cache.advance(tokens.shape[0])
         logits = self._head(hidden)[:, : self.vocabulary_size]
-        return Extension(logits) if watch is None else Extension(logits, watch.attention, watch.cosine)
+        if watch is None:
+            return Extension(logits)
+        signals = (None if signal is None else signal.to(logits.device) for signal in (watch.attention, watch.cosine))
+        return Extension(logits, *signals)
 
     def _watching(self, video_mask: Tensor) -> AbstractContextManager[None]:
         if self._watch is None:
@@ -252,25 +307,67 @@ class VideoLanguageModel(ABC):
         cosines, sines = self._text_model.rotary_emb(like, self._last_position + steps)
         self._rotary = self._stack.prepare_rotary(cosines[0], sines[0])
 
+    @classmethod
+    @abstractmethod
+    def video_size(
+        cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
+    ) -> VideoSize:
+        """What ``frames`` frames of ``height`` x ``width`` pixels come to in a model with this configuration.
+
+        ``video_processor``: the model's own, or None for the family's as transformers makes it. Raises ValueError if
+        it cannot take frames of this shape.
+        """
+
+    @classmethod
+    @abstractmethod
+    def patch_bytes(cls, config: Any, itemsize: int) -> int:
+        """Bytes a patch that the vision tower holds at its fullest moment; ``itemsize``: bytes of a number.
+
+        See `lvspec_cli.models.activations`.
+        """
+
+    @classmethod
+    def time_marks(cls, frames: int) -> str:
+        """What the processor writes into the prompt about the times of so many frames; the times are made up."""
+        return ""
+
     @abstractmethod
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         """The processor's tensors for a templated prompt and frames uint8 [n, 3, height, width]."""
 
     @abstractmethod
-    def _encode_video(self, inputs: PreparedPrompt) -> Tensor:
-        """The video in the language model's space, [video tokens, d]."""
+    def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
+        """The video in the language model's space."""
 
     @abstractmethod
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """Rotary positions of the prompt, in the shape the language model takes, positions last: int64 [..., n]."""
 
 
-def check_prompt(prompt: str, tokenizer: Any) -> None:
-    """Raise UsageError if a prompt is empty or contains a control token, which would forge a turn or a video."""
+def templated(processor: Any, prompt: str) -> str:
+    """The text of one turn with a video and a question, by the model's own chat template."""
+    text: str = processor.apply_chat_template(
+        [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}],
+        add_generation_prompt=True,
+        tokenize=False,
+    )
+    return text
+
+
+def frames_refused(height: int, width: int, error: ValueError) -> FramesRefused:
+    """The error for frames whose shape the processor does not take."""
+    return FramesRefused(f"the model cannot take frames of {width}x{height} pixels ({error}): leave this video out")
+
+
+def check_prompt(prompt: str, tokenizer: Any, placeholders: Sequence[str] = ()) -> None:
+    """Raise UsageError if a prompt is empty or contains a control token, which would forge a turn or a video.
+
+    ``placeholders``: of the family, see `VideoLanguageModel.placeholders`.
+    """
     if not prompt.strip():
         raise UsageError("the prompt is empty: say what you want to know about the video")
     added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-    for token in sorted({*tokenizer.all_special_tokens, *added}):
+    for token in sorted({*tokenizer.all_special_tokens, *added, *placeholders}):
         if token in prompt:
             raise UsageError(f"the prompt contains {token}, a control token of the model: leave it out")
 

@@ -31,6 +31,10 @@ class TransformersCache(Cache):
         """Cached positions."""
         return self.cache.length
 
+    def get_query_offset(self, layer_idx: int = 0) -> int:
+        """The position of the first token of a pass."""
+        return self.cache.length
+
     def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
         """How many positions a pass over ``query_length`` tokens attends to, and the first of them."""
         return self.cache.length + query_length, 0

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _MODULES = {
     "llava_onevision": "llava_onevision",
     "qwen2_5_vl": "qwen2_5_vl",
+    "qwen3_vl": "qwen3_vl",
+    "smolvlm": "smolvlm",
 }
 _CLASSES: dict[str, type[VideoLanguageModel]] = {}
 

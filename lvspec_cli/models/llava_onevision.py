@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.activations import attention_bytes, mlp_bytes
+from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 
 
@@ -20,7 +22,31 @@ class LlavaOneVision(VideoLanguageModel):
     """
 
     unquantized_modules = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
+    causal: ClassVar[Any] = {"full_attention": None}
     any_frame_size = False
+
+    @classmethod
+    def video_size(
+        cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
+    ) -> VideoSize:
+        """See `VideoLanguageModel.video_size`: 27x27 patches a frame in released models, pooled to 14x14 tokens."""
+        vision = config.vision_config
+        side = vision.image_size // vision.patch_size
+        return VideoSize(
+            patches=frames * side**2,
+            tokens=frames * (-(-side // 2)) ** 2 + 1,  # one more ends the video
+            input_bytes=frames * 3 * vision.image_size**2 * torch.float32.itemsize,
+        )
+
+    @classmethod
+    def patch_bytes(cls, config: Any, itemsize: int) -> int:
+        """See `VideoLanguageModel.patch_bytes`; every patch is projected to the language model's width, then pooled."""
+        hidden, inner = config.vision_config.hidden_size, config.vision_config.intermediate_size
+        return max(
+            attention_bytes(hidden, itemsize),
+            mlp_bytes(hidden, inner, itemsize, gated=False),
+            itemsize * 2 * (hidden + config.text_config.hidden_size),
+        )
 
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         inputs = self.processor(
@@ -32,10 +58,10 @@ class LlavaOneVision(VideoLanguageModel):
         )
         return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
 
-    def _encode_video(self, inputs: PreparedPrompt) -> Tensor:
+    def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         pixels = inputs.tensors["pixel_values_videos"].to(self.device, self.model.dtype)
         features: Tensor = self.model.get_video_features(pixels).pooler_output
-        return features.flatten(0, 1)
+        return EncodedVideo(features.flatten(0, 1))
 
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """int64 [1, n]: one after another."""

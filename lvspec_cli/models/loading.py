@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -11,10 +13,22 @@ from lvspec_cli.errors import LvspecError, ModelError, PresetError
 from lvspec_cli.models.adapter import FrameSize, VideoLanguageModel
 from lvspec_cli.models.checkpoint import Checkpoint, first_line
 from lvspec_cli.models.quiet import quiet
+from lvspec_cli.preset import ModelSpec
+
+BALANCED = "balanced"  # a device that is all GPUs, each with an equal part of the model
+_PACKAGES = ("bitsandbytes", "accelerate")
 
 
-def load_model(checkpoint: Checkpoint, role: str, vocabulary_size: int, frame_size: FrameSize) -> VideoLanguageModel:
+def load_model(
+    checkpoint: Checkpoint,
+    role: str,
+    vocabulary_size: int,
+    frame_size: FrameSize,
+    compiled_lengths: Collection[int] = (),
+) -> VideoLanguageModel:
     """Load weights (safetensors only) and processor of a checked model and put them behind its family's adapter.
+
+    ``compiled_lengths``: numbers of tokens whose passes are compiled, see `VideoLanguageModel`.
 
     Raises PresetError for a device or quantization that this machine lacks, ModelError for weights that are missing,
     incomplete, unreadable or too large.
@@ -27,8 +41,9 @@ def load_model(checkpoint: Checkpoint, role: str, vocabulary_size: int, frame_si
     weights = {
         "dtype": "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype),
         "use_safetensors": True,
+        "attn_implementation": {"vision_config": attention_backend(checkpoint)},
         "quantization_config": quantization_config(checkpoint),
-        "device_map": {"": device} if spec.quantization != "none" else None,
+        "device_map": _device_map(spec, device),
     }
     try:
         with quiet():
@@ -37,12 +52,12 @@ def load_model(checkpoint: Checkpoint, role: str, vocabulary_size: int, frame_si
             )
             model, report = loaded
             processor = AutoProcessor.from_pretrained(spec.model, **options)  # type: ignore[no-untyped-call]
-            if spec.quantization == "none":
+            if weights["device_map"] is None:
                 model = model.to(device)
         _check_complete(report, role, spec.model)
         if spec.quantization != "none":
             check_quantized(model, checkpoint.adapter.unquantized_modules)
-        adapter = checkpoint.adapter(model.eval(), processor, vocabulary_size, frame_size)
+        adapter = checkpoint.adapter(model.eval(), processor, vocabulary_size, frame_size, compiled_lengths)
     except LvspecError:
         raise
     except torch.OutOfMemoryError as error:
@@ -57,33 +72,88 @@ def load_model(checkpoint: Checkpoint, role: str, vocabulary_size: int, frame_si
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device a preset names; auto is an accelerator if there is one. Raises PresetError if it is absent."""
-    if name == "auto":
+    """The device a preset names, the first of several. Raises PresetError if it is absent.
+
+    auto is an accelerator if there is one, and balanced the first of all that share a model.
+    """
+    if name in ("auto", BALANCED):
         if torch.cuda.is_available():
             return torch.device("cuda", 0)
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise PresetError(f"there is no device {name!r}: write auto, cpu, cuda, cuda:1 or mps") from error
+        raise PresetError(f"there is no device {name!r}: write auto, balanced, cpu, cuda, cuda:1 or mps") from error
     present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if (device.index or 0) >= present.get(device.type, 0):
         raise PresetError(f"this machine has no device {name}: write auto or cpu")
     return device
 
 
+def _device_map(spec: ModelSpec, device: torch.device) -> Any:
+    """Where transformers is to put the weights as it reads them; None: they are moved afterwards."""
+    if spec.device == BALANCED and torch.cuda.device_count() > 1:
+        return BALANCED
+    return {"": device} if spec.quantization != "none" else None
+
+
+def check_packages(checkpoint: Checkpoint, role: str) -> None:
+    """Raise PresetError if packages are missing that the model needs here beside those that lvspec requires."""
+    spec = checkpoint.spec
+    spread = spec.device == BALANCED and torch.cuda.device_count() > 1
+    needed = {
+        f"models of type {checkpoint.family}": checkpoint.adapter.packages,
+        f"quantization {spec.quantization}": _PACKAGES if spec.quantization != "none" else (),
+        f"device {spec.device}": ("accelerate",) if spread else (),
+    }
+    for what, packages in needed.items():
+        missing = [package for package in packages if find_spec(package) is None]
+        if missing:
+            raise PresetError(f"the {role} {spec.model} cannot be loaded: {what} needs pip install {' '.join(missing)}")
+
+
+def check_compilable(spec: ModelSpec, wanted: bool) -> None:
+    """Raise PresetError if passes are to be compiled over weights that `torch.compile` is not offered for here."""
+    if wanted and (spec.quantization != "none" or spec.device == BALANCED):
+        raise PresetError(
+            f"compile goes with weights that are whole and on one device, which those of {spec.model} are not: leave "
+            "out compile, or the quantization and the device balanced"
+        )
+
+
+def attention_backend(checkpoint: Checkpoint) -> str:
+    """How the vision tower computes attention, by the name that transformers gives it.
+
+    (The language model always runs over lvspec's own attention.) auto is FlashAttention 2 where its package is
+    installed and can serve the number format, or else what PyTorch has built in. Raises PresetError if a backend is
+    asked for that this machine lacks.
+    """
+    from transformers.utils.import_utils import is_flash_attn_2_available
+
+    spec = checkpoint.spec
+    usable = is_flash_attn_2_available() and resolve_device(spec.device).type == "cuda" and _is_half(checkpoint)
+    if spec.attention == "flash_attention_2" and not usable:
+        raise PresetError(
+            f"attention flash_attention_2 of {spec.model} needs the package flash-attn, an NVIDIA GPU and a dtype of "
+            "16 bits: write auto or sdpa"
+        )
+    if spec.attention == "auto":
+        return "flash_attention_2" if usable else "sdpa"
+    return spec.attention
+
+
+def _is_half(checkpoint: Checkpoint) -> bool:
+    dtype = checkpoint.spec.dtype
+    saved = getattr(checkpoint.config, "dtype", None)
+    return (saved if dtype == "auto" else getattr(torch, dtype)) in (torch.bfloat16, torch.float16)
+
+
 def quantization_config(checkpoint: Checkpoint) -> Any:
     """The settings under which only the language model's linear layers are quantized; None for no quantization."""
     if checkpoint.spec.quantization == "none":
         return None
-    from importlib.util import find_spec
-
     from transformers.utils.quantization_config import BitsAndBytesConfig
 
-    if find_spec("bitsandbytes") is None or find_spec("accelerate") is None:
-        raise PresetError(
-            f"quantization {checkpoint.spec.quantization} needs two more packages: pip install bitsandbytes accelerate"
-        )
     skip = list(checkpoint.adapter.unquantized_modules)
     if checkpoint.spec.quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)  # type: ignore[no-untyped-call]

@@ -24,7 +24,14 @@ from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageMo
 from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
 from lvspec_cli.models.critical import critical_tokens
-from lvspec_cli.models.loading import load_model, quantization_config, resolve_device
+from lvspec_cli.models.loading import (
+    attention_backend,
+    check_compilable,
+    check_packages,
+    load_model,
+    resolve_device,
+)
+from lvspec_cli.models.room import check_room
 from lvspec_cli.preset import Preset
 
 
@@ -113,7 +120,9 @@ def check_fit(preset: Preset, target: Checkpoint, draft: Checkpoint) -> CheckedP
                 f"{checkpoint.padded_vocabulary_size} outputs: choose models that belong to their tokenizer"
             )
         resolve_device(checkpoint.spec.device)
-        quantization_config(checkpoint)
+        check_packages(checkpoint, role)
+        check_compilable(checkpoint.spec, preset.compile)
+        attention_backend(checkpoint)
     if not target.adapter.any_frame_size and (preset.frames.min_pixels or preset.frames.max_pixels):
         raise PresetError(
             f"frames.min_pixels and frames.max_pixels mean nothing to {target.family}, which takes one frame size: "
@@ -123,25 +132,32 @@ def check_fit(preset: Preset, target: Checkpoint, draft: Checkpoint) -> CheckedP
 
 
 def load_pair(
-    preset: Preset, *, with_draft: bool = True, prompt: str | None = None, options: DecodingOptions | None = None
+    preset: Preset,
+    *,
+    with_draft: bool = True,
+    prompt: str | None = None,
+    options: DecodingOptions | None = None,
+    ignore_memory: bool = False,
 ) -> Pair:
     """Check a pair and load it; the draft too unless the method needs none.
 
     ``prompt`` and ``options``: the first that will be asked and decoded with, to be refused (UsageError) before any
-    weights are loaded. Raises as `check_pair` and `load_model`.
+    weights are loaded; so is a pair for which there is too little memory, unless ``ignore_memory``. Raises as
+    `check_pair` and `load_model`.
     """
     checked = check_pair(preset)
     if prompt is not None:
-        check_prompt(prompt, checked.target.tokenizer)
+        check_prompt(prompt, checked.target.tokenizer, checked.target.adapter.placeholders)
     calibration = digest = None
     if preset.calibration is not None:
         calibration = read_calibration(preset.calibration, checked.vocabulary_size, checked.target.layer_count)
         digest = sha256(preset.calibration.read_bytes()).hexdigest()[:16]
     if options is not None:
         _watched(options, calibration, checked.target.layer_count)
-    frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
-    target = load_model(checked.target, "target", checked.vocabulary_size, frame_size)
-    draft = load_model(checked.draft, "draft", checked.vocabulary_size, frame_size) if with_draft else None
+    if not ignore_memory:
+        check_room(preset, with_draft=with_draft)
+    target = _load(checked.target, "target", checked, preset)
+    draft = _load(checked.draft, "draft", checked, preset) if with_draft else None
     return Pair(
         target=target,
         draft=draft,
@@ -161,8 +177,20 @@ def load_pair(
 def load_draft(pair: Pair, preset: Preset) -> Pair:
     """The same pair with its preset's draft, for one that was loaded without. Raises as `load_pair`."""
     checked = check_pair(preset)
+    return replace(pair, draft=_load(checked.draft, "draft", checked, preset))
+
+
+def _load(checkpoint: Checkpoint, role: str, checked: CheckedPair, preset: Preset) -> VideoLanguageModel:
     frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
-    return replace(pair, draft=load_model(checked.draft, "draft", checked.vocabulary_size, frame_size))
+    lengths = _pass_lengths(role, preset) if preset.compile else ()
+    return load_model(checkpoint, role, checked.vocabulary_size, frame_size, lengths)
+
+
+def _pass_lengths(role: str, preset: Preset) -> tuple[int, ...]:
+    """The numbers of tokens of a model's usual passes: the draft's steps, and the target's alone and over a chain."""
+    if role == "draft":
+        return (1, 2)  # two after a fully accepted chain
+    return (1,) if preset.draft_tokens == "auto" else (1, preset.draft_tokens + 1)
 
 
 def _watched(options: DecodingOptions, calibration: Calibration | None, layer_count: int) -> WatchedLayers | None:

@@ -3,7 +3,7 @@
 Decoding calls the layers thousands of times with one to a dozen tokens, and what a small model then costs is the
 framework around the arithmetic. `build_text_stack` gives the fastest stack that is exact for a model:
 
-- `FusedTextStack` reads the weights of plain Qwen2-like layers and does the layer's arithmetic itself: one projection
+- `FusedTextStack` reads the weights of plain Llama-like layers and does the layer's arithmetic itself: one projection
   for query, key and value, one for gate and up, one kernel for a normalisation.
 - `ModuleTextStack` calls the layers as they are: quantized, spread over devices, hooked, or of another make.
 """
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm
+from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.models.attention import attend, causal_mask
@@ -25,8 +25,10 @@ from lvspec_cli.models.weight import PACKING_LIMIT, Weight, by_columns
 
 Rotary = tuple[Tensor, Tensor]  # cosines and sines, [n, head_dim] each, prepared by the stack that reads them
 
-# Pre-norm layers with rotary grouped-query attention and a gated MLP, and nothing else.
-_PLAIN_LAYERS = frozenset({"Qwen2DecoderLayer", "Qwen2_5_VLDecoderLayer"})
+# Pre-norm layers with rotary grouped-query attention, perhaps norms of its heads, and a gated MLP, and nothing else.
+_PLAIN_LAYERS = frozenset(
+    {"LlamaDecoderLayer", "Qwen2DecoderLayer", "Qwen2_5_VLDecoderLayer", "Qwen3VLTextDecoderLayer"}
+)
 
 
 class TextStack(Protocol):
@@ -105,6 +107,7 @@ class _Layer:
     attention_norm: Tensor  # [d]
     attention_epsilon: float
     qkv: Weight  # [(h + 2k) * w, d]
+    head_norm: Tensor | None  # [h + k, w], of the queries and the keys before they are turned; None: they have none
     output: Weight  # [d, h * w]
     mlp_norm: Tensor  # [d]
     mlp_epsilon: float
@@ -114,7 +117,7 @@ class _Layer:
 
 
 class FusedTextStack:
-    """The arithmetic of plain Qwen2-like layers with as few kernels as it takes.
+    """The arithmetic of plain Llama-like layers with as few kernels as it takes.
 
     The layers' own parameters become views of the fused weights, so the model stays whole and nothing is held twice but
     what makes small models quick (see `Weight`). Results equal the layers' own up to the order of summation.
@@ -130,6 +133,11 @@ class FusedTextStack:
         self._norm = text_model.norm.weight
         self._epsilon = text_model.norm.variance_epsilon
 
+    @property
+    def device(self) -> torch.device:
+        """Where the layers are."""
+        return self._norm.device  # type: ignore[no-any-return]
+
     def prepare_rotary(self, cosines: Tensor, sines: Tensor) -> Rotary:
         """[n, 1, head_dim], the sines with the sign of the half-rotation folded in."""
         half = self._width // 2
@@ -144,12 +152,47 @@ class FusedTextStack:
         for index, layer in enumerate(self._layers):
             normed = _normalise(hidden, layer.attention_norm, layer.attention_epsilon)
             hidden = hidden + self._attention(index, layer, normed, rotary, mask, cache, watch)
-            normed = _normalise(hidden, layer.mlp_norm, layer.mlp_epsilon)
-            gate, up = layer.gate_up.multiply(normed).chunk(2, dim=-1)
-            hidden = hidden + layer.down.multiply(layer.activation(gate) * up)
+            hidden = hidden + _feed_forward(layer, hidden)
             if watch is not None:
                 watch.note_states(index, hidden)
         return _normalise(hidden, self._norm, self._epsilon)
+
+    def run_static(
+        self, hidden: Tensor, rotary: Rotary, start: Tensor, keys: list[Tensor], values: list[Tensor]
+    ) -> Tensor:
+        """`run` for `torch.compile`: nothing in it depends on a number that changes from pass to pass.
+
+        ``start``: int64 [], cached positions; ``keys``, ``values``: buffers [1, kv_heads, capacity, head_dim] of every
+        layer, into which the pass writes, finite where nothing was written. Attention reads them whole, under a mask.
+        """
+        new, width, groups = hidden.shape[0], self._width, self._heads // self._kv_heads
+        positions = start + torch.arange(new, device=hidden.device)
+        later = torch.arange(keys[0].shape[2], device=hidden.device) > positions[:, None]
+        mask = torch.zeros(later.shape, dtype=hidden.dtype, device=hidden.device).masked_fill(later, float("-inf"))
+        mask = mask.repeat(groups, 1)
+        for layer, layer_keys, layer_values in zip(self._layers, keys, values, strict=True):
+            normed = _normalise(hidden, layer.attention_norm, layer.attention_epsilon)
+            query, new_keys, new_values = self._project(layer, linear(normed, layer.qkv.matrix, layer.qkv.bias), rotary)
+            layer_keys.index_copy_(2, positions, new_keys)
+            layer_values.index_copy_(2, positions, new_values)
+            packed = query.reshape(1, self._kv_heads, groups * new, width)
+            mixed = scaled_dot_product_attention(packed, layer_keys, layer_values, attn_mask=mask, scale=self._scale)
+            mixed = mixed.reshape(1, self._heads, new, width)[0].transpose(0, 1).reshape(new, -1)
+            hidden = hidden + linear(mixed, layer.output.matrix, layer.output.bias)
+            normed = _normalise(hidden, layer.mlp_norm, layer.mlp_epsilon)
+            gate, up = linear(normed, layer.gate_up.matrix, layer.gate_up.bias).chunk(2, dim=-1)
+            hidden = hidden + linear(layer.activation(gate) * up, layer.down.matrix, layer.down.bias)
+        return _normalise(hidden, self._norm, self._epsilon)
+
+    def _project(self, layer: _Layer, projected: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries [1, h, n, w], keys and values [1, k, n, w] of what the projection [n, (h + 2k) * w] gave."""
+        heads, turned_heads = self._heads, self._heads + self._kv_heads
+        parts = projected.view(projected.shape[0], -1, self._width)
+        turning = parts[:, :turned_heads]
+        if layer.head_norm is not None:
+            turning = _normalise(turning, layer.head_norm, layer.attention_epsilon)
+        turned = (turning * rotary[0] + turning.roll(self._width // 2, -1) * rotary[1]).transpose(0, 1)[None]
+        return turned[:, :heads], turned[:, heads:], parts[:, turned_heads:].transpose(0, 1)[None]
 
     def _attention(
         self,
@@ -161,25 +204,29 @@ class FusedTextStack:
         cache: KVCache,
         watch: Watch | None,
     ) -> Tensor:
-        new, heads, width = normed.shape[0], self._heads, self._width
-        projected = layer.qkv.multiply(normed).view(new, -1, width)
-        turning = projected[:, : heads + self._kv_heads]
-        turned = (turning * rotary[0] + turning.roll(width // 2, -1) * rotary[1]).transpose(0, 1)[None]
-        values = projected[:, heads + self._kv_heads :].transpose(0, 1)[None]
-        keys, values = cache.update(turned[:, heads:], values, index)
-        query = turned[:, :heads]
+        query, keys, values = self._project(layer, layer.qkv.multiply(normed), rotary)
+        keys, values = cache.update(keys, values, index)
         if watch is not None and watch.wants_attention(index):
             mixed = watch.attend(query, keys, values, mask, self._scale)
         else:
             mixed = attend(query, keys, values, mask, self._scale)
-        return layer.output.multiply(mixed[0].transpose(0, 1).reshape(new, heads * width))
+        return layer.output.multiply(mixed[0].transpose(0, 1).reshape(normed.shape[0], -1))
+
+
+def _feed_forward(layer: _Layer, hidden: Tensor) -> Tensor:
+    gate, up = layer.gate_up.multiply(_normalise(hidden, layer.mlp_norm, layer.mlp_epsilon)).chunk(2, dim=-1)
+    return layer.down.multiply(layer.activation(gate) * up)
 
 
 def _normalise(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-    """Root-mean-square norm with the layers' own rounding: statistics in float32, the weight applied after."""
-    if hidden.dtype == torch.float32:
-        return rms_norm(hidden, weight.shape, weight, epsilon)
-    return weight * rms_norm(hidden.float(), weight.shape, None, epsilon).to(hidden.dtype)
+    """Root-mean-square norm of the last axis with the layers' own rounding: statistics in float32, the weight after.
+
+    ``weight``: one for all rows, or [heads, w] for states [n, heads, w].
+    """
+    width = weight.shape[-1:]
+    if hidden.dtype == torch.float32 and weight.dim() == 1:
+        return rms_norm(hidden, width, weight, epsilon)
+    return weight * rms_norm(hidden.float(), width, None, epsilon).to(hidden.dtype)
 
 
 def _fuse_layer(layer: Any, *, packed: bool) -> _Layer:
@@ -188,6 +235,7 @@ def _fuse_layer(layer: Any, *, packed: bool) -> _Layer:
         attention_norm=layer.input_layernorm.weight,
         attention_epsilon=layer.input_layernorm.variance_epsilon,
         qkv=_fuse(attention.q_proj, attention.k_proj, attention.v_proj, packed=packed),
+        head_norm=_head_norm(attention),
         output=_fuse(attention.o_proj, packed=packed),
         mlp_norm=layer.post_attention_layernorm.weight,
         mlp_epsilon=layer.post_attention_layernorm.variance_epsilon,
@@ -195,6 +243,16 @@ def _fuse_layer(layer: Any, *, packed: bool) -> _Layer:
         down=_fuse(mlp.down_proj, packed=packed),
         activation=mlp.act_fn,
     )
+
+
+def _head_norm(attention: Any) -> Tensor | None:
+    """One row for every head of the queries and the keys: [h + k, w]; None if the layer has no such norms."""
+    if not hasattr(attention, "q_norm"):
+        return None
+    width = attention.head_dim
+    heads, kv_heads = (projection.out_features // width for projection in (attention.q_proj, attention.k_proj))
+    rows = (attention.q_norm.weight.expand(heads, -1), attention.k_norm.weight.expand(kv_heads, -1))
+    return torch.cat(rows).detach()
 
 
 def _fuse(*projections: nn.Linear, packed: bool) -> Weight:

@@ -61,6 +61,7 @@ class Watch:
     def attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float) -> Tensor:
         """`lvspec_cli.models.attention.attend`, noting the share that the video gets."""
         assert self._video is not None  # a prefill came before
+        self._video = self._video.to(keys.device)  # layers may lie on different devices
         mixed, shares = attend_watching(query, keys, values, mask, scale, self._video)
         self.shares.append(shares)
         return mixed
@@ -75,7 +76,8 @@ class Watch:
         """[n]: share of attention on the video, mean over heads and watched layers; None if none is watched."""
         if not self.shares:
             return None
-        return sum(self.shares[1:], start=self.shares[0]) / len(self.shares)
+        first = self.shares[0]
+        return sum((share.to(first.device) for share in self.shares[1:]), start=first) / len(self.shares)
 
     @property
     def cosine(self) -> Tensor | None:

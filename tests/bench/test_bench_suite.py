@@ -9,10 +9,13 @@ import pytest
 import torch
 
 from lvspec_cli.bench.__main__ import main
+from lvspec_cli.bench.clips import make_clips
 from lvspec_cli.bench.comparison import median_ratio
+from lvspec_cli.bench.compiled_steps import compile_subject, measure_compiled
 from lvspec_cli.bench.long_cache import LARGEST_DIFFERENCE, measure_case, pair_case
 from lvspec_cli.bench.options import BenchOptions
 from lvspec_cli.bench.peer import Arrivals, assistances, load_peer, read_run
+from lvspec_cli.bench.quantized import measure_quantized, quantized_subject
 from lvspec_cli.bench.signal_cost import long_prompt, measure_signals, signal_subject
 from lvspec_cli.bench.startup import imported_by_help
 from lvspec_cli.bench.step_cost import StepCosts, predicted_speed
@@ -74,6 +77,35 @@ def test_the_bench_measures_and_reports_all_of_decoding(
     assert {line["goal"]["bound"] for line in engine["lines"]} == {0.05}
     printed = capsys.readouterr().out
     assert all(subject["title"] in printed for subject in written["subjects"])
+
+
+def test_compiled_passes_are_measured_beside_plain_ones(preset_path: Path) -> None:
+    preset = load_preset(preset_path)
+    pair = load_pair(preset)
+    (clip,) = make_clips(pair, preset, range(1000, 1001))
+    passes = measure_compiled(pair, preset, clip, turns=2)
+    subject = compile_subject(passes)
+    assert [line.name for line in subject.lines] == [f"{each.name}, compiled over plain" for each in passes]
+    assert all(each.first_seconds > 10 * max(each.plain) for each in passes)  # the compiler was at work
+    values = [line.value for line in subject.lines]
+    assert values == [median_ratio(each.plain, each.compiled) for each in passes]
+
+
+def test_a_target_in_four_bits_is_measured_beside_the_full_one(preset_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    preset = load_preset(preset_path)
+    pair = load_pair(preset)
+    clips = make_clips(pair, preset, range(1000, 1002))
+    found = measure_quantized(pair, preset, clips, max_tokens=8, turns=2)
+    few, whole = found.layer_bytes
+    assert whole == 4 * sum(
+        module.weight.numel() for module in pair.target._text_model.layers.modules() if hasattr(module, "in_features")
+    )
+    assert whole / 8 < few < whole / 7  # 4 bits of 32, and the constants of every 64 weights
+    assert all(quality.equal for quality in found.whole)
+    values = {line.name: line.value for line in quantized_subject(found).lines}
+    assert values["weights of the decoder layers' linear modules over full"] == few / whole
+    assert values["captions equal to the full target's"] in (0.0, 0.5, 1.0)
 
 
 def test_both_caches_compute_the_same_with_many_video_positions(preset_path: Path) -> None:

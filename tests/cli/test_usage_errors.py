@@ -44,8 +44,13 @@ def refused(lvspec, tiny_preset, loads):
         (["--pruning-keep", "some"], "--pruning-keep must be a number, not 'some'"),
         (["--pruning-mass", "1.5"], "--pruning-mass must be from 0 to 1, not 1.5"),
         (["--decoder", "vlc"], "--decoder must be one of pyav, decord, not 'vlc'"),
+        (["--on-oom", "pray"], "--on-oom must be one of fail, shrink, not 'pray'"),
         (["--format", "yaml"], "--format must be one of text, json, jsonl, not 'yaml'"),
         (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
+        (
+            ["--quantize", "target=fp3"],
+            "--quantize must be target=KIND, draft=KIND or both, KIND one of none, nf4, int8",
+        ),
         (["--dtype", "int3"], "--dtype must be one of auto, float32, bfloat16, float16, not 'int3'"),
         (["--timeout", "0"], "--timeout (the deadline of a video) must be a number greater than 0"),
         (["--timeout", "1e10"], "--timeout must be at most 86400 s, a day, not 1e+10"),

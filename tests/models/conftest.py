@@ -1,4 +1,4 @@
-"""Checkpoints and loaded pairs of both families, made once for all tests of the models."""
+"""Checkpoints and loaded pairs of every family, made once for all tests of the models."""
 
 from __future__ import annotations
 

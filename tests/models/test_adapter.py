@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from lvspec_cli.errors import FramesRefused, UsageError
 from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.pair import load_pair
+from lvspec_cli.preset import load_preset
 from tests.models import tiny
 from tests.models.conftest import TinyPair
 
@@ -191,7 +194,7 @@ def test_the_prompt_reads_as_the_chat_template_says(tiny_pair: TinyPair) -> None
     inputs = prepared(tiny_pair.pair.target)
     text = tiny_pair.pair.tokenizer.decode(inputs.token_ids[~inputs.video_mask])
     assert PROMPT in text
-    assert text.endswith("<|im_start|>assistant\n")
+    assert text.endswith("Assistant:" if tiny_pair.family == "smolvlm" else "<|im_start|>assistant\n")
     assert inputs.video_tokens > 0
 
 
@@ -210,7 +213,8 @@ def test_an_empty_prompt_is_refused(tiny_pair: TinyPair, prompt: str) -> None:
 
 
 def test_control_tokens_in_the_prompt_are_refused(tiny_pair: TinyPair) -> None:
-    for token in ("<|im_end|>", tiny.PLACEHOLDERS[tiny_pair.family][1]):
+    model = tiny_pair.pair.target
+    for token in ("<|im_end|>", model.processor.video_token, *model.placeholders):
         with pytest.raises(UsageError, match="control token"):
             tiny_pair.pair.target.prepare(tiny.video(), tiny.even_times(4), f"a {token} b")
 
@@ -223,6 +227,54 @@ def test_frames_and_times_must_fit_together(tiny_pair: TinyPair) -> None:
         model.prepare(tiny.video(2), (1.0, 1.0), PROMPT)
     with pytest.raises(ValueError, match="uint8"):
         model.prepare(tiny.video(2).astype("float32"), (0.0, 1.0), PROMPT)
+
+
+def test_the_times_of_frames_stand_in_the_prompt(pairs: dict[str, TinyPair]) -> None:
+    times = (0.0, 1.0, 2.5, 3.1, 61.0, 62.04)
+    expected = {
+        "qwen3_vl": ["<0.5 seconds>", "<2.8 seconds>", "<61.5 seconds>"],
+        "smolvlm": ["six frames", "0:01:02", "from 00:00:", "from 00:02:", "from 00:03:", "from 01:01:", "from 01:02:"],
+    }
+    for family, words in expected.items():
+        inputs = pairs[family].pair.target.prepare(tiny.video(6), times, PROMPT)
+        text = pairs[family].pair.tokenizer.decode(inputs.token_ids)
+        assert [word for word in words if word not in text] == []
+
+
+def test_a_frame_alone_is_seen_as_a_pair_of_it(pairs: dict[str, TinyPair]) -> None:
+    model = pairs["qwen3_vl"].pair.target
+    frames = tiny.video(1)
+    alone = model.prepare(frames, (1.5,), PROMPT)
+    assert "<1.5 seconds>" in pairs["qwen3_vl"].pair.tokenizer.decode(alone.token_ids)
+    twice = model.prepare(frames.repeat(2, axis=0), (1.0, 2.0), PROMPT)
+    assert torch.equal(alone.token_ids, twice.token_ids)
+    assert torch.equal(alone.tensors["pixel_values_videos"], twice.tensors["pixel_values_videos"])
+
+
+def test_pixels_are_those_of_a_frame_in_every_family_of_any_size(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    for family in ("qwen2_5_vl", "qwen3_vl"):
+        folder = checkpoints[family]
+        path = tiny.write_preset(
+            tmp_path / f"{family}.yaml",
+            folder / "target",
+            folder / "draft",
+            frames="{min_pixels: 784, max_pixels: 784}",
+        )
+        model = load_pair(load_preset(path), with_draft=False).target
+        for count in (2, 8):
+            assert prepared(model, count, height=200, width=200).video_tokens == count // 2 * (28 // 14) ** 2
+
+
+def test_features_for_deeper_layers_reach_the_language_model(pairs: dict[str, TinyPair]) -> None:
+    model = pairs["qwen3_vl"].pair.target
+    inputs = prepared(model)
+    video = model._encode_video(inputs)
+    assert len(video.deeper) == 2
+    kept = video.kept(torch.tensor([3, 5]))
+    assert torch.equal(kept.tokens, video.tokens[[3, 5]])
+    assert [torch.equal(part, whole[[3, 5]]) for part, whole in zip(kept.deeper, video.deeper, strict=True)] == [
+        True
+    ] * 2
 
 
 def test_frames_too_narrow_for_the_model_are_an_error_of_one_sentence(pairs: dict[str, TinyPair]) -> None:

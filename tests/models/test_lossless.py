@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.options import DecodingOptions, DraftTokens
 from lvspec_cli.models.adapter import VideoLanguageModel
+from lvspec_cli.models.text_stack import ModuleTextStack
 from tests.models import tiny
 from tests.models.conftest import TinyPair
 
@@ -74,3 +76,38 @@ def test_an_identical_draft_is_always_accepted(tiny_pair: TinyPair) -> None:
     rounds = run(target, twin, inputs, "strict", 4)
     assert all(not event.rejected for event in rounds)
     assert len(rounds) == MAX_TOKENS // 5
+
+
+def test_a_model_that_was_placed_piece_by_piece_decodes_as_a_whole_one(tiny_pair: TinyPair) -> None:
+    accelerate = pytest.importorskip("accelerate")
+    target = tiny_pair.pair.target
+    model = copy.deepcopy(tiny_pair.reference)
+    text = getattr(model.model, target.text_module)
+    pieces = [f"model.{name}" for name, _ in model.model.named_children() if name != target.text_module]
+    pieces += [f"model.{target.text_module}.{name}" for name, _ in text.named_children() if name != "layers"]
+    pieces += [f"model.{target.text_module}.layers.{index}" for index in range(len(text.layers))]
+    accelerate.dispatch_model(model, dict.fromkeys([*pieces, "lm_head"], "cpu"), main_device="cpu", force_hooks=True)
+    placed = type(target)(model, target.processor, target.vocabulary_size, target.frame_size)
+    assert isinstance(placed._stack, ModuleTextStack)  # the hooks that move tensors between devices are kept
+    inputs = target.prepare(tiny.video(5), tiny.even_times(5), "What moves?")
+    assert tokens(run(placed, None, inputs, "ar", 1)) == tokens(run(target, None, inputs, "ar", 1))
+
+
+@pytest.mark.parametrize("relevance", [None, "attention", "cosine"])
+def test_the_host_looks_once_a_round_over_real_layers(tiny_pair: TinyPair, relevance: str | None) -> None:
+    from lvspec_cli.decoding.looseness import Looseness
+    from tests.decoding.test_synchronisation import looks
+
+    pair = tiny_pair.pair
+    inputs = pair.target.prepare(tiny.video(4), tiny.even_times(4), "What moves?")
+    options = DecodingOptions(method="strict", draft_tokens=3, max_tokens=30, detect_repetition=False)
+    if relevance is not None:
+        options = replace(options, method="lvspec", looseness=Looseness(relevance=relevance))
+    knowledge = pair.ready_for(options)
+    first = pair.target.prefill(inputs)
+    assert pair.draft is not None
+    pair.draft.prefill(inputs)
+    rounds = decode(pair.target, pair.draft, options, first, knowledge)
+    for _ in range(5):
+        assert looks(lambda: next(rounds)) == 1
+    pair.target.watch(None)

@@ -18,6 +18,7 @@ from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import LvspecError, ModelError, PairError, PresetError, UsageError
 from lvspec_cli.models import loading
+from lvspec_cli.models.attention import ATTENTION_NAME
 from lvspec_cli.models.families import family_class, known_families
 from lvspec_cli.models.pair import check_pair, load_pair
 from lvspec_cli.preset import load_preset
@@ -175,7 +176,7 @@ def test_frame_pixels_are_refused_where_they_mean_nothing(checkpoints: dict[str,
         path = tiny.write_preset(
             tmp_path / f"{family}.yaml", folder / "target", folder / "draft", frames="{count: 8, max_pixels: 6400}"
         )
-        if family == "llava_onevision":
+        if family in tiny.ONE_FRAME_SIZE:
             assert "mean nothing" in complaint(path, PresetError)
         else:
             check_pair(load_preset(path))
@@ -254,6 +255,37 @@ def test_loading_and_prefilling_says_nothing(checkpoints: dict[str, Path]) -> No
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+def test_a_backend_for_attention_that_is_not_here_is_refused(copied: Path) -> None:
+    path = preset_of(copied)
+    path.write_text(path.read_text().replace("device: cpu", "device: cpu, attention: flash_attention_2"))
+    assert "flash-attn" in complaint(path, PresetError)
+
+
+@pytest.mark.parametrize(("asked", "used"), [("auto", "sdpa"), ("eager", "eager"), ("sdpa", "sdpa")])
+def test_the_vision_tower_takes_the_backend_that_is_asked_for(copied: Path, asked: str, used: str) -> None:
+    path = preset_of(copied)
+    path.write_text(path.read_text().replace("device: cpu", f"device: cpu, attention: {asked}"))
+    target = load_pair(load_preset(path), with_draft=False).target
+    assert target.model.config.vision_config._attn_implementation == used
+    assert target.model.config.text_config._attn_implementation == ATTENTION_NAME
+
+
+def test_a_package_that_a_family_needs_is_named(checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "find_spec", lambda name: None)
+    assert "pip install num2words" in complaint(checkpoints["smolvlm"] / "preset.yaml", PresetError)
+    path = checkpoints["qwen3_vl"] / "preset.yaml"
+    check_pair(load_preset(path))
+    preset = load_preset(path)
+    with pytest.raises(PresetError, match="quantization nf4 needs pip install bitsandbytes accelerate"):
+        check_pair(dataclasses.replace(preset, draft=dataclasses.replace(preset.draft, quantization="nf4")))
+
+
+def test_a_balanced_model_lies_on_the_one_device_there_is(copied: Path) -> None:
+    path = preset_of(copied)
+    path.write_text(path.read_text().replace("device: cpu", "device: balanced"))
+    assert load_pair(load_preset(path), with_draft=False).target.device == loading.resolve_device("auto")
+
+
 def quantized(folder: Path, kind: str) -> Any:
     pytest.importorskip("bitsandbytes")
     preset = load_preset(folder / "preset.yaml")
@@ -267,7 +299,9 @@ def test_quantization_covers_the_language_layers_and_nothing_else(
     pair = load_pair(quantized(checkpoints[tiny_pair.family], kind), with_draft=False)
     linear = {n: m for n, m in pair.target.model.named_modules() if isinstance(m, torch.nn.Linear)}
     covered = {name for name, module in linear.items() if type(module) is not torch.nn.Linear}
-    assert covered == {name for name in linear if "language_model.layers" in name}
+    layers = f"{type(pair.target).text_module}.layers"
+    assert covered == {name for name in linear if layers in name}
+    assert covered
     inputs = pair.target.prepare(tiny.video(), tiny.even_times(4), "What?")
     pair.target.prefill(inputs)
     assert np.isfinite(pair.target.extend(inputs.token_ids[-3:]).logits.numpy()).all()

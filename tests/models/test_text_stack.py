@@ -19,7 +19,7 @@ PREFIX = 20
 
 def text_model(tiny_pair: TinyPair, dtype: torch.dtype = torch.float32) -> Any:
     """A copy of the untouched model's language part."""
-    return copy.deepcopy(tiny_pair.reference.model.language_model).to(dtype)
+    return copy.deepcopy(getattr(tiny_pair.reference.model, tiny_pair.pair.target.text_module)).to(dtype)
 
 
 def rotary(model: Any, start: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Tiny real checkpoints of both families: real tokenizer, processor and model classes, random weights."""
+"""Tiny real checkpoints of every family: real tokenizer, processor and model classes, random weights."""
 
 from __future__ import annotations
 
@@ -20,14 +20,24 @@ from transformers import (
     Qwen2_5_VLProcessor,
     Qwen2VLImageProcessor,
     Qwen2VLVideoProcessor,
+    Qwen3VLConfig,
+    Qwen3VLProcessor,
+    Qwen3VLVideoProcessor,
+    SmolVLMConfig,
+    SmolVLMImageProcessor,
+    SmolVLMProcessor,
+    SmolVLMVideoProcessor,
 )
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 PLACEHOLDERS = {
     "qwen2_5_vl": ("<|image_pad|>", "<|video_pad|>"),
     "llava_onevision": ("<image>", "<video>"),
+    "qwen3_vl": ("<|image_pad|>", "<|video_pad|>"),
+    "smolvlm": ("<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>"),
 }
 FAMILIES = tuple(PLACEHOLDERS)
+ONE_FRAME_SIZE = ("llava_onevision", "smolvlm")
 TEMPLATE = (
     "{{% for message in messages %}}<|im_start|>{{{{ message['role'] }}}}\n"
     "{{% for part in message['content'] %}}"
@@ -84,6 +94,24 @@ def build_processor(family: str, tokenizer: PreTrainedTokenizerFast) -> Any:
             video_processor=Qwen2VLVideoProcessor(**common),
             chat_template=TEMPLATE.format(video="<|vision_start|><|video_pad|><|vision_end|>"),
         )
+    if family == "qwen3_vl":
+        common = {"size": {"shortest_edge": 28 * 28, "longest_edge": 8 * 56 * 56}, "patch_size": 7, "merge_size": 2}
+        return Qwen3VLProcessor(
+            image_processor=Qwen2VLImageProcessor(**common),
+            tokenizer=tokenizer,
+            video_processor=Qwen3VLVideoProcessor(**common),
+            chat_template=TEMPLATE.format(video="<|vision_start|><|video_pad|><|vision_end|>"),
+        )
+    if family == "smolvlm":  # the template for videos is the processor's own
+        size = {"size": {"longest_edge": 28}, "max_image_size": {"longest_edge": 28}}
+        return SmolVLMProcessor(
+            image_processor=SmolVLMImageProcessor(**size),
+            tokenizer=tokenizer,
+            video_processor=SmolVLMVideoProcessor(
+                video_sampling={"max_frames": 64, "fps": 1, "video_size": size["size"]}, **size
+            ),
+            image_seq_len=4,
+        )
     size = {"height": 42, "width": 42}
     return LlavaOnevisionProcessor(
         image_processor=LlavaOnevisionImageProcessor(size=size, image_grid_pinpoints=[[42, 42]]),
@@ -97,7 +125,7 @@ def build_processor(family: str, tokenizer: PreTrainedTokenizerFast) -> Any:
 
 def build_config(family: str, shape: Shape, tokenizer: PreTrainedTokenizerFast) -> Any:
     """The family's own configuration at toy size."""
-    image, video = (tokenizer.convert_tokens_to_ids(token) for token in PLACEHOLDERS[family])
+    image, video = (tokenizer.convert_tokens_to_ids(token) for token in PLACEHOLDERS[family][:2])
     text = {
         "vocab_size": len(tokenizer) + shape.padded_rows,
         "hidden_size": shape.hidden,
@@ -112,6 +140,40 @@ def build_config(family: str, shape: Shape, tokenizer: PreTrainedTokenizerFast) 
         "pad_token_id": tokenizer.pad_token_id,
     }
     common = {"image_token_id": image, "video_token_id": video, "tie_word_embeddings": False}
+    if family == "smolvlm":
+        vision = {
+            "hidden_size": shape.vision_hidden,
+            "intermediate_size": 2 * shape.vision_hidden,
+            "num_hidden_layers": shape.vision_layers,
+            "num_attention_heads": 2,
+            "image_size": 28,
+            "patch_size": 7,
+        }
+        text = {"model_type": "llama", **text, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}
+        return SmolVLMConfig(
+            text_config=text, vision_config=vision, scale_factor=2, image_token_id=image, tie_word_embeddings=False
+        )
+    if family == "qwen3_vl":
+        rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3], "mrope_interleaved": True}
+        vision = {
+            "depth": shape.vision_layers,
+            "hidden_size": shape.vision_hidden,
+            "intermediate_size": 2 * shape.vision_hidden,
+            "num_heads": 2,
+            "patch_size": 7,
+            "out_hidden_size": shape.hidden,
+            "num_position_embeddings": 64,
+            "deepstack_visual_indexes": list(range(shape.vision_layers))[:2],
+            "initializer_range": 0.3,
+        }
+        start, end = (tokenizer.convert_tokens_to_ids(f"<|vision_{side}|>") for side in ("start", "end"))
+        return Qwen3VLConfig(
+            text_config={**text, "head_dim": shape.head_dim, "rope_parameters": rope},
+            vision_config=vision,
+            vision_start_token_id=start,
+            vision_end_token_id=end,
+            **common,
+        )
     if family == "qwen2_5_vl":
         rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
         vision = {
@@ -161,8 +223,11 @@ def save_checkpoint(folder: Path, family: str, shape: Shape = TARGET, extra: tup
     torch.manual_seed(shape.seed)
     model = AutoModelForImageTextToText.from_config(build_config(family, shape, tokenizer))
     for name, parameter in model.named_parameters():
+        # transformers starts biases at zero and norms at one, which would hide that one is lost.
         if "language_model.layers" in name and name.endswith("bias"):
-            torch.nn.init.normal_(parameter, std=0.3)  # transformers starts them at zero, which would hide a lost bias
+            torch.nn.init.normal_(parameter, std=0.3)
+        if name.endswith(("q_norm.weight", "k_norm.weight")):
+            torch.nn.init.normal_(parameter, mean=1.0, std=0.3)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)
     build_processor(family, tokenizer).save_pretrained(folder)

@@ -1,0 +1,67 @@
+"""What `compile: true` brings: passes of a compiled pair and of the same pair as it is, in turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from statistics import median
+from time import perf_counter
+
+from lvspec_cli.bench.clips import BenchClip
+from lvspec_cli.bench.comparison import interleave, median_ratio
+from lvspec_cli.bench.report import Line, Subject
+from lvspec_cli.bench.step_cost import stepper
+from lvspec_cli.models.pair import Pair, load_pair
+from lvspec_cli.preset import Preset
+
+DRAFT_TOKENS = 5  # a round, of the target's pass over a chain
+TURNS = 30
+
+
+@dataclass(frozen=True)
+class PassPair:
+    """One pass in both forms, turn by turn."""
+
+    name: str
+    compiled: list[float]  # s
+    plain: list[float]  # s
+    first_seconds: float  # s, of the first compiled pass: mostly the compiler
+
+
+def measure_compiled(pair: Pair, preset: Preset, clip: BenchClip, turns: int = TURNS) -> list[PassPair]:
+    """Load the pair of a preset once more, compiled, and let passes of both take turns behind one clip's prompt.
+
+    Raises PresetError or ModelError where the pair cannot be compiled.
+    """
+    compiled = load_pair(replace(preset, compile=True, draft_tokens=DRAFT_TOKENS))
+    assert pair.draft is not None
+    assert compiled.draft is not None
+    found = []
+    for name, plain, fast, prompt, width in (
+        ("draft step", pair.draft, compiled.draft, clip.draft, 1),
+        ("target step", pair.target, compiled.target, clip.target, 1),
+        (f"target pass, {DRAFT_TOKENS + 1} tokens", pair.target, compiled.target, clip.target, DRAFT_TOKENS + 1),
+    ):
+        for model in (plain, fast):
+            model.watch(None)
+            model.prefill(prompt)
+        started = perf_counter()
+        step = stepper(fast, width)
+        first = perf_counter() - started
+        times = interleave({"compiled": step, "plain": stepper(plain, width)}, range(turns))
+        found.append(PassPair(name, times["compiled"], times["plain"], first))
+    return found
+
+
+def compile_subject(passes: list[PassPair]) -> Subject:
+    """All passes, as speed of the compiled one over the plain one."""
+    return Subject(
+        "What compiling brings",
+        tuple(map(_line, passes)),
+        "Speed: medians over turns of the plain pass's time over the compiled one's. First: the pass that is compiled.",
+    )
+
+
+def _line(each: PassPair) -> Line:
+    times = f"{1000 * median(each.compiled):.2f} / {1000 * median(each.plain):.2f} ms"
+    ratio = median_ratio(each.plain, each.compiled)
+    return Line(f"{each.name}, compiled over plain", ratio, note=f"{times}; first {each.first_seconds:.0f} s")

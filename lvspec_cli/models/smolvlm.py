@@ -1,0 +1,99 @@
+"""SmolVLM2 (arXiv 2504.05299): every frame an image of one size with its time before it, and plain positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.video_utils import VideoMetadata
+
+from lvspec_cli.models.activations import attention_bytes, mlp_bytes
+from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
+from lvspec_cli.models.families import register_family
+
+_TICKS = 1000  # a second: times reach the processor as whole numbers over these, and it writes whole seconds
+
+
+@register_family("smolvlm")
+class SmolVLM(VideoLanguageModel):
+    """SmolVLM2.
+
+    The processor says how many frames there are and how long the video is, and writes "Frame from 01:30:" before each
+    frame, in whole seconds. Frames are scaled to the vision tower's one size and never cut into tiles, so `FrameSize`
+    has no meaning here. To this family video tokens are image tokens.
+    """
+
+    unquantized_modules = ("model.vision_model", "model.connector", "lm_head")
+    any_frame_size = False
+    packages = ("num2words",)
+    placeholders = ("<image>", "<video>")
+    text_module = "text_model"
+
+    @classmethod
+    def video_size(
+        cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
+    ) -> VideoSize:
+        """See `VideoLanguageModel.video_size`."""
+        vision = config.vision_config
+        side = vision.image_size // vision.patch_size
+        pixels = frames * vision.image_size**2
+        return VideoSize(
+            patches=frames * side**2,
+            tokens=frames * (side // config.scale_factor) ** 2,
+            input_bytes=pixels * (3 * torch.float32.itemsize + torch.int64.itemsize),  # with a mask in whole numbers
+        )
+
+    @classmethod
+    def patch_bytes(cls, config: Any, itemsize: int) -> int:
+        """See `VideoLanguageModel.patch_bytes`; pixels and mask are copied, to leave out empty frames."""
+        vision = config.vision_config
+        copies = vision.patch_size**2 * (3 * itemsize + torch.int64.itemsize)
+        return copies + max(
+            attention_bytes(vision.hidden_size, itemsize),
+            mlp_bytes(vision.hidden_size, vision.intermediate_size, itemsize, gated=False),
+        )
+
+    @classmethod
+    def time_marks(cls, frames: int) -> str:
+        """See `VideoLanguageModel.time_marks`."""
+        start = "You are provided the following series of forty-eight frames from a 0:00:48 [H:MM:SS] video.\n"
+        mark = "\nFrame from 00:00:<fake_token_around_image><global-img><fake_token_around_image>"
+        return start + frames * mark + "\n\n"
+
+    @property
+    def video_token_id(self) -> int:
+        """See `VideoLanguageModel.video_token_id`."""
+        return self.processor.image_token_id  # type: ignore[no-any-return]
+
+    def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
+        count, _, height, width = frames.shape
+        metadata = VideoMetadata(
+            total_num_frames=count,
+            fps=float(_TICKS),
+            width=width,
+            height=height,
+            duration=times[-1],
+            frames_indices=[round(_TICKS * time) for time in times],
+        )
+        inputs = self.processor(
+            text=[text],
+            videos=[frames],
+            video_metadata=[metadata],
+            do_sample_frames=False,
+            input_data_format="channels_first",
+            return_tensors="pt",
+        )
+        return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+
+    def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
+        tensors = inputs.tensors
+        features = self.model.model.get_image_features(
+            tensors["pixel_values"].to(self.device), tensors["pixel_attention_mask"].to(self.device)
+        )
+        return EncodedVideo(torch.cat(tuple(features.pooler_output)))
+
+    def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
+        """int64 [1, n]: one after another."""
+        return torch.arange(inputs.length, device=self.device)[None]
