@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.models.footprint import PairFootprint, estimate_pair
-from lvspec_cli.models.room import GIB, Room, rooms, total_bytes
+from lvspec_cli.models.room import GIB, USABLE, Room, rooms, total_bytes
 from lvspec_cli.models.weights_on_disk import ROLES, FilesOnDisk, files_of, pull_command
 from lvspec_cli.preset import Preset
 
@@ -37,10 +37,16 @@ def readiness(preset: Preset) -> Readiness:
     return Readiness(*files, footprint, places, _verdict(preset, places, files))
 
 
+def headroom_bytes(room: Room) -> int | None:
+    """What is left of the memory that counts, negative where it is too little; None if the device does not say."""
+    return None if room.present_bytes is None else int(USABLE * room.present_bytes) - room.needed_bytes
+
+
 def _verdict(preset: Preset, places: tuple[Room, ...], files: tuple[FilesOnDisk, FilesOnDisk]) -> str:
-    needs = ", and ".join(map(_need, places))
+    needs = "; ".join(map(_need, places))
     if not all(room.fits for room in places):
-        return f"does not fit: it needs {needs}; choose a smaller pair, fewer frames or 4 bits (nf4)"
+        packed = "" if preset.target.quantization == "nf4" else "4-bit weights (quantization nf4), "
+        return f"does not fit: it needs {needs}; choose {packed}fewer frames or a smaller pair"
     lacking = [role for role, found in zip(ROLES, files, strict=True) if found.missing]
     if lacking:
         local = all(getattr(preset, role).is_local for role in lacking)
@@ -50,5 +56,8 @@ def _verdict(preset: Preset, places: tuple[Room, ...], files: tuple[FilesOnDisk,
 
 
 def _need(room: Room) -> str:
-    there = "an unknown amount" if room.present_bytes is None else f"{room.present_bytes / GIB:.2f} GiB"
-    return f"{room.needed_bytes / GIB:.2f} GiB where {room.device} has {there}"
+    needed = f"{room.needed_bytes / GIB:.2f} GiB"
+    if room.present_bytes is None:
+        return f"{needed} of {room.device}, which does not say how much it has"
+    usable = f"{USABLE * room.present_bytes / GIB:.2f} GiB"
+    return f"{needed} of {room.device}, which can give {usable} ({USABLE:.0%} of its memory)"

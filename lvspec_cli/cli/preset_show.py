@@ -70,6 +70,8 @@ def _setting_rows(preset: Preset) -> list[tuple[str, str, str]]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()  # as YAML has it
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -82,10 +84,10 @@ def _machine_rows(ready: Readiness) -> list[tuple[str, str, str, str]]:
     video = f"{footprint.frame_count} frames, {footprint.video_tokens} video tokens"
     rows = [
         files,
-        _row("weights, GiB", target.weight_bytes, draft.weight_bytes),
-        _row(f"KV cache at {video}, GiB", target.cache_bytes, draft.cache_bytes),
-        _row("activations, GiB", target.activation_bytes, draft.activation_bytes),
-        _row("all of it, GiB", target.total_bytes, draft.total_bytes),
+        _row("weights", target.weight_bytes, draft.weight_bytes),
+        _row(f"KV cache at {video}", target.cache_bytes, draft.cache_bytes),
+        _row("activations", target.activation_bytes, draft.activation_bytes),
+        _row("all of it", target.total_bytes, draft.total_bytes),
     ]
     return rows + [_room_row(room) for room in ready.rooms]
 
@@ -100,28 +102,31 @@ def _files(files: FilesOnDisk) -> str:
 
 
 def _row(name: str, target: int, draft: int) -> tuple[str, str, str, str]:
-    return name, _gib(target), _gib(draft), ""
+    return name, _size(target), _size(draft), ""
 
 
 def _room_row(room: Room) -> tuple[str, str, str, str]:
     """Not the sum of the rows above: the models never prefill at the same time."""
-    left = _headroom(room)
-    return f"left on {room.device}, GiB", "", "", "unknown" if left is None else _gib(left)
+    from lvspec_cli.readiness import headroom_bytes
+
+    left = headroom_bytes(room)
+    return f"left on {room.device}", "", "", "unknown" if left is None else _size(left)
 
 
-def _headroom(room: Room) -> int | None:
-    return None if room.present_bytes is None else room.present_bytes - room.needed_bytes
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.2f}"
+def _size(count: int) -> str:
+    """Bytes in GiB, or in MiB where there are so few that GiB would hide them."""
+    return f"{count / 2**30:.2f} GiB" if abs(count) >= 2**30 / 10 else f"{count / 2**20:.1f} MiB"
 
 
 def _machine_record(ready: Readiness) -> dict[str, Any]:
+    from lvspec_cli.readiness import headroom_bytes
+
     return {
         "files": {"target": _files_record(ready.target_files), "draft": _files_record(ready.draft_files)},
         "memory": None if ready.footprint is None else _memory_record(ready.footprint),
-        "devices": [{**asdict(room), "headroom_bytes": _headroom(room), "fits": room.fits} for room in ready.rooms],
+        "devices": [
+            {**asdict(room), "headroom_bytes": headroom_bytes(room), "fits": room.fits} for room in ready.rooms
+        ],
         "verdict": ready.verdict,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -141,7 +142,7 @@ def test_a_pair_on_this_machine_is_shown_with_all_that_it_needs(lvspec, tiny_pre
         assert memory[role]["weight_bytes"] == pytest.approx(weights.stat().st_size, rel=0.1)
     assert memory["frame_count"] == 4
     assert device["device"] == "cpu"
-    assert device["headroom_bytes"] == device["present_bytes"] - device["needed_bytes"]
+    assert 0 < device["headroom_bytes"] < device["present_bytes"] - device["needed_bytes"]
     totals = [memory[role]["total_bytes"] for role in ("target", "draft")]
     assert max(totals) < device["needed_bytes"] <= sum(totals)
     assert device["fits"]
@@ -172,22 +173,31 @@ def test_a_pair_that_is_too_large_is_said_to_be(lvspec, machine_of):
     machine = json.loads(lvspec("presets", "show", "qwen2.5-vl-32b-4bit", "--format", "json").out)["machine"]
     assert machine["devices"][0]["headroom_bytes"] < 0
     assert machine["verdict"].startswith("does not fit: it needs ")
-    assert " GiB where cpu has 24.00 GiB; choose a smaller pair" in machine["verdict"]
+    assert (
+        " GiB of cpu, which can give 22.80 GiB (95% of its memory); choose fewer frames or a smaller pair"
+        in machine["verdict"]
+    )
 
 
-@pytest.mark.parametrize(
-    ("name", "gib"), [("qwen2.5-vl-32b-4bit", 48), ("qwen2.5-vl-72b-4bit", 80), ("llava-onevision-72b-4bit", 80)]
-)
-def test_a_4_bit_pair_fits_the_one_gpu_that_its_description_names(lvspec, machine_of, name, gib):
-    machine_of(gib)
-    shown = json.loads(lvspec("presets", "show", name, "--format", "json").out)
-    assert f"one GPU of {gib} GB" in shown["description"]
-    assert shown["machine"]["devices"][0]["fits"]
+def test_a_pair_needs_what_its_description_says(lvspec, machine_of):
+    machine_of(80)
+    said = {}
+    for name in list_presets():
+        shown = json.loads(lvspec("presets", "show", name, "--format", "json").out)
+        (device,) = shown["machine"]["devices"]
+        needed = device["needed_bytes"] / 2**30
+        if match := re.search(r"one GPU of (\d+) GB", shown["description"]):
+            said[name] = int(match[1])
+            assert needed < 0.95 * said[name]
+        elif match := re.search(r"about ([\d.]+) GiB", shown["description"]):
+            said[name] = float(match[1])
+            assert needed == pytest.approx(said[name], abs=0.6)
+    assert said.keys() == set(list_presets()) - {"demo"}
 
 
 def test_a_pair_that_fits_and_is_not_here_can_be_fetched(lvspec, machine_of, monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    machine_of(24)
+    machine_of(80)
     machine = json.loads(lvspec("presets", "show", "qwen2.5-vl-7b", "--format", "json").out)["machine"]
     assert "config.json" in machine["files"]["target"]["missing"]
     assert machine["verdict"].startswith("would fit: it needs ")
@@ -206,7 +216,7 @@ def test_what_a_pair_of_unknown_models_needs_cannot_be_told(lvspec, users):
     written(users / "mine.yaml", PAIR)
     outcome = lvspec("presets", "show", "mine")
     assert outcome.code == 0
-    assert outcome.out.splitlines()[-1].startswith("it cannot be told whether the pair fits: ")
+    assert outcome.out.rstrip().splitlines()[-1].startswith("it cannot be told whether the pair fits: ")
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest_name(refused):

@@ -18,7 +18,8 @@ posix = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are ot
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["caption", "-h"], ["ask", "-h"], ["--version"], ["demo", "clip", "-h"]]
+    "arguments",
+    [["--help"], ["caption", "-h"], ["ask", "-h"], ["--version"], ["demo", "clip", "-h"], ["presets", "-h"]],
 )
 def test_help_imports_nothing_heavy(arguments):
     code = (

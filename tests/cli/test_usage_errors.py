@@ -202,6 +202,8 @@ def test_an_input_is_never_overwritten(refused, clip, tiny_preset):
         (["demo", "clip", "-o", "no/clip.mp4"], "there is no folder no"),
         (["demo", "clip", "-o", "x.mp4", "--seed", "-1"], "--seed"),
         (["presets", "--format", "csv"], "--format must be text or json"),
+        (["presets", "show", "demo", "--format", "csv"], "--format must be text or json"),
+        (["presets", "show", "dmeo"], "there is no preset 'dmeo' (did you mean demo?)"),
     ],
 )
 def test_other_commands_refuse_alike(refused, arguments, complaint):
