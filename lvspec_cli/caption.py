@@ -67,6 +67,7 @@ class Caption:
     durations: Durations
     facts: VideoFacts
     frame_times: tuple[float, ...]  # s since the first frame, one for each frame that was shown
+    shrunk_from: int | None  # frames for which there was not enough memory; None if there was
     segments: tuple[Segment, ...]  # in order of time
     preset: str  # its name
     target: ModelIdentity
@@ -95,6 +96,7 @@ class Caption:
             fingerprint=video.pop("fingerprint"),
             video=video,
             frame_times_s=list(self.frame_times),
+            shrunk_frames=self.shrunk_from and {"from": self.shrunk_from, "to": len(self.frame_times)},
             text=self.text,
             segments=[asdict(segment) for segment in self.segments],
             finish_reason=self.finish_reason,
@@ -144,7 +146,8 @@ def _record(request: Request, **known: Any) -> dict[str, Any]:
         "schema": SCHEMA,
         "lvspec_version": __version__,
         **asdict(request),
-        **dict.fromkeys(("fingerprint", "video", "frame_times_s", "text", "segments", "finish_reason")),
+        **dict.fromkeys(("fingerprint", "video", "frame_times_s", "shrunk_frames")),
+        **dict.fromkeys(("text", "segments", "finish_reason")),
         **dict.fromkeys(("preset", "target", "draft", "method", "lossy", "settings", "stats", "error")),
     }
     return {**record, **known}
@@ -155,7 +158,11 @@ Stage = Literal["reading", "loading", "prefilling", "decoding", "done"]
 
 @dataclass(frozen=True)
 class Progress:
-    """One step on the way to a caption. The pieces of text of all steps, joined, are the whole text."""
+    """One step on the way to a caption. The pieces of text of all steps, joined, are the whole text.
+
+    If memory runs out and fewer frames are to be tried, everything begins again with another step of `reading`, and
+    what was said before is void.
+    """
 
     stage: Stage
     text: str = ""  # what this round adds, whole characters only

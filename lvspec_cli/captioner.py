@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lvspec_cli.caption import Caption, Progress, Request
 from lvspec_cli.decoding.draft_length import DraftLength
-from lvspec_cli.decoding.methods import METHODS
-from lvspec_cli.errors import UsageError
+from lvspec_cli.errors import OutOfMemory, UsageError
 from lvspec_cli.offline import go_offline
 from lvspec_cli.plan import Plan, check_fits, placed
 from lvspec_cli.preset import Preset, load_preset
@@ -21,10 +21,10 @@ from lvspec_cli.selection import choose_preset
 from lvspec_cli.settings import Layer, Settings, argument_layer, resolve
 
 if TYPE_CHECKING:
+    from lvspec_cli.forecast import Forecast
     from lvspec_cli.models.pair import Pair
     from lvspec_cli.session import Session
     from lvspec_cli.video.clip import Clip
-    from lvspec_cli.video.options import ReadOptions
     from lvspec_cli.video.worker import VideoWorker
 
 # Decided when a captioner is made; a single call cannot change them.
@@ -45,18 +45,24 @@ class Captioner:
     ``draft_tokens``, ``max_tokens``, ``temperature`` and so on. Errors are of `lvspec_cli.errors.LvspecError`.
     """
 
-    def __init__(self, preset: Preset, layers: Sequence[Layer] = ()) -> None:
-        """`layers`: settings that go before the preset's, highest first. Wrong ones raise UsageError."""
+    def __init__(self, preset: Preset, layers: Sequence[Layer] = (), *, ignore_memory: bool = False) -> None:
+        """`layers`: settings that go before the preset's, highest first. Wrong ones raise UsageError.
+
+        `ignore_memory`: load the models even where their estimate says that there is too little memory for them.
+        """
         self._layers = tuple(layers)
         self._plan = Plan.of(settings_for(preset, self._layers))
         check_fits(self._plan, preset)
         self._preset = placed(preset, self.settings)
+        self._ignore_memory = ignore_memory
         self._worker: VideoWorker | None = None
         self._pair: Pair | None = None
         self._lengths: dict[str, DraftLength] = {}  # method -> what chooses its draft length, if that is left open
 
     @classmethod
-    def from_preset(cls, preset: str | os.PathLike[str] = "auto", **options: Any) -> Captioner:
+    def from_preset(
+        cls, preset: str | os.PathLike[str] = "auto", *, ignore_memory: bool = False, **options: Any
+    ) -> Captioner:
         """A captioner for a preset: the name of a built-in one, the path of a YAML file, or auto for the best here.
 
         Environment variables and configuration files are the command line's affair and play no part here. What one
@@ -70,7 +76,8 @@ class Captioner:
         if resolve(layers).offline:
             go_offline()
         name = os.fspath(preset)
-        captioner = cls(choose_preset().preset if name == "auto" else load_preset(name), layers)
+        found = choose_preset().preset if name == "auto" else load_preset(name)
+        captioner = cls(found, layers, ignore_memory=ignore_memory)
         if captioner.preset.notice:
             warnings.warn(captioner.preset.notice, stacklevel=2)
         return captioner
@@ -97,6 +104,7 @@ class Captioner:
             UsageError: an option is wrong, or the pair does not fit together.
             VideoError: the video cannot be read.
             ModelError: the weights cannot be loaded.
+            OutOfMemory: the video does not fit into memory; with ``on_oom="shrink"``, half of its frames do not either.
         """
         return _last(self.stream(video, prompt=prompt, **options))
 
@@ -114,11 +122,33 @@ class Captioner:
     ) -> Iterator[Progress]:
         """The same as `ask` (with a question) or `caption`, step by step; the last step carries the caption.
 
-        The texts of the steps, joined, are the text. The iterator may be dropped at any time. Wrong options raise
-        UsageError here, everything else on the way.
+        The texts of the steps, joined, are the text (see `Progress` for what shrinking a video does to that). The
+        iterator may be dropped at any time. Wrong options raise UsageError here, everything else on the way.
         """
         plan = self._plan_with(options)
         return self._steps(self._request(os.fspath(video), question, prompt, plan), plan)
+
+    def forecast(
+        self,
+        video: str | os.PathLike[str],
+        question: str | None = None,
+        *,
+        prompt: str | None = None,
+        **options: Any,
+    ) -> Forecast:
+        """What `ask` or `caption` would take: frames, tokens, memory. Reads the video's header and loads no model.
+
+        Raises:
+            UsageError: an option is wrong.
+            VideoError: the video cannot be read.
+            ModelError: a model's configuration is neither on this machine nor known.
+        """
+        plan = self._plan_with(options)
+        request = self._request(os.fspath(video), question, prompt, plan)
+        facts = self._video_worker().inspect(request.path, plan.read)
+        from lvspec_cli.forecast import forecast
+
+        return forecast(request, facts, plan, self._preset)
 
     def load(self) -> None:
         """Load the models now rather than with the first video. Raises PairError or ModelError."""
@@ -156,47 +186,75 @@ class Captioner:
         return Request(path, _said("prompt", plan.settings.prompt if prompt is None else prompt), None)
 
     def _steps(self, request: Request, plan: Plan) -> Iterator[Progress]:
+        try:
+            yield from self._attempt(request, plan)
+            return
+        except OutOfMemory as error:
+            self._release_memory()
+            if not plan.shrinks or error.frame_count is None or error.frame_count < 2:
+                raise
+            frames = error.frame_count
+        # Only now is the error gone, and with it all that it held of the failed attempt.
+        yield from self._attempt(request, plan, shrunk_from=frames)
+
+    def _attempt(self, request: Request, plan: Plan, shrunk_from: int | None = None) -> Iterator[Progress]:
+        """All steps; ``shrunk_from``: frames that did not fit into memory, half of which are shown now."""
         yield Progress("reading")
         started = perf_counter()
-        clip = self._read(request.path, plan.read)
+        read = plan.read
+        if shrunk_from is not None:
+            read = replace(read, frame_count=shrunk_from // 2, frames_per_second=None)
+        clip = self._video_worker().read(request.path, read)
         read_seconds = perf_counter() - started
         if not self._ready_for(plan):
             yield Progress("loading")
-        session = self._session(request, plan, clip, read_seconds)
+        session = self._session(request, plan, clip, read_seconds, shrunk_from)
         yield Progress("prefilling")
         session.prefill()
         for event in session.rounds():
             yield Progress("decoding", session.push(event), event)
         yield Progress("done", session.finish(), caption=session.caption())
 
-    def _session(self, request: Request, plan: Plan, clip: Clip, read_seconds: float) -> Session:
+    def _session(
+        self, request: Request, plan: Plan, clip: Clip, read_seconds: float, shrunk_from: int | None
+    ) -> Session:
         pair = self._loaded_for(plan, request.question or request.prompt)
         from lvspec_cli.session import Session
 
         length = self._lengths.setdefault(plan.decode.method, DraftLength())
-        return Session(pair, self._preset, plan, request, clip, read_seconds, length)
+        return Session(pair, self._preset, plan, request, clip, read_seconds, length, shrunk_from)
+
+    def _release_memory(self) -> None:
+        if self._pair is not None:
+            from lvspec_cli.session import release_memory
+
+            release_memory(self._pair)
 
     def _ready_for(self, plan: Plan) -> bool:
-        drafts = METHODS[plan.decode.method].drafts
-        return self._pair is not None and (self._pair.draft is not None or not drafts)
+        return self._pair is not None and (self._pair.draft is not None or not plan.drafts)
 
     def _loaded_for(self, plan: Plan, prompt: str | None = None) -> Pair:
         """The pair; its draft is loaded for the first method that needs one."""
         from lvspec_cli.models.pair import load_draft, load_pair
 
         if self._pair is None:
-            drafts = METHODS[plan.decode.method].drafts
-            self._pair = load_pair(self._preset, with_draft=drafts, prompt=prompt, options=plan.decode)
+            self._pair = load_pair(
+                self._preset,
+                with_draft=plan.drafts,
+                prompt=prompt,
+                options=plan.decode,
+                ignore_memory=self._ignore_memory,
+            )
         elif not self._ready_for(plan):
             self._pair = load_draft(self._pair, self._preset)
         return self._pair
 
-    def _read(self, path: str, options: ReadOptions) -> Clip:
+    def _video_worker(self) -> VideoWorker:
         if self._worker is None:
             from lvspec_cli.video.worker import VideoWorker
 
             self._worker = VideoWorker()
-        return self._worker.read(path, options)
+        return self._worker
 
 
 def _said(what: str, text: str | None) -> str:

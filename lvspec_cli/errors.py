@@ -49,6 +49,11 @@ class WeightsMissing(ModelError):
 class OutOfMemory(LvspecError):
     """A video whose tokens do not fit into memory beside the models."""
 
+    def __init__(self, message: str, frame_count: int | None = None) -> None:
+        """``frame_count``: of the video, if it is known."""
+        super().__init__(message)
+        self.frame_count = frame_count
+
     @property
     def type_name(self) -> str:
         return "out_of_memory"

@@ -11,7 +11,7 @@ from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import UsageError
 from lvspec_cli.parsing import added
-from lvspec_cli.preset import DTYPES, ModelSpec, Preset, PruningSpec
+from lvspec_cli.preset import DTYPES, ON_OOM, ModelSpec, Preset, PromptSpec, PruningSpec
 from lvspec_cli.settings import Settings
 from lvspec_cli.video.options import ReadOptions
 
@@ -39,12 +39,19 @@ class Plan:
     read: ReadOptions
     decode: DecodingOptions  # without stop tokens: the tokenizer knows them
     pruning: PruningSpec  # of the draft's video tokens; what the method implies is in it
+    shrinks: bool  # whether a video that does not fit into memory is tried again with half of its frames
 
     @classmethod
     def of(cls, settings: Settings) -> Plan:
         """Check all settings. A wrong one raises UsageError that names it as its user wrote it."""
         decode = _decoding_options(settings)
-        return cls(settings, _read_options(settings), decode, _pruning_for(decode.method, settings))
+        pruning = _pruning_for(decode.method, settings)
+        return cls(settings, _read_options(settings), decode, pruning, _shrinks(settings))
+
+    @property
+    def drafts(self) -> bool:
+        """Whether the method needs a draft."""
+        return METHODS[self.decode.method].drafts
 
     def as_record(self) -> dict[str, Any]:
         """Every setting that shapes the text, as JSON values with units in the keys."""
@@ -90,6 +97,24 @@ def placed(preset: Preset, settings: Settings) -> Preset:
         )
 
     return replace(preset, target=place("target", preset.target), draft=place("draft", preset.draft))
+
+
+def in_force(preset: Preset, plan: Plan, prompt: str) -> Preset:
+    """The preset with all that the settings change in it of what a video takes, and with the prompt that is asked."""
+    return replace(
+        preset,
+        method=plan.decode.method,
+        draft_tokens=plan.decode.draft_tokens,
+        draft_video=plan.pruning,
+        generation=replace(preset.generation, max_tokens=plan.decode.max_tokens),
+        prompts=PromptSpec(prompt),
+    )
+
+
+def _shrinks(settings: Settings) -> bool:
+    if settings.on_oom is not None and settings.on_oom not in ON_OOM:
+        raise UsageError(f"{settings.name_of('on_oom')} must be one of {', '.join(ON_OOM)}, not {settings.on_oom!r}")
+    return settings.on_oom == "shrink"
 
 
 def _read_options(settings: Settings) -> ReadOptions:

@@ -17,6 +17,8 @@ QUANTIZATIONS = ("none", "nf4", "int8")
 ATTENTIONS = ("auto", "sdpa", "flash_attention_2", "eager")
 ROLES = ("target", "draft")
 PRUNINGS = ("none", "uniform", "attention")
+ON_OOM = ("fail", "shrink")
+LARGEST_FRAME_PIXELS = 1_638_400  # pixels; larger frames are scaled down to this as a video is read
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,6 @@ class PromptSpec:
 
 
 @dataclass(frozen=True)
-class MemorySpec:
-    """What the pair needs; None where it was not measured."""
-
-    device_gib: float | None = None  # GiB on the device of the models
-    host_gib: float | None = None  # GiB of main memory
-
-
-@dataclass(frozen=True)
 class Preset:
     """A draft/target pair and everything that has a default with it."""
 
@@ -97,6 +91,7 @@ class Preset:
     path: Path  # the file it was read from
     description: str = ""
     notice: str | None = None  # said on stderr whenever the preset is used
+    licence: str | None = None  # under which its models may be used
     frames: FrameSpec = FrameSpec()
     draft_video: PruningSpec = PruningSpec()
     method: str = "strict"
@@ -106,13 +101,23 @@ class Preset:
     calibration: Path | None = None  # what `lvspec calibrate` measured of the pair
     generation: GenerationSpec = GenerationSpec()
     prompts: PromptSpec = PromptSpec()
-    memory: MemorySpec = MemorySpec()
-    # Dotted names of the keys in its file; the rest are defaults.
-    given: frozenset[str] = field(default=frozenset(), compare=False)
+    on_oom: str = "fail"  # one of ON_OOM; shrink: a video that does not fit into memory is tried with half its frames
+    # Dotted names of the keys in its file, each with its line, counted from 1; the rest are defaults.
+    given: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class PresetFile:
+    """A preset that is found by its name."""
+
+    name: str  # of the file, without .yaml
+    path: Path
+    is_users: bool  # from the user's own folder, not built in
+    hides_built_in: bool  # whether a built-in one has the same name and is not found any more
 
 
 def load_preset(name_or_path: str | os.PathLike[str]) -> Preset:
-    """Read a preset: a built-in one by name, or any by the path of its .yaml file.
+    """Read a preset: one of the user's or a built-in one by its name, or any by the path of its .yaml file.
 
     Raises PresetError if there is none, or if something in it is wrong: the message names file, line, key and what was
     expected.
@@ -128,9 +133,36 @@ def load_preset(name_or_path: str | os.PathLike[str]) -> Preset:
     return read_preset(text, path)
 
 
+def preset_files() -> tuple[PresetFile, ...]:
+    """Every preset that has a name, sorted by it.
+
+    A user's own preset goes before a built-in one of the same name, as a user's settings go before the preset's: so a
+    calibrated pair keeps its name, and a name means the same after an update that brings a preset of that name.
+    """
+    built_in, users = _in_folder(built_in_folder()), _in_folder(user_presets_folder())
+    return tuple(
+        PresetFile(name, path, name in users, name in users and name in built_in)
+        for name, path in sorted((built_in | users).items())
+    )
+
+
 def list_presets() -> tuple[str, ...]:
-    """The names of the built-in presets, sorted."""
-    return tuple(sorted({path.stem for folder in _folders() for path in folder.glob("*.yaml")}))
+    """The names of the presets that are built in and of the user's own, sorted."""
+    return tuple(file.name for file in preset_files())
+
+
+def built_in_folder() -> Path:
+    """Where built-in presets are: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "presets"
+    return inside if inside.is_dir() else package.parent / "presets"
+
+
+def user_presets_folder() -> Path:
+    """Where the user's own presets are; it need not exist."""
+    from lvspec_cli.settings import user_folder
+
+    return user_folder() / "presets"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -139,10 +171,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {matches[0]}?)" if matches else ""
 
 
-def _folders() -> list[Path]:
-    """Where built-in presets are: beside the package in a checkout, inside it once installed."""
-    package = Path(__file__).resolve().parent
-    return [folder for folder in (package / "presets", package.parent / "presets") if folder.is_dir()]
+def _in_folder(folder: Path) -> dict[str, Path]:
+    """The presets in a folder by name; hidden files are those that are just being written."""
+    return {path.stem: path for path in folder.glob("[!.]*.yaml")}
 
 
 def _find(name_or_path: str) -> Path:
@@ -151,10 +182,9 @@ def _find(name_or_path: str) -> Path:
         if not path.is_file():
             raise PresetError(f"there is no preset file {name_or_path}: check the path")
         return path.resolve()
-    for folder in _folders():
-        if (path := folder / f"{name_or_path}.yaml").is_file():
-            return path
-    known = list_presets()
+    known = {file.name: file.path for file in preset_files()}
+    if name_or_path in known:
+        return known[name_or_path]
     raise PresetError(
         f"there is no preset {name_or_path!r}{nearest(name_or_path, known)}: "
         f"choose one of {', '.join(known) or 'none (no preset is installed)'}, or give the path of a .yaml file"

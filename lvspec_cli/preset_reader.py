@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +15,12 @@ from lvspec_cli.errors import PresetError
 from lvspec_cli.preset import (
     ATTENTIONS,
     DTYPES,
+    ON_OOM,
     PRUNINGS,
     QUANTIZATIONS,
     SCHEMA,
     FrameSpec,
     GenerationSpec,
-    MemorySpec,
     ModelSpec,
     Preset,
     PromptSpec,
@@ -37,51 +37,43 @@ class Kind:
 
     expected: str  # in words, for the message
     accepts: Callable[[Any], bool]
+    schema: Mapping[str, Any]  # in JSON Schema, for editors
     convert: Callable[[Any], Any] = lambda value: value
+    missing: str = ""  # what to say if the key is absent; nothing: it may be
 
 
 def read_preset(text: str, path: Path) -> Preset:
     """The preset in a file's ``text``. Raises PresetError, naming file, line, key and what was expected."""
     top = _Section.of_document(text, path)
-    top.check_keys(_KEYS)
-    if top.value("schema", _one_of(SCHEMA)) is None:
-        raise top.error("schema", f"must be {SCHEMA}")
+    top.check_keys()
+    top.value("schema")
     return Preset(
-        name=top.value("name", _TEXT) or path.stem,
-        description=top.value("description", _TEXT) or "",
-        notice=top.value("notice", _TEXT),
+        name=top.value("name") or path.stem,
+        description=top.value("description") or "",
+        notice=top.value("notice"),
+        licence=top.value("licence"),
         path=path,
-        target=_model(top, "target"),
-        draft=_model(top, "draft"),
-        method=top.value("method", _TEXT) or Preset.method,
-        draft_tokens=top.value("draft_tokens", _DRAFT_TOKENS) or Preset.draft_tokens,
+        target=_model(top.section("target")),
+        draft=_model(top.section("draft")),
+        method=top.value("method") or Preset.method,
+        draft_tokens=top.value("draft_tokens") or Preset.draft_tokens,
         frames=_frames(top.section("frames")),
-        draft_video=top.section("draft_video").make(PruningSpec, _DRAFT_VIDEO),
+        draft_video=top.section("draft_video").make(PruningSpec),
         looseness=_looseness(top.section("looseness")),
-        compile=bool(top.value("compile", _FLAG)),
+        compile=bool(top.value("compile")),
         calibration=_file(top, "calibration"),
-        generation=top.section("generation").make(GenerationSpec, _GENERATION),
-        prompts=top.section("prompts").make(PromptSpec, _PROMPTS),
-        memory=top.section("memory").make(MemorySpec, _MEMORY),
+        generation=top.section("generation").make(GenerationSpec),
+        prompts=top.section("prompts").make(PromptSpec),
+        on_oom=top.value("on_oom") or Preset.on_oom,
         given=top.given(),
     )
 
 
-def _model(top: _Section, key: str) -> ModelSpec:
-    section = top.section(key)
-    section.check_keys(_MODEL)
-    name = section.value("model", _TEXT)
-    if name is None:
-        raise section.error("model", "is missing: give a hub id or a folder")
-    model, is_local = _locate(name, section.path.parent)
-    return section.make(ModelSpec, _MODEL, model=model, is_local=is_local)
-
-
-def _locate(name: str, folder: Path) -> tuple[str, bool]:
+def locate_model(name: str, folder: Path) -> tuple[str, bool]:
     """A model's absolute folder and True, or its hub id and False.
 
-    A name is a folder if it is written like one (./x, ../x, /x, ~/x), or if it, or its first part, is a folder beside
-    the preset; so weights that are missing are reported as missing, not looked for on the hub.
+    A name is a folder if it is written like one (./x, ../x, /x, ~/x), or if it, or its first part, is a folder in
+    ``folder``, the preset's; so weights that are missing are reported as missing, not looked for on the hub.
     """
     path = Path(os.path.expanduser(name))
     written = path.is_absolute() or name.startswith(("./", "../"))
@@ -90,10 +82,16 @@ def _locate(name: str, folder: Path) -> tuple[str, bool]:
     return name, False
 
 
+def _model(section: _Section) -> ModelSpec:
+    section.check_keys()
+    model, is_local = locate_model(section.value("model"), section.path.parent)
+    return section.make(ModelSpec, model=model, is_local=is_local)
+
+
 def _looseness(section: _Section) -> dict[str, Any]:
     """The settings that the section gives."""
-    section.check_keys(_LOOSENESS)
-    values = {key: section.value(key, kind) for key, kind in _LOOSENESS.items()}
+    section.check_keys()
+    values = {key: section.value(key) for key in section.kinds}
     if values["threshold"] is not None and values["filler_share"] is not None:
         raise section.error("filler_share", "must be null where threshold is given: choose one of the two")
     return {key: value for key, value in values.items() if value is not None}
@@ -101,16 +99,16 @@ def _looseness(section: _Section) -> dict[str, Any]:
 
 def _file(section: _Section, key: str) -> Path | None:
     """A file, from the preset's own folder if its path is relative."""
-    name = section.value(key, _TEXT)
+    name = section.value(key)
     return None if name is None else (section.path.parent / os.path.expanduser(name)).resolve()
 
 
 def _frames(section: _Section) -> FrameSpec:
-    section.check_keys(_FRAMES)
-    count, fps = section.value("count", _integer(1)), section.value("fps", _number(above=0))
+    section.check_keys()
+    count, fps = section.value("count"), section.value("fps")
     if count is not None and fps is not None:
         raise section.error("fps", "must be null where count is given: choose one of the two")
-    frames = section.make(FrameSpec, _FRAMES, count=count if count or fps else FrameSpec.count)
+    frames = section.make(FrameSpec, count=count if count or fps else FrameSpec.count)
     if frames.min_pixels and frames.max_pixels and frames.min_pixels > frames.max_pixels:
         raise section.error("min_pixels", "must not exceed max_pixels")
     return frames
@@ -142,7 +140,13 @@ class _Section:
         except (RecursionError, ValueError) as error:
             raise PresetError(f"{path}: this cannot be read: {type(error).__name__}; write a plain preset") from error
 
-    def check_keys(self, known: Mapping[str, Any]) -> None:
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What the values of its keys must be, sections below it left out."""
+        return SECTIONS[self.name] if self.name else TOP
+
+    def check_keys(self) -> None:
+        known: Mapping[str, Any] = self.kinds if self.name else {**TOP, **SECTIONS}
         for key, (line, _) in self._entries.items():
             if key not in known:
                 hint = nearest(key, known) or f" (known are {', '.join(known)})"
@@ -150,16 +154,23 @@ class _Section:
                     f"{self.path}, line {line}: unknown key {self._dotted(key)}{hint}: correct or remove it"
                 )
 
-    def given(self) -> frozenset[str]:
-        """Dotted names of all keys that have a value, those in sections included."""
-        values = {key: value for key, (_, value) in self._entries.items() if value is not None}
-        below = [value.given() for value in values.values() if isinstance(value, _Section)]
-        return frozenset(map(self._dotted, values)).union(*below)
+    def given(self) -> dict[str, int]:
+        """Dotted names of all keys that have a value, those in sections included, with their lines."""
+        found: dict[str, int] = {}
+        for key, (line, value) in self._entries.items():
+            if value is not None:
+                found[self._dotted(key)] = line
+            if isinstance(value, _Section):
+                found |= value.given()
+        return found
 
-    def value(self, key: str, kind: Kind) -> Any:
-        """The value of a key, None if it is absent or null."""
+    def value(self, key: str) -> Any:
+        """The value of a key, None if it is absent or null and may be."""
+        kind = self.kinds[key]
         value = self._entries[key][1] if key in self._entries else None
         if value is None:
+            if kind.missing:
+                raise self.error(key, kind.missing)
             return None
         if not kind.accepts(value):
             raise self.error(key, f"must be {kind.expected}, not {_shown(value)}")
@@ -174,10 +185,10 @@ class _Section:
             raise self.error(key, f"must be a section of keys and values, not {_shown(value)}")
         return value
 
-    def make(self, cls: Callable[..., Made], kinds: Mapping[str, Kind], **given: Any) -> Made:
+    def make(self, cls: Callable[..., Made], **given: Any) -> Made:
         """An object of the values in the file, its defaults for those that are not, and ``given``."""
-        self.check_keys(kinds)
-        values = {key: self.value(key, kind) for key, kind in kinds.items() if key not in given}
+        self.check_keys()
+        values = {key: self.value(key) for key in self.kinds if key not in given}
         return cls(**{key: value for key, value in values.items() if value is not None}, **given)
 
     def error(self, key: str, what: str) -> PresetError:
@@ -220,86 +231,124 @@ def _entries(loader: yaml.SafeLoader, node: yaml.MappingNode, name: str, path: P
 
 
 def _integer(least: int) -> Kind:
-    return Kind(f"a whole number of at least {least}", lambda value: type(value) is int and value >= least)
+    return Kind(
+        f"a whole number of at least {least}",
+        lambda value: type(value) is int and value >= least,
+        {"type": "integer", "minimum": least},
+    )
 
 
-def _number(above: float | None = None, least: float | None = None, most: float = math.inf) -> Kind:
-    bound = f"above {above:g}" if above is not None else f"of at least {least or 0:g}"
-    if least == -math.inf:
-        bound = "of any size"
-    limit = "" if most == math.inf else f" and at most {most:g}"
+def _number(above: float | None = None, least: float = 0, most: float = math.inf) -> Kind:
+    """A finite number above ``above`` or, where that is not given, of at least ``least``; at most ``most``."""
+    lower = f"above {above:g}" if above is not None else f"of at least {least:g}"
+    upper = "" if most == math.inf else f" and at most {most:g}"
+    bounds = {"exclusiveMinimum": above, "minimum": least if above is None else None, "maximum": most}
 
     def accepts(value: Any) -> bool:
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value) or value > most:
             return False
-        return value > above if above is not None else value >= (least or 0)
+        return value > above if above is not None else value >= least
 
-    return Kind(f"a number {bound}{limit}", accepts, float)
+    return Kind(
+        f"a number {'of any size' if least == -math.inf else lower + upper}",
+        accepts,
+        {
+            "type": "number",
+            **{key: bound for key, bound in bounds.items() if bound is not None and abs(bound) < math.inf},
+        },
+        float,
+    )
 
 
 def _one_of(*choices: str) -> Kind:
-    return Kind(" or ".join(choices), lambda value: value in choices)
+    return Kind(" or ".join(choices), lambda value: value in choices, {"enum": list(choices)})
 
 
-_TEXT = Kind("text", lambda value: isinstance(value, str) and bool(value.strip()), str.strip)
-_FLAG = Kind("true or false", lambda value: isinstance(value, bool))
-_DRAFT_TOKENS = Kind(f"{_integer(1).expected}, or auto", lambda value: value == "auto" or _integer(1).accepts(value))
+def _list_of(expected: str, item: Kind, convert: Callable[[Any], Any] = tuple, least: int = 0) -> Kind:
+    return Kind(
+        expected,
+        lambda value: isinstance(value, list) and len(value) >= least and all(map(item.accepts, value)),
+        {"type": "array", "items": item.schema, "minItems": least},
+        convert,
+    )
+
+
+_TEXT = Kind(
+    "text",
+    lambda value: isinstance(value, str) and bool(value.strip()),
+    {"type": "string", "pattern": "\\S"},
+    str.strip,
+)
+_FLAG = Kind("true or false", lambda value: isinstance(value, bool), {"type": "boolean"})
+_DRAFT_TOKENS = Kind(
+    f"{_integer(1).expected}, or auto",
+    lambda value: value == "auto" or _integer(1).accepts(value),
+    {"anyOf": [_integer(1).schema, {"enum": ["auto"]}]},
+)
+_WORDS = _list_of(
+    "a list of words",
+    Kind("text", lambda value: isinstance(value, str), {"type": "string"}),
+    lambda words: tuple(word.strip().lower() for word in words),
+)
 _MODEL = {
-    "model": _TEXT,
+    "model": replace(_TEXT, missing="is missing: give a hub id or a folder"),
     "revision": _TEXT,
     "dtype": _one_of(*DTYPES),
     "quantization": _one_of(*QUANTIZATIONS),
     "device": _TEXT,
     "attention": _one_of(*ATTENTIONS),
 }
-_FRAMES = {
-    "count": _integer(1),
-    "fps": _number(above=0),
-    "max_frames": _integer(1),
-    "min_pixels": _integer(1),
-    "max_pixels": _integer(1),
+
+# All that a preset may have: keys at the top, and sections of keys. The JSON Schema is made of the same tables.
+TOP: Mapping[str, Kind] = {
+    "schema": replace(_one_of(SCHEMA), missing=f"must be {SCHEMA}"),
+    "name": _TEXT,
+    "description": _TEXT,
+    "notice": _TEXT,
+    "licence": _TEXT,
+    "method": _TEXT,
+    "draft_tokens": _DRAFT_TOKENS,
+    "compile": _FLAG,
+    "calibration": _TEXT,
+    "on_oom": _one_of(*ON_OOM),
 }
-_DRAFT_VIDEO = {
-    "pruning": _one_of(*PRUNINGS),
-    "keep": _number(above=0, most=1),
-    "mass": _number(least=0, most=1),
+SECTIONS: Mapping[str, Mapping[str, Kind]] = {
+    "target": _MODEL,
+    "draft": _MODEL,
+    "frames": {
+        "count": _integer(1),
+        "fps": _number(above=0),
+        "max_frames": _integer(1),
+        "min_pixels": _integer(1),
+        "max_pixels": _integer(1),
+    },
+    "draft_video": {
+        "pruning": _one_of(*PRUNINGS),
+        "keep": _number(above=0, most=1),
+        "mass": _number(most=1),
+    },
+    "looseness": {
+        "relevance": _TEXT,
+        "judged": _TEXT,
+        "threshold": _number(least=-math.inf),
+        "filler_share": _number(most=1),
+        "min_probability": _number(most=1),
+        "shift_window": _integer(0),
+        "critical_words": _WORDS,
+        "attention_layers": _list_of("a list of layers, counted from 0", _integer(0), least=1),
+        "state_layer": _integer(0),
+        "nearest": _integer(1),
+        "fly_window": _integer(1),
+        "fly_entropy": _number(),
+        "fly_top_k": _integer(1),
+        "random_share": _number(most=1),
+    },
+    "generation": {
+        "max_tokens": _integer(1),
+        "temperature": _number(),
+        "top_p": _number(above=0, most=1),
+        "top_k": _integer(0),
+        "seed": _integer(0),
+    },
+    "prompts": {"caption": _TEXT},
 }
-_GENERATION = {
-    "max_tokens": _integer(1),
-    "temperature": _number(least=0),
-    "top_p": _number(above=0, most=1),
-    "top_k": _integer(0),
-    "seed": _integer(0),
-}
-_WORDS = Kind(
-    "a list of words",
-    lambda value: isinstance(value, list) and all(isinstance(word, str) for word in value),
-    lambda words: tuple(word.strip().lower() for word in words),
-)
-_LAYERS = Kind(
-    "a list of layers, counted from 0",
-    lambda value: isinstance(value, list) and bool(value) and all(type(layer) is int and layer >= 0 for layer in value),
-    tuple,
-)
-_LOOSENESS = {
-    "relevance": _TEXT,
-    "judged": _TEXT,
-    "threshold": _number(least=-math.inf),
-    "filler_share": _number(least=0, most=1),
-    "min_probability": _number(least=0, most=1),
-    "shift_window": _integer(0),
-    "critical_words": _WORDS,
-    "attention_layers": _LAYERS,
-    "state_layer": _integer(0),
-    "nearest": _integer(1),
-    "fly_window": _integer(1),
-    "fly_entropy": _number(least=0),
-    "fly_top_k": _integer(1),
-    "random_share": _number(least=0, most=1),
-}
-_PROMPTS = {"caption": _TEXT}
-_MEMORY = {"device_gib": _number(above=0), "host_gib": _number(above=0)}
-_SECTIONS = ("target", "draft", "frames", "draft_video", "looseness", "generation", "prompts", "memory")
-_KEYS = dict.fromkeys(
-    ("schema", "name", "description", "notice", "method", "draft_tokens", "compile", "calibration", *_SECTIONS)
-)

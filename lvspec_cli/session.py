@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -17,9 +17,12 @@ from lvspec_cli.decoding.events import Round, Token
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.relevance import NOTHING_KNOWN, settled
 from lvspec_cli.decoding.stats import DecodingStats
+from lvspec_cli.errors import LvspecError, OutOfMemory
 from lvspec_cli.memory import explained_memory
+from lvspec_cli.models.footprint import estimate_pair
 from lvspec_cli.models.prefill import prefill_pair
-from lvspec_cli.plan import Plan
+from lvspec_cli.models.room import GIB, rooms
+from lvspec_cli.plan import Plan, in_force
 from lvspec_cli.text_stream import TextStream
 
 if TYPE_CHECKING:
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from lvspec_cli.models.pair import Pair
     from lvspec_cli.preset import ModelSpec, Preset
     from lvspec_cli.video.clip import Clip
-
-LARGEST_RESERVE = 2048  # positions after the prompt: beyond it, the cache grows when it must
 
 
 class Session:
@@ -43,8 +44,10 @@ class Session:
         clip: Clip,
         read_seconds: float,
         length: DraftLength | None = None,
+        shrunk_from: int | None = None,
     ) -> None:
-        """`read_seconds`: it took to read the clip; `length`: what chooses the draft length, if it is left open."""
+        """`read_seconds`: it took to read the clip; `length`: what chooses the draft length, if it is left open;
+        `shrunk_from`: frames that were tried before and did not fit into memory."""
         self._pair, self._preset, self._plan = pair, preset, plan
         self._request, self._clip = request, clip
         self._method = METHODS[plan.decode.method]
@@ -52,11 +55,11 @@ class Session:
         self._options = replace(plan.decode, stop_tokens=pair.stop_tokens)
         self._length = length
         self._read_seconds = read_seconds
+        self._shrunk_from = shrunk_from
         self._prepare_seconds = 0.0
         self._started = perf_counter()
         self._first_token = 0
         self._knowledge = NOTHING_KNOWN
-        self._video_tokens = 0
         self._stats = DecodingStats()
         self._tokens: list[Token] = []
         self._last: Round | None = None
@@ -70,21 +73,21 @@ class Session:
         target, draft = self._pair.prepare(self._clip.frames, self._clip.times, wanted)
         prepared = perf_counter()
         self._prepare_seconds = prepared - started
-        reserve = min(self._options.max_tokens, LARGEST_RESERVE) + self._options.most_draft_tokens + 1
-        with _explained_memory(target.video_tokens):
+        self._stats.video_tokens = target.video_tokens
+        with self._explained_memory():
             self._knowledge = self._pair.ready_for(self._options)
-            prefilled = prefill_pair(self._pair.target, self._draft, (target, draft), reserve, self._plan.pruning)
+            prompts = target, draft
+            prefilled = prefill_pair(self._pair.target, self._draft, prompts, self._options.reserve, self._plan.pruning)
             if self._draft is not None:
                 _wait_for(self._draft.device)
             _wait_for(self._pair.target.device)
         self._first_token = prefilled.first_token
-        self._stats.video_tokens = self._video_tokens = target.video_tokens
         self._stats.draft_video_tokens = prefilled.draft_video_tokens
         self._stats.prefill_seconds = perf_counter() - prepared
 
     def rounds(self) -> Iterator[Round]:
         """Decode to the end."""
-        with _explained_memory(self._video_tokens):
+        with self._explained_memory():
             yield from decode(
                 self._pair.target, self._draft, self._options, self._first_token, self._knowledge, self._length
             )
@@ -117,6 +120,7 @@ class Session:
             durations=Durations(self._read_seconds, self._prepare_seconds, total),
             facts=clip.facts,
             frame_times=clip.times,
+            shrunk_from=self._shrunk_from,
             segments=(Segment(clip.start_s, clip.end_s, text),),
             preset=self._preset.name,
             target=_identity(self._pair.target, self._preset.target, self._pair.target_revision),
@@ -125,6 +129,33 @@ class Session:
             lossy=self._method.lossy,
             settings=self._settings(),
         )
+
+    @contextmanager
+    def _explained_memory(self) -> Iterator[None]:
+        """Turn a lack of memory into an error of this video; a smaller one may fit."""
+        try:
+            with explained_memory("there is not enough memory for this video"):
+                yield
+        except OutOfMemory as error:
+            raise OutOfMemory(self._what_was_needed(), len(self._clip.times)) from error.__cause__
+
+    def _what_was_needed(self) -> str:
+        frames, tokens = len(self._clip.times), self._stats.video_tokens
+        shrink = "" if self._plan.shrinks else ", or --on-oom shrink"
+        return (
+            f"there is not enough memory for the {tokens} tokens of this video's {frames} frames"
+            f"{self._estimate()}: take fewer frames, a smaller frames.max_pixels in the preset, a smaller pair{shrink}"
+        )
+
+    def _estimate(self) -> str:
+        height, width = self._clip.frames.shape[1:3]
+        preset = in_force(self._preset, self._plan, self._request.question or self._request.prompt or "")
+        try:
+            footprint = estimate_pair(preset, len(self._clip.times), (height, width))
+            needed = rooms(preset, footprint, lambda _: None, with_draft=self._draft is not None)
+        except LvspecError:  # such as a folder that is gone by now: then it goes without saying
+            return ""
+        return ", which takes about " + " and ".join(f"{r.needed_bytes / GIB:.1f} GiB of {r.device}" for r in needed)
 
     def _add(self, piece: str) -> str:
         self._text += piece
@@ -150,9 +181,8 @@ def _wait_for(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-def _explained_memory(video_tokens: int) -> AbstractContextManager[None]:
-    """Turn a lack of memory into an error of this video; a smaller one may fit."""
-    return explained_memory(
-        f"there is not enough memory for the {video_tokens} tokens of this video: take fewer frames, a smaller "
-        "frames.max_pixels in the preset, or a smaller pair"
-    )
+def release_memory(pair: Pair) -> None:
+    """Give back what a video that did not fit has left in the caches, so that it is there for a smaller one."""
+    for model in (pair.target, pair.draft):
+        if model is not None:
+            model.cache.release()

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -40,7 +40,7 @@ PROJECT_FILE = "lvspec.toml"
 # Kubernetes injects such variables into every pod beside a service that is called "lvspec".
 _INJECTED = re.compile(r"(SERVICE|PORT)(_|$)")
 _PRESET = "preset "  # how the origin of a preset's values begins
-# Where a preset has what other layers call so; the parts of `generation` have the same names.
+# Where a preset has what other layers call so; parts of `looseness` and keys at the top have the same names.
 _PLACES_IN_PRESET = {
     "preset": "schema",
     "prompt": "prompts.caption",
@@ -50,6 +50,7 @@ _PLACES_IN_PRESET = {
     "pruning": "draft_video.pruning",
     "pruning_keep": "draft_video.keep",
     "pruning_mass": "draft_video.mass",
+    **{key: f"generation.{key}" for key in ("max_tokens", "temperature", "top_p", "top_k", "seed")},
 }
 # Of these, a value at a higher level takes the place of the other one at a lower level.
 _ALTERNATIVES = {"frames": "fps", "fps": "frames", "threshold": "filler_share", "filler_share": "threshold"}
@@ -119,6 +120,9 @@ class Settings:
     decoder: str | None = _setting(None, text, "NAME", "Video", "Who decodes the video.")
     source_fps: float | None = _setting(None, number, "F", "Video", "Frames a second of a folder of images.")
     timeout: float | None = _setting(None, number, "SECONDS", "Video", "Longest time to read one video.")
+    on_oom: str | None = _setting(
+        None, text, "NAME", "Video", "When memory does not suffice: leave the video out, or try half of its frames."
+    )
 
     format: str = _setting("text", text, "NAME", "Output", "How to write the results.")
     ui: str = _setting("auto", text, "NAME", "Output", "What people see on stderr.")
@@ -239,11 +243,16 @@ def _read_toml(path: Path, label: str) -> dict[str, Any]:
     return values
 
 
-def user_file() -> Path:
-    """The user's own configuration file, wherever this system keeps such files."""
+def user_folder() -> Path:
+    """The folder of the user's own configuration and presets, wherever this system keeps such files."""
     from platformdirs import user_config_path
 
-    return user_config_path("lvspec", appauthor=False) / "config.toml"
+    return user_config_path("lvspec", appauthor=False)
+
+
+def user_file() -> Path:
+    """The user's own configuration file."""
+    return user_folder() / "config.toml"
 
 
 def gather(flags: Mapping[str, object]) -> list[Layer]:
@@ -255,6 +264,13 @@ def gather(flags: Mapping[str, object]) -> list[Layer]:
         file_layer(Path(PROJECT_FILE), PROJECT_FILE),
         file_layer(own, str(own)),
     ]
+
+
+def place_in_preset(key: str) -> str:
+    """The dotted name by which a preset has a setting: ``pruning_keep`` -> ``draft_video.keep``."""
+    if FIELDS[key].metadata["panel"] == "Looseness":
+        return f"looseness.{key}"
+    return _PLACES_IN_PRESET.get(key, key)
 
 
 def preset_layer(preset: Preset) -> Layer:
@@ -274,15 +290,11 @@ def preset_layer(preset: Preset) -> Layer:
         "pruning": draft_video.pruning,
         "pruning_keep": draft_video.keep,
         "pruning_mass": draft_video.mass,
+        "on_oom": preset.on_oom,
         **({"frames": frames.count} if frames.fps is None else {"fps": frames.fps}),
         **preset.looseness,
     }
-    places = {
-        **_PLACES_IN_PRESET,
-        **{key: f"generation.{key}" for key in asdict(generation)},
-        **{key: f"looseness.{key}" for key in preset.looseness},
-    }
-    given = {key for key in values if places.get(key, key) in preset.given}
+    given = {key for key in values if place_in_preset(key) in preset.given}
     return Layer(values, {key: f"{_PRESET}{preset.name if key in given else 'default'}" for key in values})
 
 

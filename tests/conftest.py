@@ -95,6 +95,7 @@ def loads(monkeypatch, _shared_worker, _loaded_pairs):
 
     class Worker:
         read = staticmethod(_shared_worker.read)
+        inspect = staticmethod(_shared_worker.inspect)
 
         def close(self):
             """The process stays for the next test."""

@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BASE = {"errors", "settings", "parsing", "preset", ""}
 DECODING = BASE | {"decoding"}
 CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection", "profiles"}
-CAPTIONER |= {"files", "memory", "offline"}
+CAPTIONER |= {"files", "memory", "offline", "forecast", "preset_schema", "preset_writer", "preset_check", "readiness"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
     "__main__": {"cli"},
@@ -24,6 +24,10 @@ ALLOWED = {
     "settings": {"errors", "preset", "parsing"},
     "preset": {"errors", "settings", "preset_reader"},
     "preset_reader": {"errors", "preset"},
+    "preset_schema": DECODING | {"preset_reader"},
+    "preset_writer": BASE | {"preset_reader", "preset_schema"},
+    "preset_check": DECODING | {"models", "plan", "profiles"},
+    "readiness": BASE | {"models"},
     "profiles": {"errors", "settings", "preset"},
     "decoding": {"errors"},
     "models": DECODING,
@@ -31,6 +35,7 @@ ALLOWED = {
     "text_stream": set(),
     "caption": DECODING | {"video"},
     "plan": DECODING | {"video"},
+    "forecast": DECODING | {"models", "video", "caption", "plan"},
     "session": DECODING | {"models", "video", "caption", "text_stream", "plan", "memory"},
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
@@ -40,7 +45,7 @@ ALLOWED = {
     "calibration": CAPTIONER,
     "doctor": CAPTIONER,
     "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
-    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor"},
+    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor", "preset_reader"},
 }
 
 # Libraries that only some parts may import.
@@ -54,7 +59,7 @@ HOMES = {
     "rich": {"ui"},
     "typer": {"cli"},
     "PIL": {"video", "models", "demo"},
-    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "selection", "memory", "doctor"},
+    "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "memory", "doctor"},
     "torchvision": {"models"},
     "matplotlib": {"bench"},
 }
@@ -62,6 +67,7 @@ HOMES = {
 # No file of these parts may import such a library when it is itself imported: help must be instant.
 LIGHT = {"", "__main__", "cli", "errors", "settings", "parsing", "preset", "caption", "text_stream", "output"}
 LIGHT |= {"plan", "captioner", "selection", "profiles", "files", "offline", "doctor"}
+LIGHT |= {"preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {
     "torch",
     "torchvision",

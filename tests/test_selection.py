@@ -5,7 +5,11 @@ import json
 import pytest
 
 import lvspec_cli.selection as selection
-from lvspec_cli.preset import MemorySpec, ModelSpec, Preset
+from lvspec_cli.models import room
+from lvspec_cli.models.footprint import estimate_pair
+from lvspec_cli.models.room import GIB, rooms
+from lvspec_cli.preset import ModelSpec, Preset
+from tests.models import tiny
 
 SMALL_FILES = ("tokenizer.json", "processor_config.json", "chat_template.jinja")
 
@@ -38,36 +42,68 @@ def presets(monkeypatch):
     return install
 
 
-def preset(name, spec, gib, tmp_path):
-    return Preset(name, spec, spec, path=tmp_path / f"{name}.yaml", memory=MemorySpec(device_gib=gib, host_gib=1))
+@pytest.fixture(scope="module")
+def sizes(tmp_path_factory):
+    """Three tiny models, each larger than the one before."""
+    folder = tmp_path_factory.mktemp("sizes")
+    for layers in (1, 2, 3):
+        tiny.save_checkpoint(folder / str(layers), "qwen2_5_vl", tiny.Shape(layers=layers))
+    return [ModelSpec(str(folder / str(layers)), is_local=True, device="cpu") for layers in (1, 2, 3)]
 
 
 @pytest.fixture
-def roomy(monkeypatch):
-    monkeypatch.setattr(selection, "device_gib", lambda: 24.0)
-    monkeypatch.setattr(selection, "host_gib", lambda: 64.0)
+def memory(monkeypatch):
+    """Pretend that this machine has so many bytes."""
+    return lambda count: monkeypatch.setattr(room, "total_bytes", lambda device: count)
 
 
-def test_the_largest_pair_that_fits_is_chosen(presets, model, roomy, tmp_path):
-    here = model("here", "config.json", "model.safetensors")
-    presets(*(preset(name, here, gib, tmp_path) for name, gib in [("demo", 1), ("a", 8), ("b", 20), ("c", 80)]))
+def preset(name, target, draft=None):
+    return Preset(name, target, draft or target, path=f"{name}.yaml")
+
+
+def test_the_pair_with_the_largest_target_is_chosen(presets, sizes, memory):
+    small, middle, large = sizes
+    presets(preset("demo", small), preset("a", middle, small), preset("b", large, small), preset("c", small, large))
+    memory(64 * GIB)
     choice = selection.choose_preset()
     assert choice.preset.name == "b"
     assert "largest pair" in choice.reason
 
 
-def test_without_weights_the_embedded_pair_is_chosen(presets, model, roomy, tmp_path):
-    here, bare = model("here", "config.json", "model.safetensors"), model("bare", "config.json")
-    presets(preset("demo", here, 1, tmp_path), preset("a", bare, 8, tmp_path))
+def test_of_equal_targets_the_one_with_more_in_its_weights_is_chosen(presets, sizes, memory):
+    half = ModelSpec(sizes[2].model, is_local=True, device="cpu", dtype="bfloat16")
+    presets(preset("demo", sizes[0]), preset("a", half, sizes[0]), preset("b", sizes[2], sizes[0]))
+    memory(64 * GIB)
+    assert selection.choose_preset().preset.name == "b"
+
+
+def test_a_pair_that_does_not_fit_is_passed_over(presets, sizes, memory):
+    small, middle, large = sizes
+    fitting = preset("a", middle, small)
+    presets(preset("demo", small), fitting, preset("b", large))
+    (needed,) = rooms(fitting, estimate_pair(fitting), lambda device: None)
+    memory(int(needed.needed_bytes / room.USABLE) + 1)
+    assert selection.choose_preset().preset.name == "a"
+
+
+def test_a_pair_that_cannot_be_judged_keeps_no_other_from_being_chosen(presets, sizes, memory):
+    elsewhere = ModelSpec(sizes[2].model, is_local=True, device="cuda:99")
+    presets(preset("demo", sizes[0]), preset("a", sizes[1]), preset("b", elsewhere))
+    memory(64 * GIB)
+    assert selection.choose_preset().preset.name == "a"
+
+
+def test_without_weights_the_embedded_pair_is_chosen(presets, model, sizes):
+    presets(preset("demo", sizes[0]), preset("a", model("bare", "config.json")))
     choice = selection.choose_preset()
     assert choice.preset.name == "demo"
     assert "no other pair's weights are on this machine" in choice.reason
     assert "--preset" in choice.reason
 
 
-def test_without_room_the_embedded_pair_is_chosen(presets, model, roomy, tmp_path):
-    here = model("here", "config.json", "model.safetensors")
-    presets(preset("demo", here, 1, tmp_path), preset("a", here, 80, tmp_path), preset("b", here, None, tmp_path))
+def test_without_room_the_embedded_pair_is_chosen(presets, sizes, memory):
+    presets(preset("demo", sizes[0]), preset("a", sizes[1]), preset("b", sizes[2]))
+    memory(1000)
     choice = selection.choose_preset()
     assert choice.preset.name == "demo"
     assert "fits this machine" in choice.reason
@@ -91,7 +127,3 @@ def test_a_model_of_the_hub_is_looked_for_in_the_cache_alone(monkeypatch, tmp_pa
         (snapshot / file).touch()
     assert selection.has_weights(ModelSpec("here/it-is", is_local=False))
     assert not selection.has_weights(ModelSpec("not/here", is_local=False))
-
-
-def test_this_machine_has_memory():
-    assert 0 < selection.device_gib() < 10_000

@@ -14,6 +14,7 @@ from lvspec_cli.settings import (
     file_layer,
     flag_layer,
     gather,
+    place_in_preset,
     preset_layer,
     resolve,
     user_file,
@@ -191,7 +192,7 @@ def test_unknown_arguments_are_refused_with_the_nearest():
         (environment_layer({"LVSPEC_DRAFT_TOKENS": "3"}), "LVSPEC_DRAFT_TOKENS"),
         (argument_layer({"draft_tokens": 3}), "draft_tokens"),
         (
-            preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml", given=frozenset({"draft_tokens"}))),
+            preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml", given={"draft_tokens": 4})),
             "draft_tokens in preset pair",
         ),
     ],
@@ -201,7 +202,7 @@ def test_messages_name_a_setting_as_it_was_written(layer, name):
 
 
 def test_what_a_preset_leaves_open_is_named_as_a_default():
-    given = frozenset({"schema", "draft_tokens", "generation.max_tokens", "frames.count", "draft_video.keep"})
+    given = dict.fromkeys(("schema", "draft_tokens", "generation.max_tokens", "frames.count", "draft_video.keep"), 1)
     origins = resolve([preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml", given=given))]).origins
     named = {key for key, origin in origins.items() if origin == "preset pair"}
     assert named == {"preset", "draft_tokens", "max_tokens", "frames", "pruning_keep"}
@@ -277,3 +278,12 @@ def test_a_switch_can_be_turned_off_by_its_flag():
 def test_another_value_of_a_switch_is_refused(value):
     with pytest.raises(UsageError, match="offline must be true or false, not"):
         argument_layer({"offline": value})
+
+
+def test_every_setting_that_a_preset_has_is_found_in_it():
+    from lvspec_cli.preset_reader import SECTIONS, TOP
+
+    known = {*TOP, *(f"{name}.{key}" for name, kinds in SECTIONS.items() for key in kinds)}
+    values = preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml")).values
+    assert {place_in_preset(key) for key in values} <= known
+    assert {f"looseness.{key}" for key in SECTIONS["looseness"]} <= {place_in_preset(key) for key in FIELDS}

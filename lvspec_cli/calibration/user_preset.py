@@ -14,6 +14,7 @@ from lvspec_cli.files import replace_text
 from lvspec_cli.models.calibration_file import calibration_text
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.preset import Preset
+from lvspec_cli.preset_schema import editor_line
 
 
 def calibration_path(preset_path: Path) -> Path:
@@ -36,7 +37,7 @@ def write_user_preset(preset: Preset, found: Calibrated, path: Path, pair: Pair)
     source = {"preset": preset.name, "videos": found.videos, "tokens": found.findings.tokens}
     text = calibration_text(found.findings.calibration, pair.vocabulary_size, pair.target.layer_count, source)
     replace_text(calibration_path(path), text)
-    replace_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
+    replace_text(path, editor_line() + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
     return changes
 
 

@@ -25,11 +25,11 @@ app = typer.Typer(
 )
 app.command(cls=GroupedCommand, no_args_is_help=True)(caption)
 app.command(cls=GroupedCommand, no_args_is_help=True)(ask)
-app.command()(presets)
 app.command(no_args_is_help=True)(pull)
 app.command()(doctor)
 app.command(no_args_is_help=True)(calibrate)
 app.command(cls=GroupedCommand)(bench)
+app.add_typer(presets, name="presets")
 app.add_typer(demo, name="demo")
 
 

@@ -14,7 +14,7 @@ from lvspec_cli.decoding.looseness import JUDGED, SIGNALS
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.output import FORMATS
 from lvspec_cli.parsing import switch
-from lvspec_cli.preset import PRUNINGS
+from lvspec_cli.preset import ON_OOM, PRUNINGS
 from lvspec_cli.profiles import PROFILES
 from lvspec_cli.settings import FIELDS, flag_name
 
@@ -27,6 +27,7 @@ _CHOICES: dict[str, Callable[[], list[str]]] = {
     "judged": lambda: list(JUDGED),
     "format": lambda: list(FORMATS),
     "decoder": lambda: ["pyav", "decord"],
+    "on_oom": lambda: list(ON_OOM),
     "ui": lambda: ["auto", "plain", "none"],
 }
 
@@ -44,7 +45,17 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
     "verbose": _option(
         bool, False, "Output", "--verbose", "-v", help="Show every setting with its origin, and all numbers."
     ),
+    "dry_run": _option(
+        bool, False, "Output", "--dry-run", help="Load nothing; write the frames, tokens and memory of each video."
+    ),
     "debug": _option(bool, False, "Output", "--debug", help="Show tracebacks."),
+    "ignore_memory": _option(
+        bool,
+        False,
+        "Model",
+        "--ignore-memory",
+        help="Load the models even if more memory is needed than is free.",
+    ),
     "recursive": _option(
         bool,
         False,
@@ -76,7 +87,9 @@ class SharedOptions:
     null: bool
     quiet: bool
     verbose: bool
+    dry_run: bool
     debug: bool
+    ignore_memory: bool
 
 
 def with_shared_options(*, without: Container[str] = ()) -> Callable[[Callable[..., int]], Callable[..., None]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lvspec_cli.caption import Failure, Request
+from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.entry import FAILED, OK
 from lvspec_cli.cli.inputs import Inputs, gather_inputs
 from lvspec_cli.cli.options import SharedOptions
@@ -38,9 +39,11 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
     _refuse_to_overwrite_input(inputs, shared.output)
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
-        captioner = _make_captioner(layers, chosen.preset, view)
+        captioner = _make_captioner(layers, chosen.preset, view, shared)
         with open_destination(shared.output) as destination, captioner:
             writer = writer_class(destination.stream, several=inputs.several, terminal=destination.terminal)
+            if shared.dry_run:
+                return dry_run(captioner, view, writer, inputs.paths, question)
             return _Run(captioner, view, writer, shared).over(inputs.paths, question)
 
 
@@ -59,12 +62,13 @@ def _refuse_to_overwrite_input(inputs: Inputs, output: str | None) -> None:
             raise UsageError(f"-o {output} is one of the videos: name another file")
 
 
-def _make_captioner(layers: Sequence[Layer], preset: str, view: View) -> Captioner:
+def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions) -> Captioner:
     from lvspec_cli.captioner import Captioner
 
     loaded, reason = _choose_preset(preset)
-    captioner = Captioner(loaded, layers)
-    check_weights(loaded)
+    captioner = Captioner(loaded, layers, ignore_memory=shared.ignore_memory)
+    if not shared.dry_run:
+        check_weights(loaded)
     # Said when it is sure that there is nothing wrong: an error is one line.
     if reason:
         view.note(f"preset {loaded.name}: {reason}")

@@ -11,6 +11,7 @@ from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.methods import METHODS
 
 DraftTokens = int | Literal["auto"]  # auto: the engine chooses, round by round
+LARGEST_RESERVE = 2048  # positions for new tokens that a cache has room for from the start; beyond, it grows
 _LOWEST_TEMPERATURE = 1e-3  # below this, logits divided by the temperature leave float32's comfortable range
 
 
@@ -56,6 +57,11 @@ class DecodingOptions:
     def most_draft_tokens(self) -> int:
         """What a round proposes at most."""
         return LONGEST if self.draft_tokens == "auto" else self.draft_tokens
+
+    @property
+    def reserve(self) -> int:
+        """Positions to make room for behind a prompt: the output, and a round that goes beyond it."""
+        return min(self.max_tokens, LARGEST_RESERVE) + self.most_draft_tokens + 1
 
     @property
     def greedy(self) -> bool:

@@ -44,15 +44,17 @@ def device_findings() -> Iterator[Finding]:
     """The accelerators, and the processor with main memory."""
     import torch
 
-    from lvspec_cli.selection import host_gib
+    from lvspec_cli.models.room import GIB, total_bytes
 
     for index in range(torch.cuda.device_count()):
         yield _accelerator(index)
     if torch.backends.mps.is_available():
         yield Finding("mps", "ok", "Apple's GPU, which shares main memory", {"bfloat16": True})
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    facts = {"cores": cores, "memory_gib": round(host_gib(), 2), "bfloat16": True}
-    yield Finding("cpu", "ok", f"{cores} cores, {host_gib():.1f} GiB of main memory, bfloat16", facts)
+    memory = total_bytes(torch.device("cpu"))
+    facts = {"cores": cores, "memory_gib": None if memory is None else round(memory / GIB, 2), "bfloat16": True}
+    size = "main memory of unknown size" if memory is None else f"{memory / GIB:.1f} GiB of main memory"
+    yield Finding("cpu", "ok", f"{cores} cores, {size}, bfloat16", facts)
 
 
 def _accelerator(index: int) -> Finding:

@@ -8,7 +8,7 @@ from lvspec_cli.doctor.finding import Finding
 from lvspec_cli.doctor.libraries import quantization_obstacle
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.models.disk import size_text
-from lvspec_cli.models.weights_on_disk import ROLES, files_of, pull_command
+from lvspec_cli.models.weights_on_disk import ROLES, pull_command
 from lvspec_cli.preset import Preset, load_preset
 
 
@@ -23,24 +23,25 @@ def named_preset_finding(name: str) -> Finding:
 
 def preset_finding(preset: Preset, *, needed: bool) -> Finding:
     """Whether a preset's weights are here and fit; ``needed``: whether it is a problem if they do not."""
-    from lvspec_cli.selection import device_gib
+    from lvspec_cli.readiness import readiness
 
-    files = {role: files_of(getattr(preset, role)) for role in ROLES}
-    memory, available = needed_gib(preset), device_gib()
-    size = size_text(sum(found.bytes for found in files.values()))
+    found = readiness(preset)
+    files = {"target": found.target_files, "draft": found.draft_files}
     missing = [role for role in ROLES if files[role].missing]
+    size = size_text(sum(each.bytes for each in files.values()))
     obstacles = [_advice(preset, missing, size)] if missing else []
     obstacles += dict.fromkeys(_obstacles(preset))
-    if memory is not None and memory > available:
-        obstacles.append(f"needs {memory:.1f} GiB, and {available:.1f} are here: choose a smaller preset")
-    room = "memory unknown" if memory is None else f"needs {memory:.1f} of {available:.1f} GiB"
+    if not all(room.fits for room in found.rooms) or (not found.rooms and not obstacles):
+        obstacles.append(found.verdict)
     facts = {
         "ready": not obstacles,
-        "needed_gib": None if memory is None else round(memory, 2),
-        "available_gib": round(available, 2),
-        **{role: {"bytes_here": found.bytes, "missing": list(found.missing)} for role, found in files.items()},
+        "memory": [
+            {"device": room.device, "needed_bytes": room.needed_bytes, "present_bytes": room.present_bytes}
+            for room in found.rooms
+        ],
+        **{role: {"bytes_here": each.bytes, "missing": list(each.missing)} for role, each in files.items()},
     }
-    text = "; ".join(obstacles) if obstacles else f"ready, {size} of weights here, {room}"
+    text = "; ".join(obstacles) if obstacles else f"{found.verdict}; {size} of weights here"
     return Finding(f"preset {preset.name}", "ok" if not obstacles else "problem" if needed else "note", text, facts)
 
 
@@ -63,14 +64,3 @@ def _obstacles(preset: Preset) -> Iterator[str]:
         else:
             obstacle = quantization_obstacle(device) if spec.quantization != "none" else None
             yield from [obstacle] if obstacle else []
-
-
-def needed_gib(preset: Preset) -> float | None:
-    """GiB of both models with their caches; None where their configurations do not tell."""
-    try:
-        from lvspec_cli.models.footprint import estimate_pair
-
-        estimate = estimate_pair(preset)
-    except Exception:  # configurations that are not here, or that no estimate was written for
-        return None
-    return float(estimate.target.total_bytes + estimate.draft.total_bytes) / 2**30

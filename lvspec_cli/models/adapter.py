@@ -57,6 +57,16 @@ class PreparedPrompt:
 
 
 @dataclass(frozen=True)
+class VideoSize:
+    """What a video comes to on its way through a model."""
+
+    patches: int  # that the vision tower sees at once
+    tokens: int  # that the language model gets of it
+    input_bytes: int  # of the tensors that the processor makes of the frames
+    features: int = 1  # states that the vision tower gives for each token
+
+
+@dataclass(frozen=True)
 class EncodedVideo:
     """What the vision tower makes of a video, in the language model's space; v video tokens of d numbers."""
 
@@ -152,19 +162,12 @@ class VideoLanguageModel(ABC):
         """
         _check_frames(frames, times)
         check_prompt(prompt, self.processor.tokenizer, self.placeholders)
-        text = self.processor.apply_chat_template(
-            [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}],
-            add_generation_prompt=True,
-            tokenize=False,
-        )
+        text = templated(self.processor, prompt)
         try:
             with quiet():
                 inputs = dict(self._process(text, torch.from_numpy(frames).permute(0, 3, 1, 2), times))
         except ValueError as error:
-            size = f"{frames.shape[2]}x{frames.shape[1]}"
-            raise FramesRefused(
-                f"the model cannot take frames of {size} pixels ({error}): leave this video out"
-            ) from error
+            raise frames_refused(frames.shape[1], frames.shape[2], error) from error
         token_ids = inputs.pop("input_ids")[0]
         inputs.pop("attention_mask", None)
         return PreparedPrompt(token_ids, token_ids == self.video_token_id, tuple(times), inputs)
@@ -304,6 +307,30 @@ class VideoLanguageModel(ABC):
         cosines, sines = self._text_model.rotary_emb(like, self._last_position + steps)
         self._rotary = self._stack.prepare_rotary(cosines[0], sines[0])
 
+    @classmethod
+    @abstractmethod
+    def video_size(
+        cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
+    ) -> VideoSize:
+        """What ``frames`` frames of ``height`` x ``width`` pixels come to in a model with this configuration.
+
+        ``video_processor``: the model's own, or None for the family's as transformers makes it. Raises ValueError if
+        it cannot take frames of this shape.
+        """
+
+    @classmethod
+    @abstractmethod
+    def patch_bytes(cls, config: Any, itemsize: int) -> int:
+        """Bytes a patch that the vision tower holds at its fullest moment; ``itemsize``: bytes of a number.
+
+        See `lvspec_cli.models.activations`.
+        """
+
+    @classmethod
+    def time_marks(cls, frames: int) -> str:
+        """What the processor writes into the prompt about the times of so many frames; the times are made up."""
+        return ""
+
     @abstractmethod
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         """The processor's tensors for a templated prompt and frames uint8 [n, 3, height, width]."""
@@ -315,6 +342,21 @@ class VideoLanguageModel(ABC):
     @abstractmethod
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """Rotary positions of the prompt, in the shape the language model takes, positions last: int64 [..., n]."""
+
+
+def templated(processor: Any, prompt: str) -> str:
+    """The text of one turn with a video and a question, by the model's own chat template."""
+    text: str = processor.apply_chat_template(
+        [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}],
+        add_generation_prompt=True,
+        tokenize=False,
+    )
+    return text
+
+
+def frames_refused(height: int, width: int, error: ValueError) -> FramesRefused:
+    """The error for frames whose shape the processor does not take."""
+    return FramesRefused(f"the model cannot take frames of {width}x{height} pixels ({error}): leave this video out")
 
 
 def check_prompt(prompt: str, tokenizer: Any, placeholders: Sequence[str] = ()) -> None:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from lvspec_cli.models.adapter import EncodedVideo, PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.activations import attention_bytes, mlp_bytes
+from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 
 
@@ -23,6 +24,29 @@ class LlavaOneVision(VideoLanguageModel):
     unquantized_modules = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
     causal: ClassVar[Any] = {"full_attention": None}
     any_frame_size = False
+
+    @classmethod
+    def video_size(
+        cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
+    ) -> VideoSize:
+        """See `VideoLanguageModel.video_size`: 27x27 patches a frame in released models, pooled to 14x14 tokens."""
+        vision = config.vision_config
+        side = vision.image_size // vision.patch_size
+        return VideoSize(
+            patches=frames * side**2,
+            tokens=frames * (-(-side // 2)) ** 2 + 1,  # one more ends the video
+            input_bytes=frames * 3 * vision.image_size**2 * torch.float32.itemsize,
+        )
+
+    @classmethod
+    def patch_bytes(cls, config: Any, itemsize: int) -> int:
+        """See `VideoLanguageModel.patch_bytes`; every patch is projected to the language model's width, then pooled."""
+        hidden, inner = config.vision_config.hidden_size, config.vision_config.intermediate_size
+        return max(
+            attention_bytes(hidden, itemsize),
+            mlp_bytes(hidden, inner, itemsize, gated=False),
+            itemsize * 2 * (hidden + config.text_config.hidden_size),
+        )
 
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         inputs = self.processor(

@@ -31,6 +31,7 @@ from lvspec_cli.models.loading import (
     load_model,
     resolve_device,
 )
+from lvspec_cli.models.room import check_room
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.preset import Preset
 
@@ -100,7 +101,14 @@ def check_pair(preset: Preset) -> CheckedPair:
     do, ModelError if files are unreadable, and WeightsMissing, a ModelError too, if they are not all here.
     """
     check_weights(preset)
-    target, draft = read_checkpoint(preset.target, "target"), read_checkpoint(preset.draft, "draft")
+    return check_fit(preset, read_checkpoint(preset.target, "target"), read_checkpoint(preset.draft, "draft"))
+
+
+def check_fit(preset: Preset, target: Checkpoint, draft: Checkpoint) -> CheckedPair:
+    """Check that a preset's models, as they were read, are of one family and share a tokenizer.
+
+    Raises PairError if not, and PresetError if the preset asks for what they or this machine cannot do.
+    """
     if target.family != draft.family:
         raise PairError(
             f"the target is of family {target.family} and the draft of family {draft.family}: choose two of one family"
@@ -126,12 +134,18 @@ def check_pair(preset: Preset) -> CheckedPair:
 
 
 def load_pair(
-    preset: Preset, *, with_draft: bool = True, prompt: str | None = None, options: DecodingOptions | None = None
+    preset: Preset,
+    *,
+    with_draft: bool = True,
+    prompt: str | None = None,
+    options: DecodingOptions | None = None,
+    ignore_memory: bool = False,
 ) -> Pair:
     """Check a pair and load it; the draft too unless the method needs none.
 
     ``prompt`` and ``options``: the first that will be asked and decoded with, to be refused (UsageError) before any
-    weights are loaded. Raises as `check_pair` and `load_model`.
+    weights are loaded; so is a pair for which there is too little memory, unless ``ignore_memory``. Raises as
+    `check_pair` and `load_model`.
     """
     checked = check_pair(preset)
     if prompt is not None:
@@ -142,6 +156,8 @@ def load_pair(
         digest = sha256(preset.calibration.read_bytes()).hexdigest()[:16]
     if options is not None:
         _watched(options, calibration, checked.target.layer_count)
+    if not ignore_memory:
+        check_room(preset, with_draft=with_draft)
     target = _load(checked.target, "target", checked, preset)
     draft = _load(checked.draft, "draft", checked, preset) if with_draft else None
     return Pair(

@@ -27,6 +27,11 @@ def select_video_tokens(spec: PruningSpec, count: int, scores: Tensor | None = N
     return select_by_attention(scores, spec.keep, spec.mass)
 
 
+def kept_count(spec: PruningSpec, count: int) -> int:
+    """How many of ``count`` video tokens stay."""
+    return count if spec.pruning == "none" else _budget(count, spec.keep)
+
+
 def select_uniformly(count: int, keep: float) -> Tensor:
     """The share ``keep`` of ``count`` tokens, evenly spaced from the first to the last: int64 [budget]."""
     return _evenly_spaced(count, _budget(count, keep))

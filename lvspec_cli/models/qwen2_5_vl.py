@@ -7,10 +7,13 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from transformers import Qwen2VLVideoProcessor
 from transformers.video_utils import VideoMetadata
 
-from lvspec_cli.models.adapter import EncodedVideo, PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.activations import mlp_bytes, rotary_attention_bytes
+from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
+from lvspec_cli.models.patch_grid import patch_grid_size
 from lvspec_cli.models.timestamps import mean_spacing, temporal_positions
 
 
@@ -33,6 +36,24 @@ class Qwen25VL(VideoLanguageModel):
     causal: ClassVar[Any] = {"full_attention": None}
     any_frame_size = True
 
+    @classmethod
+    def video_size(
+        cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
+    ) -> VideoSize:
+        """See `VideoLanguageModel.video_size`; a cap on the whole video's pixels is not looked at."""
+        processor = video_processor or Qwen2VLVideoProcessor()  # type: ignore[no-untyped-call]
+        pixels = _pixels(processor, frame_size)
+        return patch_grid_size(processor, config.vision_config, frames, height, width, pixels)
+
+    @classmethod
+    def patch_bytes(cls, config: Any, itemsize: int) -> int:
+        """See `VideoLanguageModel.patch_bytes`."""
+        vision = config.vision_config
+        return max(
+            rotary_attention_bytes(vision.hidden_size, vision.num_heads, itemsize),
+            mlp_bytes(vision.hidden_size, vision.intermediate_size, itemsize, gated=True),
+        )
+
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         count, _, height, width = frames.shape
         metadata = VideoMetadata(
@@ -47,7 +68,7 @@ class Qwen25VL(VideoLanguageModel):
             videos=[frames],
             video_metadata=[metadata],
             do_sample_frames=False,
-            size=self._size(),
+            size=_pixels(self.processor.video_processor, self.frame_size),
             **self._cap(),
             input_data_format="channels_first",
             return_tensors="pt",
@@ -59,13 +80,6 @@ class Qwen25VL(VideoLanguageModel):
         name = "cap_pixels_per_frame"
         processor = self.processor.video_processor
         return {name: bool(getattr(processor, name))} if hasattr(processor, name) else {}
-
-    def _size(self) -> dict[str, int]:
-        own = self.processor.video_processor.size
-        return {
-            "shortest_edge": self.frame_size.min_pixels or own["shortest_edge"],
-            "longest_edge": self.frame_size.max_pixels or own["longest_edge"],
-        }
 
     def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         pixels = inputs.tensors["pixel_values_videos"].to(self.device)
@@ -92,3 +106,12 @@ class Qwen25VL(VideoLanguageModel):
     def _temporal_positions(self, times: Sequence[float]) -> tuple[int, ...]:
         vision: Any = self.model.config.vision_config
         return temporal_positions(times, vision.temporal_patch_size, vision.tokens_per_second)
+
+
+def _pixels(video_processor: Any, frame_size: FrameSize) -> dict[str, int]:
+    """The fewest and the most pixels of a frame, by the processor's names."""
+    own = video_processor.size
+    return {
+        "shortest_edge": frame_size.min_pixels or own["shortest_edge"],
+        "longest_edge": frame_size.max_pixels or own["longest_edge"],
+    }

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import Qwen3VLVideoProcessor
 from transformers.video_utils import VideoMetadata
 
-from lvspec_cli.models.adapter import EncodedVideo, PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.activations import mlp_bytes, rotary_attention_bytes
+from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
+from lvspec_cli.models.patch_grid import patch_grid_size
 
 _TICKS = 1000  # a second: times reach the processor as whole numbers over these, and it writes tenths of a second
 
@@ -27,6 +32,33 @@ class Qwen3VL(VideoLanguageModel):
     unquantized_modules = ("model.visual", "lm_head")
     any_frame_size = True
 
+    @classmethod
+    def video_size(
+        cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
+    ) -> VideoSize:
+        """See `VideoLanguageModel.video_size`."""
+        vision = config.vision_config
+        processor = video_processor or Qwen3VLVideoProcessor()
+        count = max(frames, vision.temporal_patch_size)  # a single frame is shown as a pair
+        pixels = _pixels(processor, frame_size, count)
+        size = patch_grid_size(processor, vision, count, height, width, pixels)
+        return replace(size, features=1 + len(vision.deepstack_visual_indexes))
+
+    @classmethod
+    def patch_bytes(cls, config: Any, itemsize: int) -> int:
+        """See `VideoLanguageModel.patch_bytes`; the features for deeper layers are kept until the end of the tower."""
+        vision = config.vision_config
+        features = len(vision.deepstack_visual_indexes) * vision.out_hidden_size // vision.spatial_merge_size**2
+        return itemsize * features + max(
+            rotary_attention_bytes(vision.hidden_size, vision.num_heads, itemsize),
+            mlp_bytes(vision.hidden_size, vision.intermediate_size, itemsize, gated=False),
+        )
+
+    @classmethod
+    def time_marks(cls, frames: int) -> str:
+        """See `VideoLanguageModel.time_marks`: one mark for every pair of frames."""
+        return "".join(f"<{pair}.5 seconds><|vision_start|><|vision_end|>" for pair in range(-(-frames // 2)))
+
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         if len(frames) == 1:  # the processor refuses less than a pair, and fills up longer odd counts in this way
             frames, times = frames.expand(2, -1, -1, -1), (times[0], times[0])
@@ -43,21 +75,12 @@ class Qwen3VL(VideoLanguageModel):
             videos=[frames],
             video_metadata=[metadata],
             do_sample_frames=False,
-            size=self._size(count),
+            size=_pixels(self.processor.video_processor, self.frame_size, count),
             cap_pixels_per_frame=False,
             input_data_format="channels_first",
             return_tensors="pt",
         )
         return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
-
-    def _size(self, count: int) -> dict[str, int]:
-        """The pixels of the whole video, which is what this family's processor limits."""
-        own = self.processor.video_processor.size
-        least, most = self.frame_size.min_pixels, self.frame_size.max_pixels
-        return {
-            "shortest_edge": own["shortest_edge"] if least is None else count * least,
-            "longest_edge": own["longest_edge"] if most is None else count * most,
-        }
 
     def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         pixels = inputs.tensors["pixel_values_videos"].to(self.device)
@@ -75,3 +98,12 @@ class Qwen3VL(VideoLanguageModel):
             video_grid_thw=inputs.tensors["video_grid_thw"],
         )
         return positions.to(self.device)
+
+
+def _pixels(video_processor: Any, frame_size: FrameSize, count: int) -> dict[str, int]:
+    """The fewest and the most pixels of a whole video, which is what this family's processor limits."""
+    own, least, most = video_processor.size, frame_size.min_pixels, frame_size.max_pixels
+    return {
+        "shortest_edge": own["shortest_edge"] if least is None else count * least,
+        "longest_edge": own["longest_edge"] if most is None else count * most,
+    }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.video_utils import VideoMetadata
 
-from lvspec_cli.models.adapter import EncodedVideo, PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.activations import attention_bytes, mlp_bytes
+from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 
 _TICKS = 1000  # a second: times reach the processor as whole numbers over these, and it writes whole seconds
@@ -28,6 +30,37 @@ class SmolVLM(VideoLanguageModel):
     packages = ("num2words",)
     placeholders = ("<image>", "<video>")
     text_module = "text_model"
+
+    @classmethod
+    def video_size(
+        cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
+    ) -> VideoSize:
+        """See `VideoLanguageModel.video_size`."""
+        vision = config.vision_config
+        side = vision.image_size // vision.patch_size
+        pixels = frames * vision.image_size**2
+        return VideoSize(
+            patches=frames * side**2,
+            tokens=frames * (side // config.scale_factor) ** 2,
+            input_bytes=pixels * (3 * torch.float32.itemsize + torch.int64.itemsize),  # with a mask in whole numbers
+        )
+
+    @classmethod
+    def patch_bytes(cls, config: Any, itemsize: int) -> int:
+        """See `VideoLanguageModel.patch_bytes`; pixels and mask are copied, to leave out empty frames."""
+        vision = config.vision_config
+        copies = vision.patch_size**2 * (3 * itemsize + torch.int64.itemsize)
+        return copies + max(
+            attention_bytes(vision.hidden_size, itemsize),
+            mlp_bytes(vision.hidden_size, vision.intermediate_size, itemsize, gated=False),
+        )
+
+    @classmethod
+    def time_marks(cls, frames: int) -> str:
+        """See `VideoLanguageModel.time_marks`."""
+        start = "You are provided the following series of forty-eight frames from a 0:00:48 [H:MM:SS] video.\n"
+        mark = "\nFrame from 00:00:<fake_token_around_image><global-img><fake_token_around_image>"
+        return start + frames * mark + "\n\n"
 
     @property
     def video_token_id(self) -> int:

@@ -33,6 +33,9 @@ class PlainView(View):
         line(self._console, f"{caption.path}: {summary_line(caption)}")
         for warning in caption.facts.warnings:
             self.note(f"{caption.path}: {warning}")
+        if caption.shrunk_from is not None:
+            shown = f"{len(caption.frame_times)} of the {caption.shrunk_from} frames"
+            self.note(f"{caption.path}: there was not enough memory for more than {shown}")
         if caption.drafting_did_not_pay:
             self.note(f"{caption.path}: {_does_not_pay(caption)}")
         if self._verbose:

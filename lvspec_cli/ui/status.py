@@ -53,6 +53,8 @@ class StatusView(PlainView):
 
     def progress(self, progress: Progress) -> None:
         """Say what is going on."""
+        if progress.stage == "reading":  # perhaps once more, with fewer frames
+            self._tokens = 0
         if progress.round is not None:
             self._tokens += len(progress.round.tokens)
         state = _STAGES.get(progress.stage, f"{self._tokens} tokens")

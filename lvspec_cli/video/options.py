@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lvspec_cli.errors import UsageError
+from lvspec_cli.preset import LARGEST_FRAME_PIXELS
 
 DECODERS = ("pyav", "decord")
 DEFAULT_IMAGE_RATE = 1.0  # images per second of a folder whose rate nobody gave: times then count images
@@ -28,7 +29,7 @@ class ReadOptions:
     start_s: float | None = None  # seconds since the first frame; None: the beginning
     end_s: float | None = None  # seconds since the first frame, exclusive; None: the end
     max_frames: int = 768  # frames; the most that are ever returned
-    max_frame_pixels: int = 1_638_400  # pixels; larger frames are scaled down to this, or to what memory allows
+    max_frame_pixels: int = LARGEST_FRAME_PIXELS  # pixels; larger frames are scaled down, or to what memory allows
     max_coded_pixels: int = 64 * 1024 * 1024  # pixels; a larger coded frame is refused before it is decoded
     max_duration_s: float = 86_400.0  # seconds; a longer video is refused
     decoder: str = "pyav"  # one of DECODERS; containers only, images are always read by Pillow

@@ -12,6 +12,7 @@ from lvspec_cli.cli.entry import main
 from lvspec_cli.demo.clip import write_clip
 from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.preset import load_preset
+from lvspec_cli.preset_schema import editor_line
 
 SEEDS = range(40_000, 40_004)
 
@@ -42,6 +43,7 @@ def test_anchors_depend_on_the_video_and_fillers_do_not(
 ) -> None:
     output = tmp_path / "mine.yaml"
     assert calibrate(output, *clips) == 0
+    assert output.read_text(encoding="utf-8").startswith(editor_line())
     preset = load_preset(output)
     assert (preset.method, preset.draft_tokens, preset.name) == ("lvspec", 6, "mine")
     assert preset.calibration == tmp_path / "mine.calibration.json"

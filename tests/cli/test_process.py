@@ -23,7 +23,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are ot
         ["--help"],
         ["--version"],
         ["demo", "clip", "-h"],
-        *([name, "-h"] for name in ("caption", "ask", "pull", "doctor")),
+        *([name, "-h"] for name in ("caption", "ask", "presets", "pull", "doctor")),
     ],
 )
 def test_help_imports_nothing_heavy(arguments):

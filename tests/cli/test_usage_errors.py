@@ -44,6 +44,7 @@ def refused(lvspec, tiny_preset, loads):
         (["--pruning-keep", "some"], "--pruning-keep must be a number, not 'some'"),
         (["--pruning-mass", "1.5"], "--pruning-mass must be from 0 to 1, not 1.5"),
         (["--decoder", "vlc"], "--decoder must be one of pyav, decord, not 'vlc'"),
+        (["--on-oom", "pray"], "--on-oom must be one of fail, shrink, not 'pray'"),
         (["--format", "yaml"], "--format must be one of text, json, jsonl, not 'yaml'"),
         (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
         (
@@ -201,6 +202,8 @@ def test_an_input_is_never_overwritten(refused, clip, tiny_preset):
         (["demo", "clip", "-o", "no/clip.mp4"], "there is no folder no"),
         (["demo", "clip", "-o", "x.mp4", "--seed", "-1"], "--seed"),
         (["presets", "--format", "csv"], "--format must be text or json"),
+        (["presets", "show", "demo", "--format", "csv"], "--format must be text or json"),
+        (["presets", "show", "dmeo"], "there is no preset 'dmeo' (did you mean demo?)"),
     ],
 )
 def test_other_commands_refuse_alike(refused, arguments, complaint):

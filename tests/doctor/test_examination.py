@@ -124,17 +124,15 @@ def test_missing_weights_are_a_note_until_they_are_asked_for(elsewhere):
 
 
 def test_a_pair_that_does_not_fit_is_told(monkeypatch):
-    monkeypatch.setattr(doctor_of_presets, "needed_gib", lambda preset: 1e6)
+    from lvspec_cli import readiness
+
+    monkeypatch.setattr(readiness, "total_bytes", lambda device: 2**20)
     finding = doctor_of_presets.preset_finding(load_preset("demo"), needed=False)
     assert finding.state == "note"
-    assert finding.text.startswith("needs 1000000.0 GiB, and ")
-    assert finding.text.endswith(" are here: choose a smaller preset")
-
-
-def test_the_memory_of_the_embedded_pair_is_estimated():
-    pytest.importorskip("lvspec_cli.models.footprint")
-    needed = doctor_of_presets.needed_gib(load_preset("demo"))
-    assert 17.5e6 / 2**30 < needed < 2  # the weights alone are 17.5 MB
+    assert finding.text.startswith("does not fit: it needs ")
+    (room,) = finding.facts["memory"]
+    assert (room["device"], room["present_bytes"]) == ("cpu", 2**20)
+    assert 17.5e6 < room["needed_bytes"] < 2**31  # the weights alone are 17.5 MB
 
 
 def test_a_device_that_is_not_here_is_told(elsewhere):

@@ -23,7 +23,7 @@ def caption(**changes):
     known = {"path": "clip.mp4", "stats": stats, "facts": facts, "finish_reason": "stop", "lossy": False}
     known["durations"] = SimpleNamespace(end_to_end_seconds=1.26)
     known |= {"frame_times": (0.5, 1.5), "as_record": lambda: {"stats": {"num_spec_steps": 12, "decode_seconds": 0.4}}}
-    known["drafting_did_not_pay"] = False
+    known |= {"drafting_did_not_pay": False, "shrunk_from": None}
     return SimpleNamespace(**known | changes)
 
 
@@ -55,6 +55,11 @@ def test_warnings_about_a_video_are_passed_on():
     facts = SimpleNamespace(**vars(caption().facts) | {"warnings": ("2 packets are damaged",)})
     text = seen_by(PlainView, False, act=lambda view: view.finished(caption(facts=facts)))
     assert "lvspec: clip.mp4: 2 packets are damaged\n" in text
+
+
+def test_it_is_said_when_memory_sufficed_for_half_of_the_frames_only():
+    text = seen_by(PlainView, False, act=lambda view: view.finished(caption(shrunk_from=4)))
+    assert "lvspec: clip.mp4: there was not enough memory for more than 2 of the 4 frames\n" in text
 
 
 def test_it_is_said_when_drafting_does_not_pay():

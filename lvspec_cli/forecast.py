@@ -1,0 +1,143 @@
+"""What captioning a video would take, told from its header and the models' configurations: nothing is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lvspec_cli.caption import Failure, Request
+from lvspec_cli.models.footprint import ModelFootprint, PairFootprint, estimate_pair
+from lvspec_cli.models.room import GIB, Room, free_bytes, rooms
+from lvspec_cli.plan import Plan, in_force
+from lvspec_cli.preset import Preset
+from lvspec_cli.video.clip import VideoFacts
+from lvspec_cli.video.limits import output_box
+from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.selection import select
+
+SCHEMA = "lvspec.dry_run/1"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Frames, tokens and memory of one video, as a result that can be written."""
+
+    request: Request
+    width: int  # pixels of a frame as it is read
+    height: int
+    preset: str  # its name
+    footprint: PairFootprint
+    drafts: bool  # whether the method uses the draft; if not, nothing of it counts
+    rooms: tuple[Room, ...]  # of the devices
+
+    @property
+    def path(self) -> str:
+        """The video, as its user named it."""
+        return self.request.path
+
+    @property
+    def fits(self) -> bool:
+        """Whether the memory that is free suffices on every device."""
+        return all(room.fits for room in self.rooms)
+
+    @property
+    def text(self) -> str:
+        """All of it in one line."""
+        pair = self.footprint
+        draft = f" ({pair.draft_video_tokens} to the draft)" if self.drafts else ""
+        models = [f"target {_in_words(pair.target)}", *([f"draft {_in_words(pair.draft)}"] if self.drafts else [])]
+        return (
+            f"{pair.frame_count} frames of {self.width}x{self.height}, {pair.video_tokens} video tokens{draft}, "
+            f"{pair.prompt_tokens} prompt tokens; {'; '.join(models)}; {', '.join(map(str, self.rooms))}"
+        )
+
+    def as_record(self) -> dict[str, Any]:
+        """JSON values, schema ``lvspec.dry_run/1``."""
+        pair = self.footprint
+        return _record(
+            self.request,
+            preset=self.preset,
+            frames=pair.frame_count,
+            frame_width=self.width,
+            frame_height=self.height,
+            video_tokens=pair.video_tokens,
+            draft_video_tokens=pair.draft_video_tokens if self.drafts else None,
+            prompt_tokens=pair.prompt_tokens,
+            target=_model_record(pair.target),
+            draft=_model_record(pair.draft) if self.drafts else None,
+            devices=[_room_record(room) for room in self.rooms],
+            fits=self.fits,
+        )
+
+
+class FailedForecast(Failure):
+    """An input of which nothing can be foretold, in a record of the same shape."""
+
+    def as_record(self) -> dict[str, Any]:
+        """The record with `error` set."""
+        return _record(self.request, error={"type": self.type, "message": self.message})
+
+
+def forecast(request: Request, facts: VideoFacts, plan: Plan, preset: Preset) -> Forecast:
+    """What a video of which the facts are known would take.
+
+    Raises ModelError or PresetError as `estimate_pair` does, and VideoError if the video is not one that could be shown
+    in this way.
+    """
+    frames = _frame_count(plan.read, facts)
+    box = output_box(request.path, (facts.width, facts.height), frames, plan.read)
+    asked = in_force(preset, plan, request.question or request.prompt or "")
+    footprint = estimate_pair(asked, frames, (box.height, box.width))
+    return Forecast(
+        request=request,
+        width=box.width,
+        height=box.height,
+        preset=preset.name,
+        footprint=footprint,
+        drafts=plan.drafts,
+        rooms=rooms(preset, footprint, free_bytes, with_draft=plan.drafts),
+    )
+
+
+def _frame_count(options: ReadOptions, facts: VideoFacts) -> int:
+    """The frames that would be shown: as many as are asked for, if a header that tells the length has as many."""
+    if not facts.duration_s:
+        return options.frame_count or options.max_frames
+    wanted = len(select(options, facts.duration_s).moments)
+    if facts.average_frame_rate is None:
+        return 1 if facts.decoder == "pillow" else wanted
+    return min(wanted, max(1, round(facts.duration_s * facts.average_frame_rate)))
+
+
+def _in_words(model: ModelFootprint) -> str:
+    parts = f"weights {_gib(model.weight_bytes)}, cache {_gib(model.cache_bytes)}"
+    return f"{_gib(model.total_bytes)} GiB ({parts}, activations {_gib(model.activation_bytes)})"
+
+
+def _gib(count: int) -> str:
+    return f"{count / GIB:.2f}"
+
+
+def _record(request: Request, **known: Any) -> dict[str, Any]:
+    """A record with every key there is, null where nothing is known."""
+    keys = ("preset", "frames", "frame_width", "frame_height", "video_tokens", "draft_video_tokens", "prompt_tokens")
+    record = {
+        "schema": SCHEMA,
+        "path": request.path,
+        **dict.fromkeys((*keys, "target", "draft", "devices", "fits", "error")),
+    }
+    return {**record, **known}
+
+
+def _model_record(model: ModelFootprint) -> dict[str, float]:
+    return {
+        "weights_gib": model.weight_bytes / GIB,
+        "cache_gib": model.cache_bytes / GIB,
+        "activations_gib": model.activation_bytes / GIB,
+        "total_gib": model.total_bytes / GIB,
+    }
+
+
+def _room_record(room: Room) -> dict[str, Any]:
+    free = None if room.present_bytes is None else room.present_bytes / GIB
+    return {"device": room.device, "needed_gib": room.needed_bytes / GIB, "free_gib": free, "fits": room.fits}

@@ -1,0 +1,55 @@
+"""What a prefill holds besides weights and cache at its fullest moment, in bytes for each token or patch.
+
+A prefill has two fullest moments: inside one block of the vision tower, which sees all patches at once, and inside one
+layer of the language model, which sees the whole prompt. Attention adds nothing that is quadratic: its kernels are
+fused. The formulas count the tensors that PyTorch holds at that moment, in widths of one token: ``hidden`` for states
+and ``intermediate`` for what is inside an MLP. They follow transformers' code (modeling_qwen2_5_vl.py,
+modeling_siglip.py) and are held against what the profiler sees on tiny models.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_FLOAT32 = 4  # bytes
+
+
+def prefill_bytes(text_config: Any, itemsize: int) -> int:
+    """Bytes a token of a prompt that runs through the language model; ``itemsize``: bytes of a number.
+
+    Fullest is the gated MLP of a layer: the embeddings of the prompt, the states before and behind the attention and
+    their norm are there, and inside it the activated gate, the other half and their product. The cosines and sines of
+    the positions lie beside them. Logits are computed of the last position only.
+    """
+    hidden, width = text_config.hidden_size, head_width(text_config)
+    return itemsize * (4 * hidden + 3 * int(text_config.intermediate_size) + 2 * width)
+
+
+def head_width(text_config: Any) -> int:
+    """Numbers in a key or a value of one head."""
+    return int(getattr(text_config, "head_dim", None) or text_config.hidden_size // text_config.num_attention_heads)
+
+
+def mlp_bytes(hidden: int, intermediate: int, itemsize: int, *, gated: bool) -> int:
+    """Bytes a patch inside the MLP of a vision block: the states before and behind the attention, their norm, and two
+    tensors of the inner width, three if it is gated."""
+    return itemsize * (3 * hidden + (3 if gated else 2) * intermediate)
+
+
+def attention_bytes(hidden: int, itemsize: int) -> int:
+    """Bytes a patch in the attention of a vision block: the states, their norm, queries, keys, values, and the mixed
+    values before and behind the projection."""
+    return itemsize * 7 * hidden
+
+
+def rotary_attention_bytes(hidden: int, heads: int, itemsize: int) -> int:
+    """Bytes a patch in the attention of a vision block whose queries and keys are rotated in float32.
+
+    Either while they are: the states, their norm, one tensor that holds queries, keys and values, and in float32 the
+    rotated queries and three parts of the rotated keys, in half precision also both as they were. Or at the end:
+    besides the first five there are the rotated ones, and the mixed values in pieces, joined and projected.
+    """
+    parts = 4 if itemsize == _FLOAT32 else 6
+    rotating = 5 * itemsize * hidden + parts * _FLOAT32 * hidden
+    cosines_and_sines = 2 * _FLOAT32 * (hidden // heads)
+    return max(rotating, 10 * itemsize * hidden) + cosines_and_sines

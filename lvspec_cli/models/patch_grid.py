@@ -1,0 +1,36 @@
+"""What a video comes to for families that cut frames of any size into a grid of patches, and join these to tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from lvspec_cli.models.adapter import VideoSize
+
+
+def patch_grid_size(
+    video_processor: Any, vision: Any, frames: int, height: int, width: int, pixels: dict[str, int]
+) -> VideoSize:
+    """The size of a video by the processor's own rule for resizing.
+
+    ``vision``: the vision tower's configuration; ``pixels``: the limits, as the processor takes them for its ``size``.
+    Raises ValueError if the processor cannot take frames of this shape.
+    """
+    patches: int = video_processor.get_num_of_video_patches(
+        frames,
+        height,
+        width,
+        {
+            "size": pixels,
+            "patch_size": vision.patch_size,
+            "merge_size": vision.spatial_merge_size,
+            "temporal_patch_size": vision.temporal_patch_size,
+        },
+    )
+    numbers = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
+    return VideoSize(
+        patches=patches,
+        tokens=patches // vision.spatial_merge_size**2,
+        input_bytes=patches * numbers * torch.float32.itemsize,
+    )
