@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvspec_cli.errors import LvspecError
+from lvspec_cli.errors import LvspecError, PresetError
 from lvspec_cli.models.weights_on_disk import files_of
 from lvspec_cli.preset import ModelSpec, Preset, list_presets, load_preset
 
@@ -22,16 +22,28 @@ class Choice:
 def choose_preset() -> Choice:
     """Take the pair with the largest target among those that are here and fit; the embedded one if there is none.
 
-    Raises PresetError if there is no preset.
+    A preset that cannot be read is passed over, and named in the reason. Raises PresetError if there is no preset.
     """
-    others = [load_preset(name) for name in list_presets() if name != FALLBACK]
+    others, unreadable = _readable([name for name in list_presets() if name != FALLBACK])
+    passed_over = f" (passed over: {', '.join(unreadable)}, see `lvspec presets check`)" if unreadable else ""
     here = [preset for preset in others if has_weights(preset.target) and has_weights(preset.draft)]
     fitting = [(size, preset) for preset in here if (size := size_if_fitting(preset)) is not None]
     if fitting:
         _, best = max(fitting, key=lambda pair: pair[0])
-        return Choice(best, "chosen as the largest pair whose weights are here and fit this machine")
+        return Choice(best, f"chosen as the largest pair whose weights are here and fit this machine{passed_over}")
     why = "no larger pair fits this machine" if here else "no other pair's weights are on this machine"
-    return Choice(load_preset(FALLBACK), f"chosen because {why}; name one you have with --preset")
+    return Choice(load_preset(FALLBACK), f"chosen because {why}; name one you have with --preset{passed_over}")
+
+
+def _readable(names: list[str]) -> tuple[list[Preset], list[str]]:
+    """The presets of the names, and those names whose files are no presets: a mistake in one must not hide the others."""
+    presets, unreadable = [], []
+    for name in names:
+        try:
+            presets.append(load_preset(name))
+        except PresetError:
+            unreadable.append(name)
+    return presets, unreadable
 
 
 def has_weights(spec: ModelSpec) -> bool:

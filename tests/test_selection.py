@@ -5,6 +5,7 @@ import json
 import pytest
 
 import lvspec_cli.selection as selection
+from lvspec_cli.errors import PresetError
 from lvspec_cli.models import room
 from lvspec_cli.models.footprint import estimate_pair
 from lvspec_cli.models.room import GIB, rooms
@@ -37,7 +38,13 @@ def presets(monkeypatch):
     def install(*known):
         by_name = {preset.name: preset for preset in known}
         monkeypatch.setattr(selection, "list_presets", lambda: tuple(sorted(by_name)))
-        monkeypatch.setattr(selection, "load_preset", by_name.__getitem__)
+
+        def load(name):
+            if name not in by_name:
+                raise PresetError(f"{name} cannot be read")
+            return by_name[name]
+
+        monkeypatch.setattr(selection, "load_preset", load)
 
     return install
 
@@ -91,6 +98,15 @@ def test_a_pair_that_cannot_be_judged_keeps_no_other_from_being_chosen(presets, 
     presets(preset("demo", sizes[0]), preset("a", sizes[1]), preset("b", elsewhere))
     memory(64 * GIB)
     assert selection.choose_preset().preset.name == "a"
+
+
+def test_a_preset_that_cannot_be_read_keeps_no_other_from_being_chosen(presets, sizes, memory, monkeypatch):
+    presets(preset("demo", sizes[0]), preset("a", sizes[1]))
+    monkeypatch.setattr(selection, "list_presets", lambda: ("a", "broken", "demo"))
+    memory(64 * GIB)
+    choice = selection.choose_preset()
+    assert choice.preset.name == "a"
+    assert "passed over: broken" in choice.reason
 
 
 def test_without_weights_the_embedded_pair_is_chosen(presets, model, sizes):

@@ -28,6 +28,7 @@ from transformers import (
     SmolVLMProcessor,
     SmolVLMVideoProcessor,
 )
+from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 PLACEHOLDERS = {
@@ -102,7 +103,7 @@ def build_processor(family: str, tokenizer: PreTrainedTokenizerFast) -> Any:
             video_processor=Qwen3VLVideoProcessor(**common),
             chat_template=TEMPLATE.format(video="<|vision_start|><|video_pad|><|vision_end|>"),
         )
-    if family == "smolvlm":  # the template for videos is the processor's own
+    if family == "smolvlm":
         size = {"size": {"longest_edge": 28}, "max_image_size": {"longest_edge": 28}}
         return SmolVLMProcessor(
             image_processor=SmolVLMImageProcessor(**size),
@@ -111,6 +112,7 @@ def build_processor(family: str, tokenizer: PreTrainedTokenizerFast) -> Any:
                 video_sampling={"max_frames": 64, "fps": 1, "video_size": size["size"]}, **size
             ),
             image_seq_len=4,
+            chat_template=DEFAULT_CHAT_TEMPLATE,
         )
     size = {"height": 42, "width": 42}
     return LlavaOnevisionProcessor(
