@@ -36,7 +36,7 @@ def choose_preset() -> Choice:
 
 
 def _readable(names: list[str]) -> tuple[list[Preset], list[str]]:
-    """The presets of the names, and those names whose files are no presets: a mistake in one must not hide the others."""
+    """The presets of the names, and the names of those with a mistake, which must not hide the others."""
     presets, unreadable = [], []
     for name in names:
         try:
