@@ -12,7 +12,7 @@ demo: $(INSTALLED)
 	$(BIN)/lvspec caption build/demo/clip.mp4 --preset demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
