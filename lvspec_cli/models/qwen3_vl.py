@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import Qwen3VLVideoProcessor
 from transformers.video_utils import VideoMetadata
 
-from lvspec_cli.models.activations import mlp_bytes, rotary_attention_bytes
+from lvspec_cli.models.activations import pixel_bytes, rotary_tower_bytes
 from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 from lvspec_cli.models.patch_grid import patch_grid_size
@@ -49,10 +49,8 @@ class Qwen3VL(VideoLanguageModel):
         """See `VideoLanguageModel.patch_bytes`; the features for deeper layers are kept until the end of the tower."""
         vision = config.vision_config
         features = len(vision.deepstack_visual_indexes) * vision.out_hidden_size // vision.spatial_merge_size**2
-        return itemsize * features + max(
-            rotary_attention_bytes(vision.hidden_size, vision.num_heads, itemsize),
-            mlp_bytes(vision.hidden_size, vision.intermediate_size, itemsize, gated=False),
-        )
+        pixels = pixel_bytes(vision, itemsize)
+        return pixels + itemsize * features + rotary_tower_bytes(vision, itemsize, gated=False)
 
     @classmethod
     def time_marks(cls, frames: int) -> str:
