@@ -83,7 +83,9 @@ class Qwen3VL(VideoLanguageModel):
     def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         pixels = inputs.tensors["pixel_values_videos"].to(self.device)
         features = self.model.get_video_features(pixels, inputs.tensors["video_grid_thw"].to(self.device))
-        return EncodedVideo(torch.cat(tuple(features.pooler_output)), tuple(features.deepstack_features))
+        # Both come cut into videos, of which there is one; earlier versions of transformers leave the second whole.
+        deeper = (part if isinstance(part, Tensor) else torch.cat(tuple(part)) for part in features.deepstack_features)
+        return EncodedVideo(torch.cat(tuple(features.pooler_output)), tuple(deeper))
 
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """int64 [3, 1, n]: time, height and width."""

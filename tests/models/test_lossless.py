@@ -85,6 +85,7 @@ def test_a_model_that_was_placed_piece_by_piece_decodes_as_a_whole_one(tiny_pair
     text = getattr(model.model, target.text_module)
     pieces = [f"model.{name}" for name, _ in model.model.named_children() if name != target.text_module]
     pieces += [f"model.{target.text_module}.{name}" for name, _ in text.named_children() if name != "layers"]
+    pieces += [f"model.{name}" for name, _ in model.model.named_parameters(recurse=False)]
     pieces += [f"model.{target.text_module}.layers.{index}" for index in range(len(text.layers))]
     accelerate.dispatch_model(model, dict.fromkeys([*pieces, "lm_head"], "cpu"), main_device="cpu", force_hooks=True)
     placed = type(target)(model, target.processor, target.vocabulary_size, target.frame_size)

@@ -40,9 +40,9 @@ def seen_positions(model: VideoLanguageModel, monkeypatch: pytest.MonkeyPatch) -
     seen: list[Tensor] = []
     rotary, forward = model._text_model.rotary_emb, model._text_model.rotary_emb.forward
 
-    def spy(states: Tensor, positions: Tensor) -> Any:
-        seen.append(positions.reshape(-1, positions.shape[-1]))
-        return forward(states, positions)
+    def spy(states: Tensor, position_ids: Tensor) -> Any:
+        seen.append(position_ids.reshape(-1, position_ids.shape[-1]))
+        return forward(states, position_ids)
 
     monkeypatch.setattr(rotary, "forward", spy)
     return seen
