@@ -50,8 +50,8 @@ def complaint(folder: Path, text: str) -> str:
 def test_every_key_is_read(tmp_path: Path) -> None:
     preset = load_preset(written(tmp_path, FULL))
     assert (preset.name, preset.description, preset.notice) == ("pair", "Two models.", "only shapes")
-    assert dataclasses.astuple(preset.target) == ("Owner/big", False, "abc", "bfloat16", "nf4", "cuda")
-    assert dataclasses.astuple(preset.draft) == ("Owner/small", False, None, "auto", "none", "auto")
+    assert dataclasses.astuple(preset.target) == ("Owner/big", False, "abc", "bfloat16", "nf4", "cuda", "auto")
+    assert dataclasses.astuple(preset.draft) == ("Owner/small", False, None, "auto", "none", "auto", "auto")
     assert preset.frames == FrameSpec(None, 2.0, 64, 6400, 12800)
     assert (preset.method, preset.draft_tokens) == ("strict", 7)
     assert preset.generation == GenerationSpec(200, 0.5, 0.9, 20, 3)

@@ -21,8 +21,8 @@ def prefill_bytes(text_config: Any, itemsize: int) -> int:
     their norm are there, and inside it the activated gate, the other half and their product. The cosines and sines of
     the positions lie beside them. Logits are computed of the last position only.
     """
-    hidden, width = text_config.hidden_size, head_width(text_config)
-    return itemsize * (4 * hidden + 3 * int(text_config.intermediate_size) + 2 * width)
+    hidden, inner = int(text_config.hidden_size), int(text_config.intermediate_size)
+    return itemsize * (4 * hidden + 3 * inner + 2 * head_width(text_config))
 
 
 def head_width(text_config: Any) -> int:
@@ -32,7 +32,7 @@ def head_width(text_config: Any) -> int:
 
 def pixel_bytes(vision: Any, itemsize: int) -> int:
     """Bytes a patch of the pixels in the weights' number format, beside those in float32; none if that is the same."""
-    frames = getattr(vision, "temporal_patch_size", 1)
+    frames = int(getattr(vision, "temporal_patch_size", 1))
     return 0 if itemsize == _FLOAT32 else itemsize * 3 * frames * int(vision.patch_size) ** 2
 
 
@@ -59,5 +59,5 @@ def rotary_tower_bytes(vision: Any, itemsize: int, *, gated: bool) -> int:
     rotating = 5 * itemsize * hidden + in_float32 * _FLOAT32 * hidden
     projecting = 10 * itemsize * hidden
     feeding = itemsize * (3 * hidden + (3 if gated else 2) * inner)
-    cosines_and_sines = 2 * _FLOAT32 * (hidden // vision.num_heads)
+    cosines_and_sines = 2 * _FLOAT32 * (hidden // int(vision.num_heads))
     return cosines_and_sines + max(rotating, projecting, feeding)

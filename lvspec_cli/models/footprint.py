@@ -175,7 +175,7 @@ def _footprint(view: _View, reserve: int, step: int) -> ModelFootprint:
 
 def _activation_bytes(view: _View, itemsize: int) -> int:
     model, text = view.model, view.model.text
-    features = view.video_tokens * view.video.features * text.hidden_size * itemsize
+    features: int = view.video_tokens * view.video.features * text.hidden_size * itemsize
     vision = view.video.patches * model.adapter.patch_bytes(model.config, itemsize)
     return view.video.input_bytes + max(vision, view.positions * prefill_bytes(text, itemsize) + features)
 

@@ -46,7 +46,7 @@ class LlavaOneVision(VideoLanguageModel):
         patches and two of the tokens, a quarter as many, beside what the tower gave twice.
         """
         vision = config.vision_config
-        projecting = itemsize * (2 * vision.hidden_size + 7 * config.text_config.hidden_size // 2)
+        projecting: int = itemsize * (2 * vision.hidden_size + 7 * config.text_config.hidden_size // 2)
         return pixel_bytes(vision, itemsize) + max(siglip_bytes(vision, itemsize), projecting)
 
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:

@@ -41,7 +41,7 @@ class Qwen25VL(VideoLanguageModel):
         cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
     ) -> VideoSize:
         """See `VideoLanguageModel.video_size`; a cap on the whole video's pixels is not looked at."""
-        processor = video_processor or Qwen2VLVideoProcessor()  # type: ignore[no-untyped-call]
+        processor = video_processor or Qwen2VLVideoProcessor()
         pixels = _pixels(processor, frame_size)
         return patch_grid_size(processor, config.vision_config, frames, height, width, pixels)
 

@@ -49,7 +49,7 @@ class SmolVLM(VideoLanguageModel):
     def patch_bytes(cls, config: Any, itemsize: int) -> int:
         """See `VideoLanguageModel.patch_bytes`; pixels and mask are copied, to leave out empty frames."""
         vision = config.vision_config
-        copies = vision.patch_size**2 * (3 * itemsize + torch.int64.itemsize)
+        copies: int = vision.patch_size**2 * (3 * itemsize + torch.int64.itemsize)
         return copies + siglip_bytes(vision, itemsize)
 
     @classmethod

@@ -50,7 +50,7 @@ def _empty_model(config: Any) -> nn.Module:
     from transformers import AutoModelForImageTextToText
 
     with quiet(), torch.device("meta"):
-        model: nn.Module = AutoModelForImageTextToText.from_config(config)
+        model: nn.Module = AutoModelForImageTextToText.from_config(config)  # type: ignore[no-untyped-call]
     return model
 
 
