@@ -21,8 +21,8 @@ def prefill_bytes(text_config: Any, itemsize: int) -> int:
     their norm are there, and inside it the activated gate, the other half and their product. The cosines and sines of
     the positions lie beside them. Logits are computed of the last position only.
     """
-    hidden, width = text_config.hidden_size, head_width(text_config)
-    return itemsize * (4 * hidden + 3 * int(text_config.intermediate_size) + 2 * width)
+    hidden, inner = int(text_config.hidden_size), int(text_config.intermediate_size)
+    return itemsize * (4 * hidden + 3 * inner + 2 * head_width(text_config))
 
 
 def head_width(text_config: Any) -> int:
@@ -30,26 +30,34 @@ def head_width(text_config: Any) -> int:
     return int(getattr(text_config, "head_dim", None) or text_config.hidden_size // text_config.num_attention_heads)
 
 
-def mlp_bytes(hidden: int, intermediate: int, itemsize: int, *, gated: bool) -> int:
-    """Bytes a patch inside the MLP of a vision block: the states before and behind the attention, their norm, and two
-    tensors of the inner width, three if it is gated."""
-    return itemsize * (3 * hidden + (3 if gated else 2) * intermediate)
+def pixel_bytes(vision: Any, itemsize: int) -> int:
+    """Bytes a patch of the pixels in the weights' number format, beside those in float32; none if that is the same."""
+    frames = int(getattr(vision, "temporal_patch_size", 1))
+    return 0 if itemsize == _FLOAT32 else itemsize * 3 * frames * int(vision.patch_size) ** 2
 
 
-def attention_bytes(hidden: int, itemsize: int) -> int:
-    """Bytes a patch in the attention of a vision block: the states, their norm, queries, keys, values, and the mixed
-    values before and behind the projection."""
-    return itemsize * 7 * hidden
+def siglip_bytes(vision: Any, itemsize: int) -> int:
+    """Bytes a patch in a block of a SigLIP vision tower, whose embeddings stay for as long as its blocks run.
 
-
-def rotary_attention_bytes(hidden: int, heads: int, itemsize: int) -> int:
-    """Bytes a patch in the attention of a vision block whose queries and keys are rotated in float32.
-
-    Either while they are: the states, their norm, one tensor that holds queries, keys and values, and in float32 the
-    rotated queries and three parts of the rotated keys, in half precision also both as they were. Or at the end:
-    besides the first five there are the rotated ones, and the mixed values in pieces, joined and projected.
+    In the attention there are beside these the states, their norm, queries, keys, values, and the mixed values before
+    and behind the projection; in the MLP the states before and behind the attention, their norm, and two inner tensors.
     """
-    parts = 4 if itemsize == _FLOAT32 else 6
-    rotating = 5 * itemsize * hidden + parts * _FLOAT32 * hidden
-    cosines_and_sines = 2 * _FLOAT32 * (hidden // heads)
-    return max(rotating, 10 * itemsize * hidden) + cosines_and_sines
+    hidden, inner = int(vision.hidden_size), int(vision.intermediate_size)
+    return itemsize * (hidden + max(7 * hidden, 3 * hidden + 2 * inner))
+
+
+def rotary_tower_bytes(vision: Any, itemsize: int, *, gated: bool) -> int:
+    """Bytes a patch in a block of a vision tower that rotates queries and keys in float32.
+
+    Either while it does: there are the states, their norm, one tensor of queries, keys and values, and in float32 the
+    rotated queries and three parts of the rotated keys, in half precision also both as they were. Or at the end of the
+    attention: besides the first five the rotated ones, and the mixed values in pieces, joined and projected. Or in the
+    MLP: the states before and behind the attention, their norm, and two inner tensors, three if it is ``gated``.
+    """
+    hidden, inner = int(vision.hidden_size), int(vision.intermediate_size)
+    in_float32 = 4 if itemsize == _FLOAT32 else 6
+    rotating = 5 * itemsize * hidden + in_float32 * _FLOAT32 * hidden
+    projecting = 10 * itemsize * hidden
+    feeding = itemsize * (3 * hidden + (3 if gated else 2) * inner)
+    cosines_and_sines = 2 * _FLOAT32 * (hidden // int(vision.num_heads))
+    return cosines_and_sines + max(rotating, projecting, feeding)

@@ -6,12 +6,13 @@ Each model takes three things:
 - *cache*: layers x 2 (keys, values) x key/value heads x head width x bytes of a number, for every position that there
   is room for: the prompt with its video tokens, and what is reserved behind it (`DecodingOptions.reserve`);
 - *activations*: the tensors that the processor makes of the frames, and the fuller of two moments of the prefill, the
-  vision tower's or the language model's (`activations`); with 4-bit weights, also the largest matrix, unpacked.
+  vision tower's or the language model's (`activations`).
 
 The models prefill one after the other, so that of two on one device both weights and both caches count, and the larger
-of the activations. Not in it: what a driver takes for itself, the gaps between an allocator's blocks, the whole
-attention matrices of a vision tower with ``attention: eager``, and the second copy of float32 weights that makes small
-models (`lvspec_cli.models.weight`) quick on a CPU, 256 MiB at most.
+of the activations. Not in it: what a driver takes for itself, the gaps between an allocator's blocks, the one matrix
+that some of bitsandbytes' kernels unpack at a time, the whole attention matrices of a vision tower with ``attention:
+eager``, and the second copy of float32 weights that makes small models (`lvspec_cli.models.weight`) quick on a CPU,
+256 MiB at most.
 """
 
 from __future__ import annotations
@@ -163,20 +164,20 @@ def _text_tokens(processor: Any, prompt: str, marks: str) -> int:
 def _footprint(view: _View, reserve: int, step: int) -> ModelFootprint:
     """``reserve``: positions behind the prompt; ``step``: of the cache's capacity."""
     model, text = view.model, view.model.text
-    weights, itemsize = _count(model), model.dtype.itemsize
+    itemsize = model.dtype.itemsize
     position = text.num_hidden_layers * 2 * text.num_key_value_heads * head_width(text) * itemsize
     return ModelFootprint(
-        weight_bytes=weights.bytes,
+        weight_bytes=_count(model).bytes,
         cache_bytes=position * -(-(view.positions + reserve) // step) * step,
-        activation_bytes=_activation_bytes(view, itemsize) + weights.largest_packed * itemsize,
+        activation_bytes=_activation_bytes(view, itemsize),
     )
 
 
 def _activation_bytes(view: _View, itemsize: int) -> int:
-    model = view.model
-    features = view.video_tokens * view.video.features * model.text.hidden_size * itemsize
+    model, text = view.model, view.model.text
+    features: int = view.video_tokens * view.video.features * text.hidden_size * itemsize
     vision = view.video.patches * model.adapter.patch_bytes(model.config, itemsize)
-    return view.video.input_bytes + max(vision, view.positions * prefill_bytes(model.text, itemsize) + features)
+    return view.video.input_bytes + max(vision, view.positions * prefill_bytes(text, itemsize) + features)
 
 
 def _count(model: Architecture) -> WeightCount:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from lvspec_cli.models.activations import attention_bytes, mlp_bytes
+from lvspec_cli.models.activations import pixel_bytes, siglip_bytes
 from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 
@@ -40,13 +40,14 @@ class LlavaOneVision(VideoLanguageModel):
 
     @classmethod
     def patch_bytes(cls, config: Any, itemsize: int) -> int:
-        """See `VideoLanguageModel.patch_bytes`; every patch is projected to the language model's width, then pooled."""
-        hidden, inner = config.vision_config.hidden_size, config.vision_config.intermediate_size
-        return max(
-            attention_bytes(hidden, itemsize),
-            mlp_bytes(hidden, inner, itemsize, gated=False),
-            itemsize * 2 * (hidden + config.text_config.hidden_size),
-        )
+        """See `VideoLanguageModel.patch_bytes`.
+
+        Every patch is projected to the language model's width and then pooled, for which there are three copies of all
+        patches and two of the tokens, a quarter as many, beside what the tower gave twice.
+        """
+        vision = config.vision_config
+        projecting: int = itemsize * (2 * vision.hidden_size + 7 * config.text_config.hidden_size // 2)
+        return pixel_bytes(vision, itemsize) + max(siglip_bytes(vision, itemsize), projecting)
 
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         inputs = self.processor(

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import Qwen2VLVideoProcessor
 from transformers.video_utils import VideoMetadata
 
-from lvspec_cli.models.activations import mlp_bytes, rotary_attention_bytes
+from lvspec_cli.models.activations import pixel_bytes, rotary_tower_bytes
 from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 from lvspec_cli.models.patch_grid import patch_grid_size
@@ -41,7 +41,7 @@ class Qwen25VL(VideoLanguageModel):
         cls, config: Any, frames: int, height: int, width: int, frame_size: FrameSize, video_processor: Any = None
     ) -> VideoSize:
         """See `VideoLanguageModel.video_size`; a cap on the whole video's pixels is not looked at."""
-        processor = video_processor or Qwen2VLVideoProcessor()  # type: ignore[no-untyped-call]
+        processor = video_processor or Qwen2VLVideoProcessor()
         pixels = _pixels(processor, frame_size)
         return patch_grid_size(processor, config.vision_config, frames, height, width, pixels)
 
@@ -49,10 +49,7 @@ class Qwen25VL(VideoLanguageModel):
     def patch_bytes(cls, config: Any, itemsize: int) -> int:
         """See `VideoLanguageModel.patch_bytes`."""
         vision = config.vision_config
-        return max(
-            rotary_attention_bytes(vision.hidden_size, vision.num_heads, itemsize),
-            mlp_bytes(vision.hidden_size, vision.intermediate_size, itemsize, gated=True),
-        )
+        return pixel_bytes(vision, itemsize) + rotary_tower_bytes(vision, itemsize, gated=True)
 
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         count, _, height, width = frames.shape

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import Qwen3VLVideoProcessor
 from transformers.video_utils import VideoMetadata
 
-from lvspec_cli.models.activations import mlp_bytes, rotary_attention_bytes
+from lvspec_cli.models.activations import pixel_bytes, rotary_tower_bytes
 from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 from lvspec_cli.models.patch_grid import patch_grid_size
@@ -42,17 +42,20 @@ class Qwen3VL(VideoLanguageModel):
         count = max(frames, vision.temporal_patch_size)  # a single frame is shown as a pair
         pixels = _pixels(processor, frame_size, count)
         size = patch_grid_size(processor, vision, count, height, width, pixels)
-        return replace(size, features=1 + len(vision.deepstack_visual_indexes))
+        # Of the states to which deeper features are added there is a copy too.
+        return replace(size, features=2 + len(vision.deepstack_visual_indexes))
 
     @classmethod
     def patch_bytes(cls, config: Any, itemsize: int) -> int:
-        """See `VideoLanguageModel.patch_bytes`; the features for deeper layers are kept until the end of the tower."""
+        """See `VideoLanguageModel.patch_bytes`.
+
+        Kept until the end of the tower are the embeddings of the positions, in float32, and the features for deeper
+        layers.
+        """
         vision = config.vision_config
         features = len(vision.deepstack_visual_indexes) * vision.out_hidden_size // vision.spatial_merge_size**2
-        return itemsize * features + max(
-            rotary_attention_bytes(vision.hidden_size, vision.num_heads, itemsize),
-            mlp_bytes(vision.hidden_size, vision.intermediate_size, itemsize, gated=False),
-        )
+        kept: int = torch.float32.itemsize * vision.hidden_size + itemsize * features
+        return kept + pixel_bytes(vision, itemsize) + rotary_tower_bytes(vision, itemsize, gated=False)
 
     @classmethod
     def time_marks(cls, frames: int) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers.video_utils import VideoMetadata
 
-from lvspec_cli.models.activations import attention_bytes, mlp_bytes
+from lvspec_cli.models.activations import siglip_bytes
 from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 
@@ -49,11 +49,8 @@ class SmolVLM(VideoLanguageModel):
     def patch_bytes(cls, config: Any, itemsize: int) -> int:
         """See `VideoLanguageModel.patch_bytes`; pixels and mask are copied, to leave out empty frames."""
         vision = config.vision_config
-        copies = vision.patch_size**2 * (3 * itemsize + torch.int64.itemsize)
-        return copies + max(
-            attention_bytes(vision.hidden_size, itemsize),
-            mlp_bytes(vision.hidden_size, vision.intermediate_size, itemsize, gated=False),
-        )
+        copies: int = vision.patch_size**2 * (3 * itemsize + torch.int64.itemsize)
+        return copies + siglip_bytes(vision, itemsize)
 
     @classmethod
     def time_marks(cls, frames: int) -> str:

@@ -27,7 +27,6 @@ class WeightCount:
 
     parameters: int  # numbers, tied ones counted once
     bytes: int  # of all parameters and buffers as they are loaded
-    largest_packed: int  # numbers in the largest 4-bit matrix, which a pass unpacks; 0 if there is none
 
 
 def count_weights(config: Any, dtype: torch.dtype, quantization: str, unquantized: tuple[str, ...]) -> WeightCount:
@@ -44,7 +43,6 @@ def count_weights(config: Any, dtype: torch.dtype, quantization: str, unquantize
         bytes=sum(parameter.numel() for parameter in plain) * dtype.itemsize
         + sum(buffer.nbytes for buffer in model.buffers())
         + sum(_packed_bytes(weight, quantization) for weight in packed.values()),
-        largest_packed=max((w.numel() for w in packed.values()), default=0) if quantization == "nf4" else 0,
     )
 
 
@@ -52,7 +50,7 @@ def _empty_model(config: Any) -> nn.Module:
     from transformers import AutoModelForImageTextToText
 
     with quiet(), torch.device("meta"):
-        model: nn.Module = AutoModelForImageTextToText.from_config(config)
+        model: nn.Module = AutoModelForImageTextToText.from_config(config)  # type: ignore[no-untyped-call]
     return model
 
 
