@@ -58,8 +58,12 @@ def test_a_tied_head_counts_once() -> None:
 
 
 @pytest.mark.parametrize("kind", ["nf4", "int8"])
-def test_quantized_weights_are_estimated_to_the_byte(preset: Preset, kind: str) -> None:
+def test_quantized_weights_are_estimated_to_the_byte(
+    preset: Preset, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bitsandbytes = pytest.importorskip("bitsandbytes")
+    # The first product brings weights into the form of the processor, which some do not have for layers this small.
+    monkeypatch.setattr("lvspec_cli.models.loading.check_multiplies", lambda model: None)
     preset = both(preset, quantization=kind)
     pair, estimate = load_pair(preset), estimate_pair(preset)
     assert pair.draft is not None
