@@ -54,8 +54,10 @@ def pair(target: str, draft: str, **changes: str) -> Preset:
 
 def test_a_published_pair_is_estimated_without_its_files() -> None:
     estimate = estimate_pair(pair("Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen2.5-VL-3B-Instruct"))
-    # A file of 16,584,333,312 bytes of tensors; the rest are the buffers of the rotary positions.
-    assert estimate.target.weight_bytes == pytest.approx(16_584_333_312, abs=4096)
+    # Its files hold 16,584,333,312 bytes of tensors, beside which there are the buffers of the rotary positions; after
+    # loading, 16,584,369,664 bytes were allocated on an L4.
+    assert 0 < estimate.target.weight_bytes - 16_584_333_312 < 4096
+    assert estimate.target.weight_bytes == pytest.approx(16_584_369_664, rel=1e-5)
     assert estimate.video_tokens == 8 * 256
     # 28 layers x keys and values x 4 heads x 128 numbers x 2 bytes a position.
     assert estimate.target.cache_bytes % (28 * 2 * 4 * 128 * 2) == 0
