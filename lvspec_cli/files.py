@@ -1,4 +1,4 @@
-"""Files of results: checked before anything is measured, and there whole or not at all."""
+"""Files of results, checked before anything is measured and there whole or not at all; and the user's own folder."""
 
 from __future__ import annotations
 
@@ -36,3 +36,10 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         raise LvspecError(f"{path} cannot be written: {error.strerror}; choose another place") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def user_folder() -> Path:
+    """The folder of the user's own configuration and presets, wherever this system keeps such files."""
+    from platformdirs import user_config_path
+
+    return user_config_path("lvspec", appauthor=False)

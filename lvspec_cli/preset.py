@@ -160,7 +160,7 @@ def built_in_folder() -> Path:
 
 def user_presets_folder() -> Path:
     """Where the user's own presets are; it need not exist."""
-    from lvspec_cli.settings import user_folder
+    from lvspec_cli.files import user_folder
 
     return user_folder() / "presets"
 

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lvspec_cli.errors import UsageError
+from lvspec_cli.files import user_folder
 from lvspec_cli.parsing import (
     added,
     draft_length,
@@ -241,13 +242,6 @@ def _read_toml(path: Path, label: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{label} is no valid TOML: {error}") from error
     return values
-
-
-def user_folder() -> Path:
-    """The folder of the user's own configuration and presets, wherever this system keeps such files."""
-    from platformdirs import user_config_path
-
-    return user_config_path("lvspec", appauthor=False)
 
 
 def user_file() -> Path:

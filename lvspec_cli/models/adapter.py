@@ -331,6 +331,18 @@ class VideoLanguageModel(ABC):
         """What the processor writes into the prompt about the times of so many frames; the times are made up."""
         return ""
 
+    def _run_processor(self, text: str, frames: Tensor, **options: Any) -> Mapping[str, Tensor]:
+        """The tensors that the model's own processor makes of frames that are already chosen."""
+        inputs = self.processor(
+            text=[text],
+            videos=[frames],
+            do_sample_frames=False,
+            input_data_format="channels_first",
+            return_tensors="pt",
+            **options,
+        )
+        return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+
     @abstractmethod
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         """The processor's tensors for a templated prompt and frames uint8 [n, 3, height, width]."""

@@ -50,14 +50,7 @@ class LlavaOneVision(VideoLanguageModel):
         return pixel_bytes(vision, itemsize) + max(siglip_bytes(vision, itemsize), projecting)
 
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
-        inputs = self.processor(
-            text=[text],
-            videos=[frames],
-            do_sample_frames=False,
-            input_data_format="channels_first",
-            return_tensors="pt",
-        )
-        return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+        return self._run_processor(text, frames)
 
     def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         pixels = inputs.tensors["pixel_values_videos"].to(self.device, self.model.dtype)

@@ -60,17 +60,8 @@ class Qwen25VL(VideoLanguageModel):
             height=height,
             frames_indices=list(range(count)),
         )
-        inputs = self.processor(
-            text=[text],
-            videos=[frames],
-            video_metadata=[metadata],
-            do_sample_frames=False,
-            size=_pixels(self.processor.video_processor, self.frame_size),
-            **self._cap(),
-            input_data_format="channels_first",
-            return_tensors="pt",
-        )
-        return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+        size = _pixels(self.processor.video_processor, self.frame_size)
+        return self._run_processor(text, frames, video_metadata=[metadata], size=size, **self._cap())
 
     def _cap(self) -> dict[str, bool]:
         """The processor's own wish about an option that versions of transformers have and do not have."""

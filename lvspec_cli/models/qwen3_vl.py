@@ -9,14 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import Qwen3VLVideoProcessor
-from transformers.video_utils import VideoMetadata
 
 from lvspec_cli.models.activations import pixel_bytes, rotary_tower_bytes
 from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
 from lvspec_cli.models.patch_grid import patch_grid_size
-
-_TICKS = 1000  # a second: times reach the processor as whole numbers over these, and it writes tenths of a second
+from lvspec_cli.models.timestamps import written_times
 
 
 @register_family("qwen3_vl")
@@ -65,25 +63,9 @@ class Qwen3VL(VideoLanguageModel):
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
         if len(frames) == 1:  # the processor refuses less than a pair, and fills up longer odd counts in this way
             frames, times = frames.expand(2, -1, -1, -1), (times[0], times[0])
-        count, _, height, width = frames.shape
-        metadata = VideoMetadata(
-            total_num_frames=count,
-            fps=float(_TICKS),
-            width=width,
-            height=height,
-            frames_indices=[round(_TICKS * time) for time in times],
-        )
-        inputs = self.processor(
-            text=[text],
-            videos=[frames],
-            video_metadata=[metadata],
-            do_sample_frames=False,
-            size=_pixels(self.processor.video_processor, self.frame_size, count),
-            cap_pixels_per_frame=False,
-            input_data_format="channels_first",
-            return_tensors="pt",
-        )
-        return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+        size = _pixels(self.processor.video_processor, self.frame_size, len(frames))
+        metadata = written_times(frames, times)
+        return self._run_processor(text, frames, video_metadata=[metadata], size=size, cap_pixels_per_frame=False)
 
     def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         pixels = inputs.tensors["pixel_values_videos"].to(self.device)

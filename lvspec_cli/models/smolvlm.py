@@ -7,13 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.video_utils import VideoMetadata
 
 from lvspec_cli.models.activations import siglip_bytes
 from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
 from lvspec_cli.models.families import register_family
-
-_TICKS = 1000  # a second: times reach the processor as whole numbers over these, and it writes whole seconds
+from lvspec_cli.models.timestamps import written_times
 
 
 @register_family("smolvlm")
@@ -65,24 +63,7 @@ class SmolVLM(VideoLanguageModel):
         return self.processor.image_token_id  # type: ignore[no-any-return]
 
     def _process(self, text: str, frames: Tensor, times: Sequence[float]) -> Mapping[str, Tensor]:
-        count, _, height, width = frames.shape
-        metadata = VideoMetadata(
-            total_num_frames=count,
-            fps=float(_TICKS),
-            width=width,
-            height=height,
-            duration=times[-1],
-            frames_indices=[round(_TICKS * time) for time in times],
-        )
-        inputs = self.processor(
-            text=[text],
-            videos=[frames],
-            video_metadata=[metadata],
-            do_sample_frames=False,
-            input_data_format="channels_first",
-            return_tensors="pt",
-        )
-        return {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+        return self._run_processor(text, frames, video_metadata=[written_times(frames, times)])
 
     def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         tensors = inputs.tensors

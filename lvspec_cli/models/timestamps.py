@@ -5,7 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from torch import Tensor
+from transformers.video_utils import VideoMetadata
+
+_TICKS = 1000  # a second
 _CLOCK_TOLERANCE = 1e-3  # positions; what rounding of times written as decimal or binary fractions may cost
+
+
+def written_times(frames: Tensor, times: Sequence[float]) -> VideoMetadata:
+    """Frames [n, 3, height, width] and their times in seconds for a processor that writes times into the prompt.
+
+    Such processors divide a frame's number by a rate: here, the number of milliseconds by a thousand.
+    """
+    return VideoMetadata(
+        total_num_frames=len(times),
+        fps=float(_TICKS),
+        width=frames.shape[-1],
+        height=frames.shape[-2],
+        duration=times[-1],
+        frames_indices=[round(_TICKS * time) for time in times],
+    )
 
 
 def mean_spacing(times: Sequence[float]) -> float:

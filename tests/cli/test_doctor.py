@@ -20,7 +20,7 @@ def test_the_command_tells_it_in_lines(lvspec):
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert all(line.split()[0] in ("ok", "note") for line in lines)
-    assert lines[-1].startswith("ok      preset demo: ready, ")
+    assert lines[-1].startswith("ok      preset demo: ready: ")
 
 
 def test_the_command_tells_it_as_json(lvspec):

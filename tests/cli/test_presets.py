@@ -22,7 +22,7 @@ PAIR = "schema: lvspec.preset/1\ntarget: {model: Owner/big}\ndraft: {model: Owne
 @pytest.fixture(autouse=True)
 def users(monkeypatch, tmp_path):
     """The user's folder for presets, empty and of this test alone."""
-    monkeypatch.setattr("lvspec_cli.settings.user_folder", lambda: tmp_path / "configuration")
+    monkeypatch.setattr("lvspec_cli.files.user_folder", lambda: tmp_path / "configuration")
     folder = user_presets_folder()
     folder.mkdir(parents=True)
     return folder
