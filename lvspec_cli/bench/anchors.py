@@ -9,8 +9,8 @@ import numpy as np
 
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.demo.scene import ATTRIBUTES
-from lvspec_cli.models.adapter import PreparedPrompt
 from lvspec_cli.models.pair import Pair
+from lvspec_cli.models.prompt import PreparedPrompt
 
 GREY = 127  # of every pixel of a blanked video, 0 to 255
 ATTRIBUTE_WORDS = frozenset(word for words in ATTRIBUTES.values() for word in words)

@@ -12,8 +12,8 @@ from time import perf_counter
 from lvspec_cli.demo.clip import write_clip
 from lvspec_cli.demo.scene import Truth, scene_of_seed
 from lvspec_cli.errors import LvspecError, OutOfMemory, VideoError
-from lvspec_cli.models.adapter import PreparedPrompt
 from lvspec_cli.models.pair import Pair
+from lvspec_cli.models.prompt import PreparedPrompt
 from lvspec_cli.preset import FrameSpec, Preset
 from lvspec_cli.video import read_clip
 from lvspec_cli.video.clip import Clip

@@ -10,8 +10,9 @@ from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import interleave, median_ratio
 from lvspec_cli.bench.report import Line, Subject
 from lvspec_cli.bench.step_cost import stepper
-from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.pair import Pair, load_pair
+from lvspec_cli.models.prompt import PreparedPrompt
 from lvspec_cli.preset import Preset
 
 DRAFT_TOKENS = 5  # a round, of the target's pass over a chain

@@ -23,9 +23,10 @@ from lvspec_cli.bench.peer import model_inputs
 from lvspec_cli.bench.report import Goal, Line, Subject
 from lvspec_cli.demo.architecture import FRAME_COUNT, FRAME_SIZE, Size, build_model, build_processor
 from lvspec_cli.demo.tokenizer import train_tokenizer
-from lvspec_cli.models.adapter import FrameSize, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.cache import cache_argument
 from lvspec_cli.models.families import family_class
+from lvspec_cli.models.prompt import FrameSize
 
 VIDEO_POSITIONS = 8000
 TURNS = 15

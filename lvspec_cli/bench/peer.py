@@ -23,8 +23,9 @@ from torch import Tensor
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import Run
 from lvspec_cli.errors import UsageError
-from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.pair import Pair
+from lvspec_cli.models.prompt import PreparedPrompt
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.weights_on_disk import folder_of
 from lvspec_cli.preset import ModelSpec, Preset

@@ -19,7 +19,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from lvspec_cli.bench.long_cache import random_cases
 from lvspec_cli.demo.architecture import MERGE_SIZE, PATCH_SIZE, TEMPORAL_PATCH_SIZE, Size
-from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
+from lvspec_cli.models.prompt import FrameSize, PreparedPrompt
 from lvspec_cli.models.video_attention import VideoAttention
 
 SIZE = Size(4, 512, 1408, 8, 2, 1, 64, 128, 2)

@@ -18,8 +18,9 @@ from lvspec_cli.bench.report import Goal, Line, Subject
 from lvspec_cli.bench.signals import offered_signals
 from lvspec_cli.bench.step_cost import stepper
 from lvspec_cli.decoding.looseness import Looseness
-from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.pair import Pair
+from lvspec_cli.models.prompt import PreparedPrompt
 
 ROWS = 11  # tokens a pass: ten draft tokens and the last committed one
 VIDEO_TOKENS = 8000  # of the long prompt

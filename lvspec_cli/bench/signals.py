@@ -18,10 +18,10 @@ from lvspec_cli.decoding.loosening import Loosening
 from lvspec_cli.decoding.relevance import Calibration, RelevanceJudge, check_calibrated, watched_layers
 from lvspec_cli.decoding.sampling import Sampler
 from lvspec_cli.decoding.verification import Proposal, TargetPass, read_pass
-from lvspec_cli.models.adapter import PreparedPrompt
 from lvspec_cli.models.critical import critical_tokens
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.models.prefill import prefill_pair
+from lvspec_cli.models.prompt import PreparedPrompt
 from lvspec_cli.preset import PruningSpec
 
 CONTROLS = ("low entropy", "margin", "chance")  # what no method reads, to compare the signals with

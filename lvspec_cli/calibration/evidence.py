@@ -18,8 +18,9 @@ from torch import Tensor
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.looseness import WatchedLayers
 from lvspec_cli.decoding.options import DecodingOptions
-from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.pair import Pair
+from lvspec_cli.models.prompt import PreparedPrompt
 
 SAMPLED_TEXTS = 3  # at temperature 1, beside the greedy one: they widen the vocabulary
 

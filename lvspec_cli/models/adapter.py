@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,69 +14,26 @@ from torch import Tensor
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.decoding.looseness import WatchedLayers
 from lvspec_cli.decoding.model import Extension
-from lvspec_cli.errors import FramesRefused, UsageError
 from lvspec_cli.models.attention import ATTENTION_NAME
 from lvspec_cli.models.cache import TransformersCache, cache_argument
 from lvspec_cli.models.compiled_stack import CAPACITY_STEP, compiled_stack
+from lvspec_cli.models.prompt import (
+    EncodedVideo,
+    FrameSize,
+    PreparedPrompt,
+    VideoSize,
+    check_frames,
+    check_prompt,
+    frames_refused,
+    staying_tokens,
+    templated,
+)
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.text_stack import Rotary, build_text_stack
 from lvspec_cli.models.video_attention import VideoAttention
 from lvspec_cli.models.watch import Watch
 
 DEFAULT_RESERVE = 512  # positions after the prompt for which the cache has room from the start
-
-
-@dataclass(frozen=True)
-class FrameSize:
-    """How large frames may reach the vision tower, for families that take any size."""
-
-    min_pixels: int | None = None  # pixels a frame; None: as the model's processor says
-    max_pixels: int | None = None  # pixels a frame; None: as the model's processor says
-
-
-@dataclass(frozen=True)
-class PreparedPrompt:
-    """A video and a question in one model's own terms."""
-
-    token_ids: Tensor  # int64 [n], on the CPU: the whole prompt, video tokens in their places
-    video_mask: Tensor  # bool [n]: which of them are video tokens
-    times: tuple[float, ...]  # s, one a frame
-    tensors: Mapping[str, Tensor]  # what the processor made of the frames, by transformers' names
-
-    @property
-    def length(self) -> int:
-        """Tokens in the prompt."""
-        return self.token_ids.shape[0]
-
-    @property
-    def video_tokens(self) -> int:
-        """Video tokens in the prompt."""
-        return int(self.video_mask.sum())
-
-
-@dataclass(frozen=True)
-class VideoSize:
-    """What a video comes to on its way through a model."""
-
-    patches: int  # that the vision tower sees at once
-    tokens: int  # that the language model gets of it
-    input_bytes: int  # of the tensors that the processor makes of the frames
-    features: int = 1  # states that the vision tower gives for each token
-
-
-@dataclass(frozen=True)
-class EncodedVideo:
-    """What the vision tower makes of a video, in the language model's space; v video tokens of d numbers."""
-
-    tokens: Tensor  # [v, d], what stands in the places of the video tokens
-    deeper: tuple[Tensor, ...] = ()  # [v, d] each: added to their states behind the first layers, one a layer
-
-    def kept(self, keep: Tensor | None) -> EncodedVideo:
-        """Those tokens alone whose indices ``keep`` (int64 [k]) names; None: all."""
-        if keep is None:
-            return self
-        indices = keep.to(self.tokens.device)
-        return EncodedVideo(self.tokens[indices], tuple(features[indices] for features in self.deeper))
 
 
 class VideoLanguageModel(ABC):
@@ -160,7 +115,7 @@ class VideoLanguageModel(ABC):
         frames given. Raises UsageError if the prompt is empty or contains a control token of the model, FramesRefused
         if the processor cannot take frames of this shape, ValueError if frames and times do not fit together.
         """
-        _check_frames(frames, times)
+        check_frames(frames, times)
         check_prompt(prompt, self.processor.tokenizer, self.placeholders)
         text = templated(self.processor, prompt)
         try:
@@ -224,7 +179,7 @@ class VideoLanguageModel(ABC):
     def _prefill(
         self, inputs: PreparedPrompt, reserve: int, keep: Tensor | None, video_attention: VideoAttention | None
     ) -> None:
-        staying = _staying_tokens(inputs, keep)
+        staying = staying_tokens(inputs, keep)
         length = len(staying)
         mask = inputs.video_mask[staying]
         video = self._encode_video(inputs).kept(keep)
@@ -354,53 +309,3 @@ class VideoLanguageModel(ABC):
     @abstractmethod
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """Rotary positions of the prompt, in the shape the language model takes, positions last: int64 [..., n]."""
-
-
-def templated(processor: Any, prompt: str) -> str:
-    """The text of one turn with a video and a question, by the model's own chat template."""
-    text: str = processor.apply_chat_template(
-        [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}],
-        add_generation_prompt=True,
-        tokenize=False,
-    )
-    return text
-
-
-def frames_refused(height: int, width: int, error: ValueError) -> FramesRefused:
-    """The error for frames whose shape the processor does not take."""
-    return FramesRefused(f"the model cannot take frames of {width}x{height} pixels ({error}): leave this video out")
-
-
-def check_prompt(prompt: str, tokenizer: Any, placeholders: Sequence[str] = ()) -> None:
-    """Raise UsageError if a prompt is empty or contains a control token, which would forge a turn or a video.
-
-    ``placeholders``: of the family, see `VideoLanguageModel.placeholders`.
-    """
-    if not prompt.strip():
-        raise UsageError("the prompt is empty: say what you want to know about the video")
-    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-    for token in sorted({*tokenizer.all_special_tokens, *added, *placeholders}):
-        if token in prompt:
-            raise UsageError(f"the prompt contains {token}, a control token of the model: leave it out")
-
-
-def _staying_tokens(inputs: PreparedPrompt, keep: Tensor | None) -> Tensor:
-    """Where in the prompt the tokens stand that stay, int64 [m]: all text, and the video tokens ``keep`` names."""
-    if keep is None:
-        return torch.arange(inputs.length)
-    video = inputs.video_mask.nonzero()[:, 0]
-    keep = keep.cpu()
-    if len(keep) and (keep[0] < 0 or keep[-1] >= len(video) or (keep.diff() <= 0).any()):
-        raise ValueError(f"keep must be strictly increasing indices below {len(video)}, the number of video tokens")
-    stays = ~inputs.video_mask
-    stays[video[keep]] = True
-    return stays.nonzero()[:, 0]
-
-
-def _check_frames(frames: np.ndarray[Any, Any], times: Sequence[float]) -> None:
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape:
-        raise ValueError(f"frames must be uint8 [n, height, width, 3], not {frames.dtype} {list(frames.shape)}")
-    if len(times) != len(frames):
-        raise ValueError(f"{len(frames)} frames need as many times, not {len(times)}")
-    if any(later <= earlier for earlier, later in pairwise(times)):
-        raise ValueError("frame times must increase strictly")

@@ -24,9 +24,9 @@ from typing import Any
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.activations import head_width, prefill_bytes
-from lvspec_cli.models.adapter import FrameSize, VideoSize, frames_refused, templated
 from lvspec_cli.models.architecture import Architecture, read_architecture, read_processor
 from lvspec_cli.models.compiled_stack import CAPACITY_STEP
+from lvspec_cli.models.prompt import FrameSize, VideoSize, frames_refused, templated
 from lvspec_cli.models.pruning import kept_count
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.weight_count import WeightCount, count_weights

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from lvspec_cli.models.activations import pixel_bytes, siglip_bytes
-from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.families import register_family
+from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoSize
 
 
 @register_family("llava_onevision")

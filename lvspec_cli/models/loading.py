@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from lvspec_cli.errors import LvspecError, ModelError, PresetError
-from lvspec_cli.models.adapter import FrameSize, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.checkpoint import Checkpoint, first_line
+from lvspec_cli.models.prompt import FrameSize
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.preset import ModelSpec
 

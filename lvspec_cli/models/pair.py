@@ -20,7 +20,7 @@ from lvspec_cli.decoding.relevance import (
     watched_layers,
 )
 from lvspec_cli.errors import PairError, PresetError, UsageError
-from lvspec_cli.models.adapter import FrameSize, PreparedPrompt, VideoLanguageModel, check_prompt
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
 from lvspec_cli.models.critical import critical_tokens
@@ -31,6 +31,7 @@ from lvspec_cli.models.loading import (
     load_model,
     resolve_device,
 )
+from lvspec_cli.models.prompt import FrameSize, PreparedPrompt, check_prompt
 from lvspec_cli.models.room import check_room
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.preset import Preset

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from lvspec_cli.models.adapter import VideoSize
+from lvspec_cli.models.prompt import VideoSize
 
 
 def patch_grid_size(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lvspec_cli.errors import PairError
-from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
+from lvspec_cli.models.prompt import PreparedPrompt
 from lvspec_cli.models.pruning import select_video_tokens
 from lvspec_cli.models.video_attention import VideoAttention
 from lvspec_cli.preset import PruningSpec

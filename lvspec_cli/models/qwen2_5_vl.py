@@ -11,9 +11,10 @@ from transformers import Qwen2VLVideoProcessor
 from transformers.video_utils import VideoMetadata
 
 from lvspec_cli.models.activations import pixel_bytes, rotary_tower_bytes
-from lvspec_cli.models.adapter import EncodedVideo, FrameSize, PreparedPrompt, VideoLanguageModel, VideoSize
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.families import register_family
 from lvspec_cli.models.patch_grid import patch_grid_size
+from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoSize
 from lvspec_cli.models.timestamps import mean_spacing, temporal_positions
 
 

@@ -27,7 +27,7 @@ from lvspec_cli.demo.rendering import Renderer
 from lvspec_cli.demo.scene import scene_of_seed
 from lvspec_cli.demo.tokenizer import SPECIAL_TOKENS, train_tokenizer
 from lvspec_cli.demo.training import Stage, Trainer, export
-from lvspec_cli.models.adapter import FrameSize, PreparedPrompt
+from lvspec_cli.models.prompt import FrameSize, PreparedPrompt
 from lvspec_cli.models.qwen2_5_vl import Qwen25VL
 
 TINY = Size(2, 64, 96, 4, 1, 1, 32, 48, 2)

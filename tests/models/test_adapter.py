@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from lvspec_cli.errors import FramesRefused, UsageError
-from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.pair import load_pair
+from lvspec_cli.models.prompt import PreparedPrompt
 from lvspec_cli.preset import load_preset
 from tests.models import tiny
 from tests.models.conftest import TinyPair

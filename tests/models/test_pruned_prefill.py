@@ -12,8 +12,9 @@ from torch import Tensor
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import PairError
-from lvspec_cli.models.adapter import PreparedPrompt, VideoLanguageModel
+from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.prefill import prefill_pair
+from lvspec_cli.models.prompt import PreparedPrompt
 from lvspec_cli.models.video_attention import VideoAttention
 from lvspec_cli.preset import PruningSpec
 from tests.models import tiny

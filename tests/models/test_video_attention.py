@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lvspec_cli.models.adapter import PreparedPrompt
+from lvspec_cli.models.prompt import PreparedPrompt
 from lvspec_cli.models.video_attention import VideoAttention, attention_mass
 from tests.models import tiny
 from tests.models.conftest import TinyPair
