@@ -12,7 +12,7 @@ demo: $(INSTALLED)
 	$(BIN)/lvspec caption build/demo/clip.mp4 --preset demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -91,7 +91,8 @@ def quantizations(value: object) -> tuple[tuple[str, str], ...]:
     for role, kind in pairs:
         roles = (role.strip(),) if role else ROLES
         if kind.strip() not in QUANTIZATIONS or not set(roles) <= set(ROLES) or found.keys() & set(roles):
-            raise ValueError(f"must be target=KIND, draft=KIND or both, KIND one of {', '.join(QUANTIZATIONS)}")
+            kinds = ", ".join(QUANTIZATIONS)
+            raise ValueError(f"must be target=KIND, draft=KIND or KIND for both models, KIND one of {kinds}")
         found |= dict.fromkeys(roles, kind.strip())
     return tuple(found.items())
 

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lvspec_cli.errors import LvspecError, PresetError, WeightsMissing
+from lvspec_cli.models.architecture import read_architecture
 from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import read_checkpoint
 from lvspec_cli.models.loading import resolve_device
-from lvspec_cli.models.pair import check_fit
+from lvspec_cli.models.pair import check_families, check_fit
 from lvspec_cli.models.weights_on_disk import ROLES, check_weights, files_of
 from lvspec_cli.plan import Plan, check_fits
 from lvspec_cli.preset import ModelSpec, Preset, user_presets_folder
@@ -35,6 +36,7 @@ def check_preset(preset: Preset) -> list[str]:
         _check_pair(preset)
         notes = []
     else:
+        _check_families(preset)
         notes = ["whether target and draft fit together can be told once their files are on this machine"]
     return [*notes, *_lacking(preset), *_other_name(preset)]
 
@@ -66,6 +68,18 @@ def _check_pair(preset: Preset) -> None:
     if preset.calibration is not None:
         with _blaming(preset, "calibration"):
             read_calibration(preset.calibration, pair.vocabulary_size, pair.target.layer_count)
+
+
+def _check_families(preset: Preset) -> None:
+    """As far as the architectures of both models are known without their files."""
+    families = []
+    for role in ROLES:
+        try:
+            families.append(read_architecture(getattr(preset, role), role).config.model_type)
+        except LvspecError:  # not known, so it shows once the files are here
+            return
+    with _blaming(preset, "draft.model"):
+        check_families(*families)
 
 
 def _lacking(preset: Preset) -> Iterator[str]:

@@ -130,7 +130,9 @@ class _Section:
             loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
             if not isinstance(node, yaml.MappingNode):
-                raise PresetError(f"{path}, line 1: expected a preset, that is keys and values, beginning with schema")
+                raise PresetError(
+                    f"{path}, line 1: expected a preset, that is keys and values: begin with `lvspec presets new`"
+                )
             return _Section("", path, 1, _entries(loader, node, "", path))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)

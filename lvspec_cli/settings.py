@@ -69,10 +69,10 @@ class Settings:
     """Everything that shapes a caption, and how it is shown. None means that the preset or the reader decides."""
 
     preset: str = _setting("auto", text, "NAME|FILE", "Model", "The pair of models: a name, a YAML file, or auto.")
-    device: str | None = _setting(None, text, "DEVICE", "Model", "Run both models there: cpu, cuda, cuda:1, mps.")
+    device: str | None = _setting(None, text, "DEVICE", "Model", "Run both models there: cpu, cuda:1, balanced, ...")
     dtype: str | None = _setting(None, text, "DTYPE", "Model", "Number format of both models: float32, bfloat16, ...")
     quantize: tuple[tuple[str, str], ...] | None = _setting(
-        None, quantizations, "ROLE=KIND,...", "Model", "Weights in fewer bits, as in target=nf4: nf4, int8 or none."
+        None, quantizations, "ROLE=KIND,...", "Model", "Weights in fewer bits: target=nf4, or nf4 for both."
     )
     prompt: str | None = _setting(None, text, "TEXT", "Model", "What to ask of every video (caption only).")
     offline: bool = _setting(False, switch, "", "Model", "Let nothing reach for the network.")

@@ -180,7 +180,7 @@ def test_either_model_can_be_quantized(tiny_preset, quantize, kinds):
 
 @pytest.mark.parametrize("quantize", ["", "fp4", "target", "target=nf4,target=int8", "nf4,draft=int8", "teacher=nf4"])
 def test_a_quantization_that_makes_no_sense_is_refused(tiny_preset, quantize):
-    with pytest.raises(UsageError, match=r"^quantize must be target=KIND, draft=KIND or both"):
+    with pytest.raises(UsageError, match=r"^quantize must be target=KIND, draft=KIND or KIND for both models"):
         Captioner.from_preset(tiny_preset, quantize=quantize)
 
 

@@ -64,6 +64,7 @@ class Calibrator:
             )
         state_layer = 2 * self._pair.target.layer_count // 3
         findings = aggregate(evidence, self._pair.vocabulary_size, state_layer, self._options.looseness)
+        self._say("comparing draft lengths")
         return Calibrated(findings, self._speeds(findings, first), len(evidence))
 
     def _evidence(self, paths: Sequence[str], read: Callable[[str], Clip]) -> tuple[list[Evidence], list[Prompts]]:

@@ -29,9 +29,10 @@ def preset_finding(preset: Preset, *, needed: bool) -> Finding:
     files = {"target": found.target_files, "draft": found.draft_files}
     missing = [role for role in ROLES if files[role].missing]
     size = size_text(sum(each.bytes for each in files.values()))
-    obstacles = [_advice(preset, missing, size)] if missing else []
+    fits = all(room.fits for room in found.rooms)
+    obstacles = [_advice(preset, missing, size)] if missing and fits else []
     obstacles += dict.fromkeys(_obstacles(preset))
-    if not all(room.fits for room in found.rooms) or (not found.rooms and not obstacles):
+    if not fits or (not found.rooms and not obstacles):
         obstacles.append(found.verdict)
     facts = {
         "ready": not obstacles,

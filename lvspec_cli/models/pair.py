@@ -110,10 +110,7 @@ def check_fit(preset: Preset, target: Checkpoint, draft: Checkpoint) -> CheckedP
 
     Raises PairError if not, and PresetError if the preset asks for what they or this machine cannot do.
     """
-    if target.family != draft.family:
-        raise PairError(
-            f"the target is of family {target.family} and the draft of family {draft.family}: choose two of one family"
-        )
+    check_families(target.family, draft.family)
     _check_tokenizers(target.tokenizer, draft.tokenizer)
     vocabulary_size = max(target.tokenizer.get_vocab().values()) + 1
     for role, checkpoint in (("target", target), ("draft", draft)):
@@ -132,6 +129,12 @@ def check_fit(preset: Preset, target: Checkpoint, draft: Checkpoint) -> CheckedP
             "remove them"
         )
     return CheckedPair(target, draft, vocabulary_size)
+
+
+def check_families(target: str, draft: str) -> None:
+    """Raise PairError unless target and draft are of one family, by their ``model_type``."""
+    if target != draft:
+        raise PairError(f"the target is of family {target} and the draft of family {draft}: choose two of one family")
 
 
 def load_pair(

@@ -430,3 +430,17 @@ def test_a_folder_that_cannot_be_made_is_told(refused, users):
     users.rmdir()
     written(users, "a file")
     assert refused("presets", "new", "mine").startswith(f"the folder {users} cannot be made: ")
+
+
+def test_two_published_models_of_different_families_do_not_pass(lvspec, tmp_path):
+    path = tmp_path / "mixed.yaml"
+    path.write_text(
+        "schema: lvspec.preset/1\n"
+        "target: {model: Qwen/Qwen2.5-VL-7B-Instruct}\n"
+        "draft: {model: llava-hf/llava-onevision-qwen2-0.5b-ov-hf}\n"
+    )
+    outcome = lvspec("presets", "check", str(path))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert (
+        "line 3: draft.model: the target is of family qwen2_5_vl and the draft of family llava_onevision" in outcome.err
+    )

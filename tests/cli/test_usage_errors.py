@@ -49,7 +49,7 @@ def refused(lvspec, tiny_preset, loads):
         (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
         (
             ["--quantize", "target=fp3"],
-            "--quantize must be target=KIND, draft=KIND or both, KIND one of none, nf4, int8",
+            "--quantize must be target=KIND, draft=KIND or KIND for both models, KIND one of none, nf4, int8",
         ),
         (["--dtype", "int3"], "--dtype must be one of auto, float32, bfloat16, float16, not 'int3'"),
         (["--timeout", "0"], "--timeout (the deadline of a video) must be a number greater than 0"),

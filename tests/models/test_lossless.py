@@ -78,6 +78,7 @@ def test_an_identical_draft_is_always_accepted(tiny_pair: TinyPair) -> None:
     assert len(rounds) == MAX_TOKENS // 5
 
 
+@pytest.mark.filterwarnings("ignore:The following device_map keys")  # parameters that lie in no module of their own
 def test_a_model_that_was_placed_piece_by_piece_decodes_as_a_whole_one(tiny_pair: TinyPair) -> None:
     accelerate = pytest.importorskip("accelerate")
     target = tiny_pair.pair.target
