@@ -12,9 +12,9 @@ from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import read_checkpoint
 from lvspec_cli.models.loading import resolve_device
 from lvspec_cli.models.pair import check_families, check_fit
-from lvspec_cli.models.weights_on_disk import ROLES, check_weights, files_of
+from lvspec_cli.models.weights_on_disk import check_weights, files_of
 from lvspec_cli.plan import Plan, check_fits
-from lvspec_cli.preset import ModelSpec, Preset, user_presets_folder
+from lvspec_cli.preset import ROLES, ModelSpec, Preset, user_presets_folder
 from lvspec_cli.profiles import settings_for
 from lvspec_cli.settings import FIELDS, place_in_preset
 

@@ -8,7 +8,7 @@ from typing import Any
 from lvspec_cli.decoding.looseness import JUDGED, SIGNALS
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.preset import built_in_folder
-from lvspec_cli.preset_reader import SECTIONS, TOP, Kind
+from lvspec_cli.preset_keys import SECTIONS, TOP, Kind
 from lvspec_cli.settings import FIELDS, place_in_preset
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

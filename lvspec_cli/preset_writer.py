@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from lvspec_cli.preset import SCHEMA, ModelSpec, Preset
-from lvspec_cli.preset_reader import SECTIONS, TOP
+from lvspec_cli.preset_keys import SECTIONS, TOP
 from lvspec_cli.preset_schema import editor_line, meaning
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.models.footprint import PairFootprint, estimate_pair
 from lvspec_cli.models.room import GIB, USABLE, Room, rooms, total_bytes
-from lvspec_cli.models.weights_on_disk import ROLES, FilesOnDisk, files_of, pull_command
-from lvspec_cli.preset import Preset
+from lvspec_cli.models.weights_on_disk import FilesOnDisk, fetching_advice, files_of
+from lvspec_cli.preset import ROLES, Preset
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ def _verdict(preset: Preset, places: tuple[Room, ...], files: tuple[FilesOnDisk,
         return f"does not fit: it needs {needs}; choose {packed}fewer frames or a smaller pair"
     lacking = [role for role, found in zip(ROLES, files, strict=True) if found.missing]
     if lacking:
-        local = all(getattr(preset, role).is_local for role in lacking)
-        advice = "put them where the preset says" if local else f"run `{pull_command(preset)}`"
+        advice = fetching_advice(preset, lacking)
         return f"would fit: it needs {needs}; but files of {' and '.join(lacking)} are missing: {advice}"
     return f"ready: it needs {needs}"
 

@@ -23,9 +23,10 @@ ALLOWED = {
     "memory": {"errors"},
     "settings": {"errors", "files", "preset", "parsing"},
     "preset": {"errors", "files", "preset_reader"},
-    "preset_reader": {"errors", "preset"},
-    "preset_schema": DECODING | {"preset_reader"},
-    "preset_writer": BASE | {"preset_reader", "preset_schema"},
+    "preset_keys": {"preset"},
+    "preset_reader": {"errors", "preset", "preset_keys"},
+    "preset_schema": DECODING | {"preset_keys"},
+    "preset_writer": BASE | {"preset_keys", "preset_schema"},
     "preset_check": DECODING | {"models", "plan", "profiles"},
     "readiness": BASE | {"models"},
     "profiles": {"errors", "settings", "preset"},
@@ -67,7 +68,7 @@ HOMES = {
 # No file of these parts may import such a library when it is itself imported: help must be instant.
 LIGHT = {"", "__main__", "cli", "errors", "settings", "parsing", "preset", "caption", "text_stream", "output"}
 LIGHT |= {"plan", "captioner", "selection", "profiles", "files", "offline", "doctor"}
-LIGHT |= {"preset_reader", "preset_schema", "preset_writer"}
+LIGHT |= {"preset_keys", "preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {
     "torch",
     "torchvision",

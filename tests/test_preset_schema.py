@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from lvspec_cli.errors import PresetError
 from lvspec_cli.preset import built_in_folder
-from lvspec_cli.preset_reader import SECTIONS, TOP, read_preset
+from lvspec_cli.preset_keys import SECTIONS, TOP
+from lvspec_cli.preset_reader import read_preset
 from lvspec_cli.preset_schema import SCHEMA_FILE, editor_line, preset_schema
 from tests.json_schema import meets
 from tests.preset_documents import documents

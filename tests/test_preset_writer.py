@@ -11,7 +11,8 @@ import yaml
 from hypothesis import given
 
 from lvspec_cli.preset import built_in_folder, load_preset
-from lvspec_cli.preset_reader import SECTIONS, TOP, read_preset
+from lvspec_cli.preset_keys import SECTIONS, TOP
+from lvspec_cli.preset_reader import read_preset
 from lvspec_cli.preset_writer import preset_text, preset_values
 from tests.preset_documents import documents
 

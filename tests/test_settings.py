@@ -281,7 +281,7 @@ def test_another_value_of_a_switch_is_refused(value):
 
 
 def test_every_setting_that_a_preset_has_is_found_in_it():
-    from lvspec_cli.preset_reader import SECTIONS, TOP
+    from lvspec_cli.preset_keys import SECTIONS, TOP
 
     known = {*TOP, *(f"{name}.{key}" for name, kinds in SECTIONS.items() for key in kinds)}
     values = preset_layer(Preset("pair", MODEL, MODEL, path="pair.yaml")).values

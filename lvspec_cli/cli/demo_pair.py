@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from lvspec_cli.errors import UsageError
-
-ROLES = ("target", "draft")
+from lvspec_cli.preset import ROLES
 
 
 def evaluate(

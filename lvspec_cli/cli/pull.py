@@ -13,8 +13,8 @@ import typer
 from lvspec_cli.cli.offline import Offline, settle_offline
 from lvspec_cli.errors import UsageError
 from lvspec_cli.models.disk import free_bytes, size_text
-from lvspec_cli.models.weights_on_disk import ROLES, cache_folder, check_weights, files_in, folder_of
-from lvspec_cli.preset import list_presets, load_preset
+from lvspec_cli.models.weights_on_disk import cache_folder, check_weights, files_in, folder_of
+from lvspec_cli.preset import ROLES, list_presets, load_preset
 
 if TYPE_CHECKING:
     from lvspec_cli.models.download import Download, RemoteFile

@@ -60,18 +60,20 @@ def device_findings() -> Iterator[Finding]:
 def _accelerator(index: int) -> Finding:
     import torch
 
+    from lvspec_cli.models.room import GIB
+
     free, total = torch.cuda.mem_get_info(index)
     with torch.cuda.device(index):
         bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     name = torch.cuda.get_device_name(index)
     facts = {
         "name": name,
-        "memory_gib": round(total / 2**30, 2),
-        "free_gib": round(free / 2**30, 2),
+        "memory_gib": round(total / GIB, 2),
+        "free_gib": round(free / GIB, 2),
         "bfloat16": bfloat16,
     }
     format_text = "bfloat16" if bfloat16 else "no bfloat16: give --dtype float16"
-    text = f"{name}, {total / 2**30:.1f} GiB, {free / 2**30:.1f} GiB of them free, {format_text}"
+    text = f"{name}, {total / GIB:.1f} GiB, {free / GIB:.1f} GiB of them free, {format_text}"
     return Finding(f"cuda:{index}", "ok" if bfloat16 else "note", text, facts)
 
 

@@ -8,8 +8,8 @@ from lvspec_cli.doctor.finding import Finding
 from lvspec_cli.doctor.libraries import quantization_obstacle
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.models.disk import size_text
-from lvspec_cli.models.weights_on_disk import ROLES, pull_command
-from lvspec_cli.preset import Preset, load_preset
+from lvspec_cli.models.weights_on_disk import fetching_advice
+from lvspec_cli.preset import ROLES, Preset, load_preset
 
 
 def named_preset_finding(name: str) -> Finding:
@@ -30,7 +30,9 @@ def preset_finding(preset: Preset, *, needed: bool) -> Finding:
     missing = [role for role in ROLES if files[role].missing]
     size = size_text(sum(each.bytes for each in files.values()))
     fits = all(room.fits for room in found.rooms)
-    obstacles = [_advice(preset, missing, size)] if missing and fits else []
+    obstacles = []
+    if missing and fits:
+        obstacles = [f"files of {' and '.join(missing)} missing, {size} here: {fetching_advice(preset, missing)}"]
     obstacles += dict.fromkeys(_obstacles(preset))
     if not fits or (not found.rooms and not obstacles):
         obstacles.append(found.verdict)
@@ -44,13 +46,6 @@ def preset_finding(preset: Preset, *, needed: bool) -> Finding:
     }
     text = "; ".join(obstacles) if obstacles else f"{found.verdict}; {size} of weights here"
     return Finding(f"preset {preset.name}", "ok" if not obstacles else "problem" if needed else "note", text, facts)
-
-
-def _advice(preset: Preset, missing: list[str], size: str) -> str:
-    """What to do about the roles that lack files; ``size``: of the files that are here."""
-    local = all(getattr(preset, role).is_local for role in missing)
-    advice = "put them where the preset says" if local else f"run `{pull_command(preset)}`"
-    return f"files of {' and '.join(missing)} missing, {size} here: {advice}"
 
 
 def _obstacles(preset: Preset) -> Iterator[str]:

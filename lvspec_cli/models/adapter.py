@@ -306,6 +306,9 @@ class VideoLanguageModel(ABC):
     def _encode_video(self, inputs: PreparedPrompt) -> EncodedVideo:
         """The video in the language model's space."""
 
-    @abstractmethod
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
-        """Rotary positions of the prompt, in the shape the language model takes, positions last: int64 [..., n]."""
+        """Rotary positions of the prompt, in the shape the language model takes, positions last: int64 [..., n].
+
+        One after another, [1, n], unless a family knows better.
+        """
+        return torch.arange(inputs.length, device=self.device)[None]

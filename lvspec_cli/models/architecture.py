@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.families import family_class
 from lvspec_cli.models.published import published_config
 from lvspec_cli.models.quiet import quiet
+from lvspec_cli.models.weights_on_disk import folder_of
 from lvspec_cli.preset import ModelSpec
 
 
@@ -62,21 +62,11 @@ def _read(auto_class: str, spec: ModelSpec) -> Any:
     """What an Auto class of transformers makes of a model's folder; None if it can make nothing of it."""
     import transformers
 
-    folder = _folder(spec)
-    if folder is None or not (folder / "config.json").is_file():
+    folder = folder_of(spec)
+    if not (folder / "config.json").is_file():
         return None
     try:
         with quiet():
             return getattr(transformers, auto_class).from_pretrained(str(folder), trust_remote_code=False)
     except Exception:  # what the libraries raise for missing and unreadable files has no common type
         return None
-
-
-def _folder(spec: ModelSpec) -> Path | None:
-    """Where a model's files are, if its configuration is on this machine."""
-    if spec.is_local:
-        return Path(spec.model)
-    from huggingface_hub import try_to_load_from_cache
-
-    config = try_to_load_from_cache(spec.model, "config.json", revision=spec.revision)
-    return Path(config).parent if isinstance(config, str) else None

@@ -57,7 +57,3 @@ class LlavaOneVision(VideoLanguageModel):
         pixels = inputs.tensors["pixel_values_videos"].to(self.device, self.model.dtype)
         features: Tensor = self.model.get_video_features(pixels).pooler_output
         return EncodedVideo(features.flatten(0, 1))
-
-    def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
-        """int64 [1, n]: one after another."""
-        return torch.arange(inputs.length, device=self.device)[None]

@@ -72,7 +72,3 @@ class SmolVLM(VideoLanguageModel):
             tensors["pixel_values"].to(self.device), tensors["pixel_attention_mask"].to(self.device)
         )
         return EncodedVideo(torch.cat(tuple(features.pooler_output)))
-
-    def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
-        """int64 [1, n]: one after another."""
-        return torch.arange(inputs.length, device=self.device)[None]

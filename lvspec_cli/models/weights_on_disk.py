@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvspec_cli.errors import WeightsMissing
-from lvspec_cli.preset import ModelSpec, Preset, list_presets, load_preset
+from lvspec_cli.preset import ROLES, ModelSpec, Preset, list_presets, load_preset
 
-ROLES = ("target", "draft")
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 # Any one of a line will do: releases of transformers wrote the same under different names.
 _NEEDED = (
@@ -111,6 +110,12 @@ def pull_command(preset: Preset) -> str:
     """The command that fetches a preset's models, with the preset named as its user names it."""
     built_in = preset.name in list_presets() and load_preset(preset.name).path == preset.path
     return f"lvspec pull {preset.name if built_in else shlex.quote(str(preset.path))}"
+
+
+def fetching_advice(preset: Preset, roles: Sequence[str]) -> str:
+    """What to do so that the files of these roles are here."""
+    local = all(getattr(preset, role).is_local for role in roles)
+    return "put them where the preset says" if local else f"run `{pull_command(preset)}`"
 
 
 def _complaint(spec: ModelSpec, role: str, missing: Sequence[str], preset: Preset) -> str:

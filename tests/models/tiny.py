@@ -47,6 +47,12 @@ TEMPLATE = (
     "{{% if add_generation_prompt %}}<|im_start|>assistant\n{{% endif %}}"
 )
 
+# Processors of a prompt and of a video, and the most pixels: of a frame, and of a whole video.
+_QWEN: dict[str, tuple[Any, Any, int]] = {
+    "qwen2_5_vl": (Qwen2_5_VLProcessor, Qwen2VLVideoProcessor, 112 * 112),
+    "qwen3_vl": (Qwen3VLProcessor, Qwen3VLVideoProcessor, 8 * 56 * 56),
+}
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -87,20 +93,13 @@ def build_tokenizer(family: str, extra: tuple[str, ...] = ()) -> PreTrainedToken
 
 def build_processor(family: str, tokenizer: PreTrainedTokenizerFast) -> Any:
     """The family's own processor for small frames."""
-    if family == "qwen2_5_vl":
-        common = {"size": {"shortest_edge": 28 * 28, "longest_edge": 112 * 112}, "patch_size": 7, "merge_size": 2}
-        return Qwen2_5_VLProcessor(
+    if family in _QWEN:
+        processor, video_processor, most_pixels = _QWEN[family]
+        common = {"size": {"shortest_edge": 28 * 28, "longest_edge": most_pixels}, "patch_size": 7, "merge_size": 2}
+        return processor(
             image_processor=Qwen2VLImageProcessor(**common),
             tokenizer=tokenizer,
-            video_processor=Qwen2VLVideoProcessor(**common),
-            chat_template=TEMPLATE.format(video="<|vision_start|><|video_pad|><|vision_end|>"),
-        )
-    if family == "qwen3_vl":
-        common = {"size": {"shortest_edge": 28 * 28, "longest_edge": 8 * 56 * 56}, "patch_size": 7, "merge_size": 2}
-        return Qwen3VLProcessor(
-            image_processor=Qwen2VLImageProcessor(**common),
-            tokenizer=tokenizer,
-            video_processor=Qwen3VLVideoProcessor(**common),
+            video_processor=video_processor(**common),
             chat_template=TEMPLATE.format(video="<|vision_start|><|video_pad|><|vision_end|>"),
         )
     if family == "smolvlm":
