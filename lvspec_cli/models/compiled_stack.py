@@ -33,7 +33,7 @@ class CompiledTextStack:
     def __init__(self, fused: FusedTextStack, lengths: Collection[int]) -> None:
         """``lengths``: the numbers of new tokens whose passes are compiled."""
         self._fused = fused
-        self._lengths = frozenset(lengths)
+        self.lengths = frozenset(lengths)
         on_gpu = fused.device.type == "cuda"
         self._static: Any = torch.compile(
             fused.run_static, dynamic=False, fullgraph=True, mode="reduce-overhead" if on_gpu else None
@@ -46,7 +46,7 @@ class CompiledTextStack:
     def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None = None) -> Tensor:
         """See `TextStack.run`. A pass that is watched is not compiled."""
         new = hidden.shape[0]
-        if watch is not None or new not in self._lengths:
+        if watch is not None or new not in self.lengths:
             return self._fused.run(hidden, rotary, cache, watch)
         if cache.length + new > cache.capacity:
             cache.reserve(cache.length + new)

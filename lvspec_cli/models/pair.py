@@ -162,7 +162,8 @@ def load_pair(
         _watched(options, calibration, checked.target.layer_count)
     if not ignore_memory:
         check_room(preset, with_draft=with_draft)
-    target = _load(checked.target, "target", checked, preset)
+    chain = preset.draft_tokens if options is None else options.draft_tokens
+    target = _load(checked.target, "target", checked, replace(preset, draft_tokens=chain))
     draft = _load(checked.draft, "draft", checked, preset) if with_draft else None
     return Pair(
         target=target,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import ModelError, PresetError
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.compiled_stack import CAPACITY_STEP, CompiledTextStack, compiled_stack
@@ -84,6 +85,9 @@ def test_a_preset_asks_for_it(checkpoints: dict[str, Path], tmp_path: Path) -> N
     pair = load_pair(load_preset(path))
     assert pair.draft is not None
     assert all(isinstance(model._stack, CompiledTextStack) for model in (pair.target, pair.draft))
+    assert pair.target._stack.lengths == {1, 6}  # a preset drafts five tokens if it says nothing
+    asked = load_pair(load_preset(path), with_draft=False, options=DecodingOptions(draft_tokens=3))
+    assert asked.target._stack.lengths == {1, 4}
     path.write_text(path.read_text().replace("device: cpu}", "device: cpu, quantization: nf4}"))
     with pytest.raises(PresetError, match="compile goes with weights that are whole"):
         check_pair(load_preset(path))
