@@ -28,5 +28,5 @@ clean:
 # torch and torchvision are resolved together with the rest, so that their versions fit each other.
 $(INSTALLED): pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,decord,quantization]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,decord,quantization,scenes]'
 	touch $@

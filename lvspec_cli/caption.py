@@ -12,6 +12,7 @@ from lvspec_cli.errors import LvspecError
 if TYPE_CHECKING:
     from lvspec_cli.decoding.events import FinishReason, Round, Token
     from lvspec_cli.decoding.stats import DecodingStats
+    from lvspec_cli.token_texts import TokenTexts
     from lvspec_cli.video.clip import VideoFacts
 
 SCHEMA = "lvspec.caption/1"
@@ -44,6 +45,8 @@ class Segment:
     start_s: float  # s since the first frame
     end_s: float  # s since the first frame
     text: str
+    finish_reason: FinishReason
+    frame_times_s: tuple[float, ...]  # s since the first frame, one for each frame that was shown
 
 
 @dataclass(frozen=True)
@@ -153,18 +156,42 @@ def _record(request: Request, **known: Any) -> dict[str, Any]:
     return {**record, **known}
 
 
+@dataclass(frozen=True)
+class Part:
+    """One piece of work on a video that is captioned in several: a segment, or at last the summary of them all."""
+
+    index: int  # 0 for the first
+    count: int  # of all parts, the summary included
+    summary: bool = False
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the models are shown of a video, or of one segment of it."""
+
+    facts: VideoFacts
+    frame_times: tuple[float, ...]  # s since the first frame, one a frame
+    start_s: float  # s since the first frame
+    end_s: float  # s since the first frame
+
+
 Stage = Literal["reading", "loading", "prefilling", "decoding", "done"]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One step on the way to a caption. The pieces of text of all steps, joined, are the whole text.
+    """One step on the way to a caption.
 
-    If memory runs out and fewer frames are to be tried, everything begins again with another step of `reading`, and
-    what was said before is void.
+    The stages come in their order. A video that is captioned in several parts goes through them all, but for `done`,
+    once a part. The texts of the steps of a part, joined, are what is said in it. If memory runs out and fewer frames
+    are to be tried, the part begins again with another step of `reading`, and what was said of it before is void.
     """
 
     stage: Stage
     text: str = ""  # what this round adds, whole characters only
     round: Round | None = None  # set while decoding
     caption: Caption | None = field(default=None, repr=False)  # set when done
+    part: Part | None = None  # None: the video is captioned as a whole
+    sight: Sight | None = field(default=None, repr=False)  # set from `prefilling` on
+    stats: DecodingStats | None = field(default=None, repr=False)  # so far in this part, still adding up; as `round`
+    texts: TokenTexts | None = field(default=None, repr=False)  # what the ids of tokens say; set as `round` is

@@ -57,6 +57,7 @@ class Captioner:
         self._ignore_memory = ignore_memory
         self._worker: VideoWorker | None = None
         self._pair: Pair | None = None
+        self._step_seconds: float | None = None  # s, the target's pass over one token
         self._lengths: dict[str, DraftLength] = {}  # method -> what chooses its draft length, if that is left open
 
     @classmethod
@@ -209,11 +210,16 @@ class Captioner:
         if not self._ready_for(plan):
             yield Progress("loading")
         session = self._session(request, plan, clip, read_seconds, shrunk_from)
-        yield Progress("prefilling")
+        sight = session.sight
+        yield Progress("prefilling", sight=sight)
         session.prefill()
+        if plan.drafts and self._step_seconds is None:  # once is enough: it is for an estimate
+            self._step_seconds = session.time_step()
+        session.stats.target_step_seconds = self._step_seconds
         for event in session.rounds():
-            yield Progress("decoding", session.push(event), event)
-        yield Progress("done", session.finish(), caption=session.caption())
+            text = session.push(event)
+            yield Progress("decoding", text, event, sight=sight, stats=session.stats, texts=session.texts)
+        yield Progress("done", session.finish(), caption=session.caption(), sight=sight)
 
     def _session(
         self, request: Request, plan: Plan, clip: Clip, read_seconds: float, shrunk_from: int | None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segment
+from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segment, Sight
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Round, Token
@@ -21,9 +21,10 @@ from lvspec_cli.errors import LvspecError, OutOfMemory
 from lvspec_cli.memory import explained_memory
 from lvspec_cli.models.footprint import estimate_pair
 from lvspec_cli.models.prefill import prefill_pair
-from lvspec_cli.models.room import GIB, rooms
+from lvspec_cli.models.room import GIB, rooms, used_bytes
 from lvspec_cli.plan import Plan, in_force
 from lvspec_cli.text_stream import TextStream
+from lvspec_cli.token_texts import TokenTexts
 
 if TYPE_CHECKING:
     from lvspec_cli.models.adapter import VideoLanguageModel
@@ -60,11 +61,18 @@ class Session:
         self._started = perf_counter()
         self._first_token = 0
         self._knowledge = NOTHING_KNOWN
-        self._stats = DecodingStats()
+        self.stats = DecodingStats()  # so far
         self._tokens: list[Token] = []
         self._last: Round | None = None
         self._text = ""
         self._stream = TextStream(lambda tokens: str(pair.tokenizer.decode(tokens, skip_special_tokens=True)))
+        self.texts = TokenTexts(lambda tokens: str(pair.tokenizer.decode(tokens)))
+
+    @property
+    def sight(self) -> Sight:
+        """What the models are shown."""
+        clip = self._clip
+        return Sight(clip.facts, clip.times, clip.start_s, clip.end_s)
 
     def prefill(self) -> None:
         """Let both models, or the target alone if the method drafts nothing, watch the video and read the question."""
@@ -73,7 +81,7 @@ class Session:
         target, draft = self._pair.prepare(self._clip.frames, self._clip.times, wanted)
         prepared = perf_counter()
         self._prepare_seconds = prepared - started
-        self._stats.video_tokens = target.video_tokens
+        self.stats.video_tokens = target.video_tokens
         with self._explained_memory():
             self._knowledge = self._pair.ready_for(self._options)
             prompts = target, draft
@@ -82,8 +90,22 @@ class Session:
                 _wait_for(self._draft.device)
             _wait_for(self._pair.target.device)
         self._first_token = prefilled.first_token
-        self._stats.draft_video_tokens = prefilled.draft_video_tokens
-        self._stats.prefill_seconds = perf_counter() - prepared
+        self.stats.draft_video_tokens = prefilled.draft_video_tokens
+        self.stats.prefill_seconds = perf_counter() - prepared
+        self.stats.memory_bytes = used_bytes(self._pair.target.device)
+
+    def time_step(self) -> float:
+        """Seconds of the target's pass over one token behind this prompt; to be called after `prefill`."""
+        target = self._pair.target
+        token, length = torch.tensor([self._first_token], device=target.device), target.length
+        with self._explained_memory():
+            for _ in range(2):  # the first one also warms up
+                started = perf_counter()
+                target.extend(token)
+                _wait_for(target.device)
+                seconds = perf_counter() - started
+                target.rollback(length)
+        return seconds
 
     def rounds(self) -> Iterator[Round]:
         """Decode to the end."""
@@ -94,7 +116,7 @@ class Session:
 
     def push(self, event: Round) -> str:
         """Take a round into account and return the text it adds: whole characters, so it may be empty."""
-        self._stats.observe(event)
+        self.stats.observe(event)
         self._tokens.extend(event.tokens)
         self._last = event
         return self._add(self._stream.push(token.id for token in event.tokens))
@@ -110,18 +132,18 @@ class Session:
         text, clip = self._text.strip(), self._clip
         total = self._read_seconds + perf_counter() - self._started
         if self._length is not None and self._options.draft_tokens == "auto":
-            self._stats.draft_cost_ratio = self._length.draft_ratio
+            self.stats.draft_cost_ratio = self._length.draft_ratio
         return Caption(
             request=self._request,
             text=text,
             tokens=tuple(self._tokens),
             finish_reason=self._last.finish_reason,
-            stats=self._stats,
+            stats=self.stats,
             durations=Durations(self._read_seconds, self._prepare_seconds, total),
             facts=clip.facts,
             frame_times=clip.times,
             shrunk_from=self._shrunk_from,
-            segments=(Segment(clip.start_s, clip.end_s, text),),
+            segments=(Segment(clip.start_s, clip.end_s, text, self._last.finish_reason, clip.times),),
             preset=self._preset.name,
             target=_identity(self._pair.target, self._preset.target, self._pair.target_revision),
             draft=_identity(self._draft, self._preset.draft, self._pair.draft_revision) if self._draft else None,
@@ -140,7 +162,7 @@ class Session:
             raise OutOfMemory(self._what_was_needed(), len(self._clip.times)) from error.__cause__
 
     def _what_was_needed(self) -> str:
-        frames, tokens = len(self._clip.times), self._stats.video_tokens
+        frames, tokens = len(self._clip.times), self.stats.video_tokens
         shrink = "" if self._plan.shrinks else ", or --on-oom shrink"
         return (
             f"there is not enough memory for the {tokens} tokens of this video's {frames} frames"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 # What a decoder puts where bytes do not yet make a character.
-_INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
+INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 
 
 class TextStream:
@@ -24,7 +24,7 @@ class TextStream:
         """Take the next tokens; return the text they complete, which may be empty."""
         self._window.extend(tokens)
         text = self._decode(self._window)
-        if text.endswith(_INCOMPLETE):
+        if text.endswith(INCOMPLETE):
             return ""
         return self._give_out(text)
 

@@ -11,7 +11,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each part of the package -> the parts it may import, besides itself. A part is a folder or a file of the package.
 BASE = {"errors", "settings", "parsing", "preset", ""}
 DECODING = BASE | {"decoding"}
-CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "plan", "session", "selection", "profiles"}
+CAPTIONER = DECODING | {
+    "models",
+    "video",
+    "caption",
+    "text_stream",
+    "token_texts",
+    "plan",
+    "session",
+    "selection",
+    "profiles",
+}
 CAPTIONER |= {"files", "memory", "offline", "forecast", "preset_schema", "preset_writer", "preset_check", "readiness"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
@@ -34,10 +44,11 @@ ALLOWED = {
     "models": DECODING,
     "video": BASE,
     "text_stream": set(),
-    "caption": DECODING | {"video"},
+    "token_texts": {"text_stream"},
+    "caption": DECODING | {"video", "token_texts"},
     "plan": DECODING | {"video"},
     "forecast": DECODING | {"models", "video", "caption", "plan"},
-    "session": DECODING | {"models", "video", "caption", "text_stream", "plan", "memory"},
+    "session": DECODING | {"models", "video", "caption", "text_stream", "token_texts", "plan", "memory"},
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
     "output": {"errors", "caption"},
@@ -66,7 +77,19 @@ HOMES = {
 }
 
 # No file of these parts may import such a library when it is itself imported: help must be instant.
-LIGHT = {"", "__main__", "cli", "errors", "settings", "parsing", "preset", "caption", "text_stream", "output"}
+LIGHT = {
+    "",
+    "__main__",
+    "cli",
+    "errors",
+    "settings",
+    "parsing",
+    "preset",
+    "caption",
+    "text_stream",
+    "token_texts",
+    "output",
+}
 LIGHT |= {"plan", "captioner", "selection", "profiles", "files", "offline", "doctor"}
 LIGHT |= {"preset_keys", "preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {

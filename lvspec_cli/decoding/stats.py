@@ -16,6 +16,8 @@ class DecodingStats:
 
     video_tokens: int = 0  # that the target saw; counted by the caller
     draft_video_tokens: int | None = None  # that the draft saw, None without a draft; counted by the caller
+    memory_bytes: int | None = None  # in use for the target's device after prefill; measured by the caller
+    target_step_seconds: float | None = None  # s, the target's pass over one token; measured by the caller
     prefill_seconds: float = 0.0  # s, both models; measured by the caller
     decode_seconds: float = 0.0  # s, all rounds, the engine's own work included
     draft_seconds: float = 0.0  # s, thereof drafting
@@ -78,6 +80,13 @@ class DecodingStats:
         """Committed tokens per second of decoding, prefill left out; None before the first round."""
         return _ratio(self.num_generated_tokens, self.decode_seconds)
 
+    @property
+    def estimated_speedup(self) -> float | None:
+        """Seconds that the target alone would take for as many tokens, over those it took; None if not known."""
+        if self.target_step_seconds is None or not self.num_draft_tokens:
+            return None
+        return _ratio(self.num_generated_tokens * self.target_step_seconds, self.decode_seconds)
+
     def as_dict(self) -> dict[str, int | float | list[int] | None]:
         """The `stats` of a record: JSON values, units in the keys."""
         return {
@@ -98,12 +107,15 @@ class DecodingStats:
             "acceptance_histogram": self.acceptance_histogram,
             "video_tokens": self.video_tokens,
             "draft_video_tokens": self.draft_video_tokens,
+            "memory_bytes": self.memory_bytes,
             "prefill_seconds": self.prefill_seconds,
             "decode_seconds": self.decode_seconds,
             "draft_seconds": self.draft_seconds,
             "draft_cost_ratio": self.draft_cost_ratio,
             "verify_seconds": self.verify_seconds,
             "tokens_per_second": self.tokens_per_second,
+            "target_step_seconds": self.target_step_seconds,
+            "estimated_speedup": self.estimated_speedup,
         }
 
 

@@ -17,6 +17,7 @@ from lvspec_cli.preset import ModelSpec, Preset
 GIB = 2**30  # bytes
 USABLE = 0.95  # of a device's memory; the rest is left to its driver and to the gaps between an allocator's blocks
 _MEMORY_OF_LINUX = Path("/proc/meminfo")
+_MEMORY_OF_PROCESS = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,14 @@ def free_bytes(device: torch.device) -> int | None:
         return total_bytes(device)
     kibibytes = dict(line.split(":", 1) for line in lines)["MemAvailable"].split()[0]
     return 1024 * int(kibibytes)
+
+
+def used_bytes(device: torch.device) -> int | None:
+    """What this process holds of a device's memory, or of main memory; None where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    try:
+        pages = int(_MEMORY_OF_PROCESS.read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None

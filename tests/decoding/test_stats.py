@@ -29,7 +29,7 @@ def a_round(draft_tokens: int, *origins: Origin) -> Round:
 
 
 def test_rounds_add_up() -> None:
-    stats = DecodingStats(video_tokens=90, draft_video_tokens=9, prefill_seconds=3.0)
+    stats = DecodingStats(video_tokens=90, draft_video_tokens=9, prefill_seconds=3.0, target_step_seconds=0.75)
     stats.observe(a_round(4, Origin.EXACT, Origin.LOOSE, Origin.SHIFTED, Origin.LOOSE, Origin.BONUS))
     stats.observe(a_round(4, Origin.EXACT, Origin.RECOVERED))
     stats.observe(a_round(0, Origin.TARGET))
@@ -57,6 +57,9 @@ def test_rounds_add_up() -> None:
         "verify_seconds": 1.5,
         "draft_cost_ratio": None,
         "tokens_per_second": 8 / 3,
+        "memory_bytes": None,
+        "target_step_seconds": 0.75,
+        "estimated_speedup": 2.0,
     }
 
 
