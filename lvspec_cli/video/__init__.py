@@ -1,6 +1,7 @@
 """Reading videos: frames chosen by time, facts, and typed errors.
 
-``read_clip`` works in this process; ``worker.VideoWorker`` does the same in a child with a deadline and a memory limit.
+The functions here work in this process; ``worker.VideoWorker`` does the same in a child with a deadline and a memory
+limit.
 """
 
 from __future__ import annotations
@@ -10,21 +11,23 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lvspec_cli.errors import VideoTooLarge
+from lvspec_cli.video.cache import VideoCache
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.source import SourceKind, VideoPath, shown, source_kind
 
 if TYPE_CHECKING:
     from lvspec_cli.video.clip import Clip, VideoFacts
 
-__all__ = ["ReadOptions", "inspect_video", "read_clip"]
+__all__ = ["ReadOptions", "VideoCache", "inspect_video", "measure_video", "read_clip"]
 
 
 # The readers are imported when they are needed: the command line imports this package to check its options.
-def read_clip(path: VideoPath, options: ReadOptions | None = None) -> Clip:
+def read_clip(path: VideoPath, options: ReadOptions | None = None, cache: VideoCache | None = None) -> Clip:
     """The selected frames of a video file, an animated or still image, or a folder of images.
 
     ``deadline_seconds`` is not kept here and ``memory_limit_bytes`` only bounds the size of the frames returned;
-    ``VideoWorker`` keeps both.
+    ``VideoWorker`` keeps both. Whoever reads many parts of one video gives the same ``cache`` each time: the clips
+    are the same, and all but the first cost no more than their frames.
 
     Raises:
         VideoError: the video cannot be read; its subclasses say why. VideoTooLarge also where memory runs out, then
@@ -33,43 +36,71 @@ def read_clip(path: VideoPath, options: ReadOptions | None = None) -> Clip:
         DecoderUnavailable: ``decoder`` is not installed.
     """
     with _memory_errors_told(path):
-        return _read_clip(path, options or ReadOptions())
+        return _read_clip(path, options or ReadOptions(), cache or VideoCache())
 
 
-def _read_clip(path: VideoPath, options: ReadOptions) -> Clip:
+def _read_clip(path: VideoPath, options: ReadOptions, cache: VideoCache) -> Clip:
     kind = source_kind(path)
     if kind is not SourceKind.CONTAINER:
         from lvspec_cli.video.image_reader import read_images
 
-        return read_images(path, kind, options)
+        return read_images(path, kind, options, cache)
     if options.decoder == "decord":
         from lvspec_cli.video.decord_reader import read_with_decord
 
-        return read_with_decord(path, options)
+        return read_with_decord(path, options, cache)
     from lvspec_cli.video.pyav_reader import read_with_pyav
 
-    return read_with_pyav(path, options)
+    return read_with_pyav(path, options, cache)
 
 
-def inspect_video(path: VideoPath, options: ReadOptions | None = None) -> VideoFacts:
+def measure_video(path: VideoPath, options: ReadOptions | None = None, cache: VideoCache | None = None) -> VideoFacts:
+    """The facts of a video with the very duration that ``read_clip`` finds, at the cost of an index: no frames.
+
+    Damage that only decoding shows is not in them; where it makes ``read_clip`` doubt the timestamps, the clip's own
+    duration may be another one.
+
+    Raises:
+        VideoError, SelectionOutsideVideo, DecoderUnavailable: as ``read_clip`` says.
+    """
+    with _memory_errors_told(path):
+        return _measure_video(path, options or ReadOptions(), cache or VideoCache())
+
+
+def _measure_video(path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
+    kind = source_kind(path)
+    if kind is not SourceKind.CONTAINER:
+        from lvspec_cli.video.image_reader import measure_images
+
+        return measure_images(path, kind, options, cache)
+    if options.decoder == "decord":
+        from lvspec_cli.video.decord_reader import measure_with_decord
+
+        return measure_with_decord(path, options, cache)
+    from lvspec_cli.video.pyav_reader import measure_with_pyav
+
+    return measure_with_pyav(path, options, cache)
+
+
+def inspect_video(path: VideoPath, options: ReadOptions | None = None, cache: VideoCache | None = None) -> VideoFacts:
     """The facts of a video from its header and first frame; the header's duration, which may be 0 for unknown.
 
     Raises:
         VideoError: the video cannot be read; its subclasses say why. VideoTooLarge as ``read_clip`` says.
     """
     with _memory_errors_told(path):
-        return _inspect_video(path, options or ReadOptions())
+        return _inspect_video(path, options or ReadOptions(), cache or VideoCache())
 
 
-def _inspect_video(path: VideoPath, options: ReadOptions) -> VideoFacts:
+def _inspect_video(path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
     kind = source_kind(path)
     if kind is not SourceKind.CONTAINER:
         from lvspec_cli.video.image_reader import inspect_images
 
-        return inspect_images(path, kind, options)
+        return inspect_images(path, kind, options, cache)
     from lvspec_cli.video.probe import inspect_container
 
-    return inspect_container(path, options)
+    return inspect_container(path, options, cache)
 
 
 @contextmanager

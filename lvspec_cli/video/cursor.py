@@ -44,7 +44,6 @@ class FrameCursor:
     def __init__(self, open_stream: OpenStream, index: FrameIndex, may_seek: bool = True) -> None:
         self._open_stream = open_stream
         self._index = index
-        self._known = frozenset(index.timestamps)
         self._may_seek = may_seek and not index.counted
         self.stream: VideoStream  # the stream of the file as now open
         self._container: InputContainer
@@ -156,7 +155,7 @@ class FrameCursor:
 
     def _own_time(self, frame: VideoFrame) -> int | None:
         self._decoded += 1
-        if frame.pts is None or frame.pts <= self._last or frame.pts not in self._known:
+        if frame.pts is None or frame.pts <= self._last or frame.pts not in self._index.known:
             self.stray_frames += 1
             if too_many_strays(self.stray_frames, self._decoded):
                 raise TimestampsContradict

@@ -7,6 +7,8 @@ MPEG-PS and open-GOP files; that is why it is not the default.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lvspec_cli.errors import DecoderUnavailable, NoFrames
+from lvspec_cli.video.cache import VideoCache
 from lvspec_cli.video.clip import Clip, VideoFacts
 from lvspec_cli.video.limits import check_duration, output_box
 from lvspec_cli.video.options import ReadOptions
@@ -36,30 +39,44 @@ class Timeline:
     warnings: tuple[str, ...]
 
 
-def read_with_decord(path: VideoPath, options: ReadOptions) -> Clip:
-    """The selected frames of a container file, decoded by decord.
+def read_with_decord(path: VideoPath, options: ReadOptions, cache: VideoCache) -> Clip:
+    """The selected frames of a container file, decoded by decord. Only the fingerprint is remembered.
 
     Raises:
         DecoderUnavailable: decord is not installed.
         VideoError: as ``read_clip`` says.
     """
-    decord = _import_decord()
-    facts = inspect_container(path, options)  # PyAV vets the file: decord would follow a playlist to other files
-    try:
-        reader = decord.VideoReader(f"file:{os.fspath(path)}", ctx=decord.cpu(0), num_threads=THREADS)
-        timeline = _timeline(reader)
-        check_duration(path, timeline.duration_s, options)
+    with _opened(path, options, cache) as (reader, timeline, facts):
         selection = select(options, timeline.duration_s)
         chosen = showing(timeline.times_s.tolist(), selection.moments, TICK_S)
         box = output_box(path, (facts.width, facts.height), len(chosen), options)
         frames = np.empty((len(chosen), box.height, box.width, 3), np.uint8)
         for place, index in enumerate(chosen):
             frames[place] = _resized(reader[index].asnumpy(), box.width, box.height)
-    except (decord.DECORDError, RuntimeError, IndexError) as error:
-        raise NoFrames(f"decord cannot decode {shown(path)}: use --decoder pyav") from error
     warnings = selection.warnings + timeline.warnings + box.warnings
     times = tuple(float(timeline.times_s[index]) for index in chosen)
     return Clip(frames, times, selection.start_s, selection.end_s, _facts(facts, timeline, warnings))
+
+
+def measure_with_decord(path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
+    """The facts of a container file, with its duration as decord has it. Raises as ``read_with_decord`` does."""
+    with _opened(path, options, cache) as (_, timeline, facts):
+        selection = select(options, timeline.duration_s)
+    return _facts(facts, timeline, selection.warnings + timeline.warnings)
+
+
+@contextmanager
+def _opened(path: VideoPath, options: ReadOptions, cache: VideoCache) -> Iterator[tuple[Any, Timeline, VideoFacts]]:
+    """decord's reader, when its frames are shown, and the facts of the header; decord's errors become NoFrames."""
+    decord = _import_decord()
+    facts = inspect_container(path, options, cache)  # PyAV vets it: decord would follow a playlist to other files
+    try:
+        reader = decord.VideoReader(f"file:{os.fspath(path)}", ctx=decord.cpu(0), num_threads=THREADS)
+        timeline = _timeline(reader)
+        check_duration(path, timeline.duration_s, options)
+        yield reader, timeline, facts
+    except (decord.DECORDError, RuntimeError, IndexError) as error:
+        raise NoFrames(f"decord cannot decode {shown(path)}: use --decoder pyav") from error
 
 
 def _import_decord() -> Any:

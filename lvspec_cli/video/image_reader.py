@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lvspec_cli.video.cache import VideoCache
 from lvspec_cli.video.clip import Clip, VideoFacts
 from lvspec_cli.video.geometry import fitted_into, padded_to
 from lvspec_cli.video.image_sequence import ImageSequence, open_sequence
@@ -18,13 +19,13 @@ from lvspec_cli.video.selection import select, showing
 from lvspec_cli.video.source import SourceKind, VideoPath
 
 
-def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions) -> Clip:
+def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions, cache: VideoCache) -> Clip:
     """The selected frames of an image file or a folder of images; damaged images are skipped and counted.
 
     Raises:
         VideoError: as ``read_clip`` says.
     """
-    with open_sequence(path, kind, options) as sequence:
+    with open_sequence(path, kind, options, cache) as sequence:
         check_duration(path, sequence.end_s, options)
         selection = select(options, sequence.end_s)
         chosen = showing(sequence.times_s, selection.moments)
@@ -45,13 +46,24 @@ def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions) -> Clip
     return Clip(frames[: len(times)], tuple(times), selection.start_s, selection.end_s, facts)
 
 
-def inspect_images(path: VideoPath, kind: SourceKind, options: ReadOptions) -> VideoFacts:
+def measure_images(path: VideoPath, kind: SourceKind, options: ReadOptions, cache: VideoCache) -> VideoFacts:
+    """The facts of an image file or a folder of images, which must reach as far as ``options`` begin.
+
+    Raises:
+        VideoError: as ``read_clip`` says.
+    """
+    facts = inspect_images(path, kind, options, cache)
+    check_duration(path, facts.duration_s, options)
+    return replace(facts, warnings=select(options, facts.duration_s).warnings)
+
+
+def inspect_images(path: VideoPath, kind: SourceKind, options: ReadOptions, cache: VideoCache) -> VideoFacts:
     """The facts of an image file or a folder of images.
 
     Raises:
         VideoError: as ``read_clip`` says.
     """
-    with open_sequence(path, kind, options) as sequence:
+    with open_sequence(path, kind, options, cache) as sequence:
         for index in range(len(sequence.times_s)):
             image = sequence.load(index)
             if image is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lvspec_cli.errors import NotAVideo, VideoTooLarge, VideoUnreadable
+from lvspec_cli.video.cache import Learnt, VideoCache
 from lvspec_cli.video.fingerprint import file_fingerprint, files_fingerprint
 from lvspec_cli.video.limits import check_pixels, no_frames
 from lvspec_cli.video.options import DEFAULT_IMAGE_RATE, ReadOptions
@@ -41,7 +42,9 @@ class ImageSequence:
 
 
 @contextmanager
-def open_sequence(path: VideoPath, kind: SourceKind, options: ReadOptions) -> Iterator[ImageSequence]:
+def open_sequence(
+    path: VideoPath, kind: SourceKind, options: ReadOptions, cache: VideoCache
+) -> Iterator[ImageSequence]:
     """The images that ``path`` leads to.
 
     Raises:
@@ -49,15 +52,16 @@ def open_sequence(path: VideoPath, kind: SourceKind, options: ReadOptions) -> It
         VideoUnreadable, VideoTooLarge, NoFrames: as they say.
     """
     if kind is SourceKind.FOLDER:
-        yield _folder_sequence(path, options)
+        yield _folder_sequence(path, options, cache)
         return
+    learnt = cache.of([path])
     with _open_image(path, path, options) as image:
         if image is None:
             raise no_frames(path)
-        yield _file_sequence(path, image, options)
+        yield _file_sequence(path, image, options, learnt)
 
 
-def _folder_sequence(folder: VideoPath, options: ReadOptions) -> ImageSequence:
+def _folder_sequence(folder: VideoPath, options: ReadOptions, cache: VideoCache) -> ImageSequence:
     files = images_in(folder)
     if not files:
         raise NotAVideo(f"{shown(folder)} is a folder without images: give video files, or a folder of images")
@@ -66,10 +70,11 @@ def _folder_sequence(folder: VideoPath, options: ReadOptions) -> ImageSequence:
         with _open_image(files[index], folder, options) as image:
             return None if image is None else _frame(image, 0)
 
+    fingerprint = cache.of(files).recall("fingerprint", lambda: files_fingerprint(files))
     rate = options.source_fps or DEFAULT_IMAGE_RATE
     times = [index / rate for index in range(len(files))]
     suffix = files[0].suffix.lower().removeprefix(".")
-    return ImageSequence(files_fingerprint(files), "images", suffix, times, len(files) / rate, load)
+    return ImageSequence(fingerprint, "images", suffix, times, len(files) / rate, load)
 
 
 def images_in(folder: VideoPath) -> list[Path]:
@@ -92,9 +97,10 @@ def _natural(name: str) -> tuple[list[str | int], str]:
     return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
-def _file_sequence(path: VideoPath, image: Image.Image, options: ReadOptions) -> ImageSequence:
+def _file_sequence(path: VideoPath, image: Image.Image, options: ReadOptions, learnt: Learnt) -> ImageSequence:
     name = (image.format or "image").lower()
-    delays = _delays_ms(image) if image.format in ANIMATED_FORMATS else []
+    is_animated = image.format in ANIMATED_FORMATS
+    delays = learnt.recall("delays", lambda: _delays_ms(image)) if is_animated else []
     if len(delays) > 1:
         # Whole milliseconds add up without error.
         *times, end = (time / 1000 for time in itertools.accumulate(delays, initial=0.0))
@@ -104,7 +110,8 @@ def _file_sequence(path: VideoPath, image: Image.Image, options: ReadOptions) ->
     def load(index: int) -> Image.Image | None:
         return _frame(image, index)
 
-    return ImageSequence(file_fingerprint(path), name, name, times, end, load)
+    fingerprint = learnt.recall("fingerprint", lambda: file_fingerprint(path))
+    return ImageSequence(fingerprint, name, name, times, end, load)
 
 
 def _delays_ms(image: Image.Image) -> list[float]:

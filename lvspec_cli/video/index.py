@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 
 from av.video.stream import VideoStream
@@ -53,17 +54,24 @@ class FrameIndex:
 
     def starting_at(self, timestamp: int) -> FrameIndex:
         """The index without frames before ``timestamp``, which cannot be decoded."""
-        return replace(self, timestamps=self.timestamps[bisect_left(self.timestamps, timestamp) :])
+        place = bisect_left(self.timestamps, timestamp)
+        return replace(self, timestamps=self.timestamps[place:]) if place else self
 
     def seconds(self, timestamp: int) -> float:
         """Seconds from the first frame's time to ``timestamp``."""
         # Whole numbers until the one division: exact to the last bit, and faster than fractions.
         return (timestamp - self.timestamps[0]) * self.time_base.numerator / self.time_base.denominator
 
-    @property
+    # Both below are worked out once: an index is kept for as long as parts of its video are read.
+    @cached_property
     def times_s(self) -> list[float]:
         """Seconds since the first frame, one per timestamp."""
         return [self.seconds(timestamp) for timestamp in self.timestamps]
+
+    @cached_property
+    def known(self) -> frozenset[int]:
+        """The timestamps, for asking whether one is among them."""
+        return frozenset(self.timestamps)
 
     @property
     def duration_s(self) -> float:

@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from lvspec_cli.video.cache import VideoCache
 from lvspec_cli.video.clip import VideoFacts
 from lvspec_cli.video.container import decode_packet, open_stream
 from lvspec_cli.video.conversion import FrameConverter
@@ -22,27 +23,28 @@ from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.source import VideoPath
 
 
-def inspect_container(path: VideoPath, options: ReadOptions) -> VideoFacts:
+def inspect_container(path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
     """The facts of a container file as its header and its first frame have them.
 
     Raises:
         VideoError: as ``read_clip`` says.
     """
+    fingerprint = cache.of([path]).recall("fingerprint", lambda: file_fingerprint(path))
     container, stream = open_stream(path, options)
     with container:
         first = _first_frame(container, stream)
         if first is None:
             raise no_frames(path)
         converter = FrameConverter(path, stream, first, options)
-        return replace(header_facts(path, stream, converter.geometry), warnings=converter.warnings)
+        return replace(header_facts(path, stream, converter.geometry, fingerprint), warnings=converter.warnings)
 
 
-def header_facts(path: VideoPath, stream: VideoStream, geometry: Geometry) -> VideoFacts:
+def header_facts(path: VideoPath, stream: VideoStream, geometry: Geometry, fingerprint: str) -> VideoFacts:
     """The facts of a stream as its header has them; a duration of 0 means that the header has none."""
     width, height = geometry.display_size
     return VideoFacts(
         path=os.fspath(path),
-        fingerprint=file_fingerprint(path),
+        fingerprint=fingerprint,
         container=stream.container.format.name,
         codec=stream.codec_context.name,
         width=width,

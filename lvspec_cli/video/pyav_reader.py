@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from lvspec_cli.video.cache import Learnt, VideoCache
 from lvspec_cli.video.clip import Clip, VideoFacts
 from lvspec_cli.video.container import open_stream
 from lvspec_cli.video.conversion import FrameConverter
 from lvspec_cli.video.cursor import FrameCursor, TimestampsContradict
+from lvspec_cli.video.fingerprint import file_fingerprint
 from lvspec_cli.video.index import FrameIndex, build_index
 from lvspec_cli.video.limits import check_duration, no_frames
 from lvspec_cli.video.options import ReadOptions
@@ -19,6 +24,8 @@ from lvspec_cli.video.packets import read_packets
 from lvspec_cli.video.probe import header_facts
 from lvspec_cli.video.selection import Selection, select, showing
 from lvspec_cli.video.source import VideoPath
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -32,41 +39,89 @@ class Trust:
 ATTEMPTS = (Trust(True, True), Trust(True, False), Trust(False, False))  # each believes less
 
 
-def read_with_pyav(path: VideoPath, options: ReadOptions) -> Clip:
+@dataclass(frozen=True)
+class OpenedVideo:
+    """A stream at its first frame, and when its frames are shown."""
+
+    cursor: FrameCursor
+    first: VideoFrame  # that can be decoded
+    index: FrameIndex  # from that frame on
+
+
+def read_with_pyav(path: VideoPath, options: ReadOptions, cache: VideoCache) -> Clip:
     """The selected frames of a container file.
 
     Raises:
         VideoError: as ``read_clip`` says.
     """
-    container, stream = open_stream(path, options)
-    with container:
-        packets, complete = read_packets(container, stream)
-        for trust in ATTEMPTS if packets else ():
-            index = build_index(packets, stream, complete, trust.timestamps)
-            try:
-                return _read_clip(path, options, index, trust.seeking)
-            except TimestampsContradict:
-                continue
+
+    def read(video: OpenedVideo, learnt: Learnt) -> Clip:
+        index = video.index
+        selection = select(options, index.duration_s)
+        chosen = showing(index.times_s, selection.moments, float(index.time_base))
+        converter = FrameConverter(path, video.cursor.stream, video.first, options, len(chosen))
+        frames = np.empty((len(chosen), converter.box.height, converter.box.width, 3), np.uint8)
+        timestamps = _fill(frames, [index.timestamps[place] for place in chosen], video.cursor, converter)
+        if not timestamps:
+            raise no_frames(path)
+        facts = _facts(path, video, learnt, selection, converter)
+        times = tuple(index.seconds(timestamp) for timestamp in timestamps)
+        return Clip(frames[: len(times)], times, selection.start_s, selection.end_s, facts)
+
+    return with_opened(path, options, cache, read)
+
+
+def measure_with_pyav(path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
+    """The facts of a container file with its true duration, without decoding more than its first frame.
+
+    Raises:
+        VideoError: as ``read_clip`` says.
+    """
+
+    def measure(video: OpenedVideo, learnt: Learnt) -> VideoFacts:
+        selection = select(options, video.index.duration_s)
+        converter = FrameConverter(path, video.cursor.stream, video.first, options)
+        return _facts(path, video, learnt, selection, converter)
+
+    return with_opened(path, options, cache, measure)
+
+
+def with_opened(
+    path: VideoPath, options: ReadOptions, cache: VideoCache, use: Callable[[OpenedVideo, Learnt], Result]
+) -> Result:
+    """What ``use`` makes of the opened video; it is called anew, with less trust, where timestamps contradict.
+
+    Raises:
+        VideoError: as ``read_clip`` says.
+    """
+    learnt = cache.of([path])
+    for trust in ATTEMPTS:
+        name = "index" if trust.timestamps else "index without timestamps"
+        index = learnt.recall(name, partial(_index, path, options, trust.timestamps))
+        try:
+            with FrameCursor(partial(open_stream, path, options), index, trust.seeking) as cursor:
+                return use(_opened(path, options, cursor, index), learnt)
+        except TimestampsContradict:
+            continue
     raise no_frames(path)
 
 
-def _read_clip(path: VideoPath, options: ReadOptions, index: FrameIndex, may_seek: bool) -> Clip:
-    with FrameCursor(partial(open_stream, path, options), index, may_seek) as cursor:
-        first = cursor.first()
-        if first is None:
+def _index(path: VideoPath, options: ReadOptions, trusted: bool) -> FrameIndex:
+    container, stream = open_stream(path, options)
+    with container:
+        packets, complete = read_packets(container, stream)
+        if not packets:
             raise no_frames(path)
-        index = index.starting_at(first[0])
-        check_duration(path, index.duration_s, options)
-        selection = select(options, index.duration_s)
-        chosen = showing(index.times_s, selection.moments, float(index.time_base))
-        converter = FrameConverter(path, cursor.stream, first[1], options, len(chosen))
-        frames = np.empty((len(chosen), converter.box.height, converter.box.width, 3), np.uint8)
-        timestamps = _fill(frames, [index.timestamps[place] for place in chosen], cursor, converter)
-        if not timestamps:
-            raise no_frames(path)
-        facts = _facts(path, cursor, index, selection, converter)
-    times = tuple(index.seconds(timestamp) for timestamp in timestamps)
-    return Clip(frames[: len(times)], times, selection.start_s, selection.end_s, facts)
+        return build_index(packets, stream, complete, trusted)
+
+
+def _opened(path: VideoPath, options: ReadOptions, cursor: FrameCursor, index: FrameIndex) -> OpenedVideo:
+    first = cursor.first()
+    if first is None:
+        raise no_frames(path)
+    index = index.starting_at(first[0])
+    check_duration(path, index.duration_s, options)
+    return OpenedVideo(cursor, first[1], index)
 
 
 def _fill(frames: NDArray[np.uint8], wanted: list[int], cursor: FrameCursor, converter: FrameConverter) -> list[int]:
@@ -82,14 +137,16 @@ def _fill(frames: NDArray[np.uint8], wanted: list[int], cursor: FrameCursor, con
 
 
 def _facts(
-    path: VideoPath, cursor: FrameCursor, index: FrameIndex, selection: Selection, converter: FrameConverter
+    path: VideoPath, video: OpenedVideo, learnt: Learnt, selection: Selection, converter: FrameConverter
 ) -> VideoFacts:
+    cursor, index = video.cursor, video.index
     bad_packets = len(cursor.bad_packets)
     damage = [f"{bad_packets} bad packets were skipped"] if bad_packets else []
     if cursor.stray_frames:
         damage.append(f"{cursor.stray_frames} frames with contradictory times were left out")
+    fingerprint = learnt.recall("fingerprint", partial(file_fingerprint, path))
     return replace(
-        header_facts(path, cursor.stream, converter.geometry),
+        header_facts(path, cursor.stream, converter.geometry, fingerprint),
         duration_s=index.duration_s,
         average_frame_rate=index.average_rate,
         bad_packets=bad_packets,

@@ -6,10 +6,9 @@ A frame is showing from its presentation time until the next frame's. Times here
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from lvspec_cli.errors import SelectionOutsideVideo
 from lvspec_cli.video.options import ReadOptions
@@ -72,5 +71,4 @@ def showing(frame_times: Sequence[float], moments: Sequence[float], tick_s: floa
         tick_s: the clock's resolution in seconds (see LARGEST_TICK_S).
     """
     tolerance = min(tick_s, LARGEST_TICK_S) + 1e-9
-    indexes = np.searchsorted(np.asarray(frame_times), np.asarray(moments) + tolerance, side="right") - 1
-    return [int(index) for index in np.unique(np.maximum(indexes, 0))]
+    return sorted({max(0, bisect_right(frame_times, moment + tolerance) - 1) for moment in moments})

@@ -34,7 +34,7 @@ class VideoWorker:
         self.close()
 
     def read(self, path: VideoPath, options: ReadOptions | None = None) -> Clip:
-        """``read_clip`` in the child.
+        """``read_clip`` in the child, which remembers the index of the last video for reading more of it.
 
         Raises:
             LvspecError: what ``read_clip`` raises.
@@ -49,6 +49,10 @@ class VideoWorker:
     def inspect(self, path: VideoPath, options: ReadOptions | None = None) -> VideoFacts:
         """``inspect_video`` in the child; raises as ``read`` does."""
         return facts_of(self._ask("inspect", path, options or ReadOptions())[0])
+
+    def measure(self, path: VideoPath, options: ReadOptions | None = None) -> VideoFacts:
+        """``measure_video`` in the child; raises as ``read`` does."""
+        return facts_of(self._ask("measure", path, options or ReadOptions())[0])
 
     def close(self) -> None:
         """End the child, if there is one. The worker may be used again: it starts another."""

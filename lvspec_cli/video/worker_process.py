@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from lvspec_cli.errors import LvspecError
-from lvspec_cli.video import inspect_video, read_clip
+from lvspec_cli.video import VideoCache, inspect_video, measure_video, read_clip
 from lvspec_cli.video.source import reachable
 from lvspec_cli.video.wire import READY, Request, error_message, read_line, request_of, send_clip, write_line
 
@@ -33,10 +33,11 @@ def main() -> None:
     _import_readers()  # before any limit holds
     threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
     write_line(answers, READY)
+    cache = VideoCache()
     while True:
         request = requests.get()
         with _limits(request):
-            _serve(request, answers)
+            _serve(request, answers, cache)
 
 
 def _private_stdout() -> BinaryIO:
@@ -60,14 +61,10 @@ def _receive(stream: BinaryIO, requests: queue.SimpleQueue[Request]) -> None:
     os._exit(0)
 
 
-def _serve(request: Request, answers: BinaryIO) -> None:
+def _serve(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
     try:
         _enter_folder(request)
-        if request.action == "inspect":
-            facts = inspect_video(request.path, request.options)
-            write_line(answers, {"facts": vars(facts)})
-        else:
-            send_clip(answers, read_clip(request.path, request.options))
+        _answer(request, answers, cache)
     except LvspecError as error:
         # After running out of memory, what is left of the heap is of no use.
         leaving = isinstance(error.__cause__, MemoryError)
@@ -76,6 +73,15 @@ def _serve(request: Request, answers: BinaryIO) -> None:
             os._exit(0)
     except Exception as error:
         write_line(answers, {"bug": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+
+
+def _answer(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
+    wanted = (request.path, request.options, cache)
+    if request.action == "read":
+        send_clip(answers, read_clip(*wanted))
+    else:
+        look = inspect_video if request.action == "inspect" else measure_video
+        write_line(answers, {"facts": vars(look(*wanted))})
 
 
 def _enter_folder(request: Request) -> None:

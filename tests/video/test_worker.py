@@ -31,7 +31,7 @@ MISBEHAVE = """
 import os, signal
 from lvspec_cli.video import worker_process
 well_behaved = worker_process.read_clip
-def misbehaving(path, options):
+def misbehaving(path, options, cache):
     deeds = os.path.join(os.path.dirname(path), "deeds")
     with open(deeds, "a") as file:
         file.write("read\\n")
@@ -43,7 +43,7 @@ def misbehaving(path, options):
         raise KeyError("a bug of ours")
     if "prints" in path:
         os.write(1, b"noise on standard output")
-    return well_behaved(path, options)
+    return well_behaved(path, options, cache)
 worker_process.read_clip = misbehaving
 """
 
