@@ -36,6 +36,10 @@ class DecoderUnavailable(UsageError):
     """A video decoder that was asked for and is not installed."""
 
 
+class SceneDetectorUnavailable(UsageError):
+    """Segments at scenes were asked for, and what finds scenes is not installed."""
+
+
 class ModelError(LvspecError):
     """Model weights that are missing, unreadable or not what their folder says."""
 

@@ -16,6 +16,17 @@ demo = typer.Typer(
 )
 
 
+LONGEST_SECONDS = 3600  # of a clip; it is all drawn for a look at the tool
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        "--seconds",
+        metavar="S",
+        help="So long, in scenes of 10 s with cuts between them; without it, one scene of 3 to 6 s.",
+    ),
+]
+
+
 demo.command()(evaluate)
 demo.command(no_args_is_help=True)(train)
 
@@ -24,14 +35,16 @@ demo.command(no_args_is_help=True)(train)
 def clip(
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE.mp4", help="The video to write.")],
     seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="The same seed gives the same clip.")] = 0,
+    seconds: Seconds = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Draw a synthetic clip, and write what happens in it as JSON beside it."""
+    _check_seconds(seconds)
     path = checked_output(output)
-    from lvspec_cli.demo.clip import write_clip
+    from lvspec_cli.demo.clip import write_clip, write_long_clip
     from lvspec_cli.ui import say
 
-    truth = write_clip(seed, path)
+    truth = write_clip(seed, path) if seconds is None else write_long_clip(seed, seconds, path)
     say(f"wrote {path} and what happens in it as {truth}")
 
 
@@ -40,20 +53,36 @@ def clips(
     output: Annotated[str, typer.Option("--output", "-o", metavar="FOLDER", help="Where the videos go.")],
     count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many.")] = 10,
     seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Of the first clip.")] = 0,
+    seconds: Seconds = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """Draw synthetic clips of consecutive seeds into a folder, each with what happens in it as JSON beside it."""
+    """Draw synthetic clips of consecutive seeds into a folder, each with what happens in it as JSON beside it.
+
+    With --seconds, each clip begins with the seed after the last one of the clip before.
+    """
+    _check_seconds(seconds)
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"-o {output} cannot be a folder: {error.strerror}") from error
-    from lvspec_cli.demo.clip import write_clip
+    from lvspec_cli.demo.clip import scenes_of, write_clip, write_long_clip
     from lvspec_cli.ui import say
 
-    for each in range(seed, seed + count):
-        write_clip(each, checked_output(str(folder / f"clip-{each:06d}.mp4")))
+    for _ in range(count):
+        path = checked_output(str(folder / f"clip-{seed:06d}.mp4"))
+        if seconds is None:
+            write_clip(seed, path)
+            seed += 1
+        else:
+            write_long_clip(seed, seconds, path)
+            seed = scenes_of(seed, seconds)[-1].seed + 1
     say(f"wrote {count} clips to {folder}, and what happens in them as JSON beside them")
+
+
+def _check_seconds(seconds: float | None) -> None:
+    if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
+        raise UsageError(f"--seconds must be a number from 1 to {LONGEST_SECONDS}, not {seconds:g}")
 
 
 def checked_output(output: str) -> Path:

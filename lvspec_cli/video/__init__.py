@@ -18,7 +18,7 @@ from lvspec_cli.video.source import SourceKind, VideoPath, shown, source_kind
 if TYPE_CHECKING:
     from lvspec_cli.video.clip import Clip, VideoFacts
 
-__all__ = ["ReadOptions", "VideoCache", "inspect_video", "measure_video", "read_clip"]
+__all__ = ["ReadOptions", "VideoCache", "find_scenes", "inspect_video", "measure_video", "read_clip"]
 
 
 # The readers are imported when they are needed: the command line imports this package to check its options.
@@ -52,6 +52,23 @@ def _read_clip(path: VideoPath, options: ReadOptions, cache: VideoCache) -> Clip
     from lvspec_cli.video.pyav_reader import read_with_pyav
 
     return read_with_pyav(path, options, cache)
+
+
+def find_scenes(
+    path: VideoPath, options: ReadOptions | None = None, cache: VideoCache | None = None
+) -> tuple[float, ...]:
+    """Seconds since the first frame at which new scenes begin within the span of the options; () if there are none.
+
+    Every frame of the span is decoded.
+
+    Raises:
+        SceneDetectorUnavailable: PySceneDetect is not installed.
+        VideoError, SelectionOutsideVideo: as ``read_clip`` says.
+    """
+    from lvspec_cli.video.scenes import scene_starts
+
+    with _memory_errors_told(path):
+        return scene_starts(path, options or ReadOptions(), cache or VideoCache())
 
 
 def measure_video(path: VideoPath, options: ReadOptions | None = None, cache: VideoCache | None = None) -> VideoFacts:

@@ -36,9 +36,9 @@ def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions, cache: 
             raise no_frames(path)
         box = output_box(path, first[1].size, len(chosen), options)
         frames = np.empty((len(chosen), box.height, box.width, 3), np.uint8)
-        frames[0], times, sizes = _fitted(first[1], box.size), [first[0]], {first[1].size}
+        frames[0], times, sizes = fitted(first[1], box.size), [first[0]], {first[1].size}
         for time, image in intact:
-            frames[len(times)] = _fitted(image, box.size)
+            frames[len(times)] = fitted(image, box.size)
             times.append(time)
             sizes.add(image.size)
         facts = _facts(path, sequence, first[1].size)
@@ -98,7 +98,7 @@ def _with_warnings(facts: VideoFacts, warnings: tuple[str, ...], bad_images: int
     return replace(facts, bad_packets=bad_images, warnings=warnings)
 
 
-def _fitted(image: Image.Image, box: tuple[int, int]) -> NDArray[np.uint8]:
+def fitted(image: Image.Image, box: tuple[int, int]) -> NDArray[np.uint8]:
     """The image as uint8 [height, width, 3], scaled into the box with its aspect kept."""
     size = fitted_into(image.size, box)
     scaled = image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)

@@ -22,7 +22,7 @@ READY = {"ready": True}
 class Request:
     """One thing to do for the parent."""
 
-    action: str  # "read", "inspect" or "measure"
+    action: str  # "read", "inspect", "measure" or "scenes"
     path: str  # as the caller gave it
     folder: str | None  # the parent's working directory if the path starts from it: it is relative
     options: ReadOptions

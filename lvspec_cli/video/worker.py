@@ -10,6 +10,7 @@ from lvspec_cli.errors import VideoNotFound, VideoTimeout, VideoWorkerCrashed
 from lvspec_cli.video.child import DeadlinePassed, ProcessEnded, ReaderProcess, started_reader
 from lvspec_cli.video.clip import Clip, VideoFacts
 from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.segmentation import check_scene_detector
 from lvspec_cli.video.source import VideoPath, shown
 from lvspec_cli.video.wire import Request, error_of, facts_of
 
@@ -54,6 +55,15 @@ class VideoWorker:
         """``measure_video`` in the child; raises as ``read`` does."""
         return facts_of(self._ask("measure", path, options or ReadOptions())[0])
 
+    def scenes(self, path: VideoPath, options: ReadOptions | None = None) -> tuple[float, ...]:
+        """``find_scenes`` in the child; raises as ``read`` does.
+
+        Raises:
+            SceneDetectorUnavailable: what finds scenes is not installed; nothing is started then.
+        """
+        check_scene_detector()
+        return tuple(self._ask("scenes", path, options or ReadOptions())[0]["scenes"])
+
     def close(self) -> None:
         """End the child, if there is one. The worker may be used again: it starts another."""
         with self._lock:
@@ -82,10 +92,7 @@ class VideoWorker:
             message, clip = self._running().ask(request, request.options.deadline_seconds)
         except DeadlinePassed:
             self._end()
-            raise VideoTimeout(
-                f"reading {shown(request.path)} took longer than {request.options.deadline_seconds:g} s: "
-                "cut the video, or raise --timeout"
-            ) from None
+            raise VideoTimeout(_too_long(request)) from None
         except BaseException:  # also an interrupt: half an answer may still be on its way
             self._end()
             raise
@@ -111,6 +118,13 @@ class VideoWorker:
         if self._process is not None:
             self._process.end()
             self._process = None
+
+
+def _too_long(request: Request) -> str:
+    took = f"{shown(request.path)} took longer than {request.options.deadline_seconds:g} s"
+    if request.action == "scenes":
+        return f"finding the scenes of {took}, since every frame is decoded: raise --timeout, or cut every --segment 30"
+    return f"reading {took}: cut the video, or raise --timeout"
 
 
 def _starting_folder(path: VideoPath) -> str | None:

@@ -17,8 +17,9 @@ import traceback
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from lvspec_cli.errors import LvspecError
-from lvspec_cli.video import VideoCache, inspect_video, measure_video, read_clip
+from lvspec_cli.errors import LvspecError, SceneDetectorUnavailable
+from lvspec_cli.video import VideoCache, find_scenes, inspect_video, measure_video, read_clip
+from lvspec_cli.video.scenes import import_detector
 from lvspec_cli.video.source import reachable
 from lvspec_cli.video.wire import READY, Request, error_message, read_line, request_of, send_clip, write_line
 
@@ -36,6 +37,8 @@ def main() -> None:
     cache = VideoCache()
     while True:
         request = requests.get()
+        if request.action == "scenes":
+            _import_scene_detector()
         with _limits(request):
             _serve(request, answers, cache)
 
@@ -51,6 +54,13 @@ def _import_readers() -> None:
     importlib.import_module("lvspec_cli.video.image_reader")
     importlib.import_module("lvspec_cli.video.pyav_reader")
     importlib.import_module("lvspec_cli.video.probe")
+
+
+def _import_scene_detector() -> None:
+    """Import it before the limits hold, like the readers, but only for those who ask for scenes: it is large."""
+    _limit_memory(None)
+    with contextlib.suppress(SceneDetectorUnavailable):  # told where it is used
+        import_detector()
 
 
 def _receive(stream: BinaryIO, requests: queue.SimpleQueue[Request]) -> None:
@@ -79,6 +89,8 @@ def _answer(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
     wanted = (request.path, request.options, cache)
     if request.action == "read":
         send_clip(answers, read_clip(*wanted))
+    elif request.action == "scenes":
+        write_line(answers, {"scenes": find_scenes(*wanted)})
     else:
         look = inspect_video if request.action == "inspect" else measure_video
         write_line(answers, {"facts": vars(look(*wanted))})
