@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lvspec_cli.caption import Caption, Progress, Request
+from lvspec_cli.caption import Caption, Part, Progress, Request
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.errors import OutOfMemory, UsageError
 from lvspec_cli.offline import go_offline
+from lvspec_cli.parts import SEGMENTS, joined, quoted
 from lvspec_cli.plan import Plan, check_fits, placed
 from lvspec_cli.preset import Preset, load_preset
 from lvspec_cli.profiles import settings_for
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from lvspec_cli.models.pair import Pair
     from lvspec_cli.session import Session
     from lvspec_cli.video.clip import Clip
+    from lvspec_cli.video.options import ReadOptions
+    from lvspec_cli.video.segmentation import SegmentOptions, Span
     from lvspec_cli.video.worker import VideoWorker
 
 # Decided when a captioner is made; a single call cannot change them.
@@ -187,18 +190,60 @@ class Captioner:
         return Request(path, _said("prompt", plan.settings.prompt if prompt is None else prompt), None)
 
     def _steps(self, request: Request, plan: Plan) -> Iterator[Progress]:
+        if plan.segments is None:
+            yield from self._whole(request, plan)
+            return
+        started = perf_counter()
+        yield Progress("reading")
+        spans = self._spans(request.path, plan.segments, plan.read)
+        planning_seconds = perf_counter() - started
+        count = len(spans) + plan.summarizes
+        captions: list[Caption] = []
+        for index, span in enumerate(spans):
+            last = captions[-1].shrunk_from if captions else None  # memory does not suffice for the others either
+            steps = self._whole(request, plan.between(span.start_s, span.end_s), last)
+            captions.append((yield from _told_as(Part(index, count), steps)))
+        summary = None
+        if plan.summarizes:
+            steps = self._whole(self._summary_request(request, plan, captions), plan)
+            summary = yield from _told_as(Part(len(spans), count, summary=True), steps)
+        whole = joined(request, captions, summary, plan.as_record(), planning_seconds)
+        yield Progress("done", caption=whole)
+
+    def _spans(self, path: str, segments: SegmentOptions, read: ReadOptions) -> list[Span]:
+        """Where the segments of a video begin and end."""
+        from lvspec_cli.parsing import SCENES
+        from lvspec_cli.video.segmentation import cut, cut_at
+        from lvspec_cli.video.selection import select
+
+        worker = self._video_worker()
+        whole = select(read, worker.measure(path, read).duration_s)
+        if segments.segment is None or segments.segment == SCENES:
+            return cut_at(worker.scenes(path, read), whole.start_s, whole.end_s)
+        return cut(whole.start_s, whole.end_s, segments.segment, segments.overlap)
+
+    def _summary_request(self, request: Request, plan: Plan, captions: Sequence[Caption]) -> Request:
+        """Ask for a summary of what was said of the segments; a question is asked once more, of the whole video."""
+        if request.question is not None:
+            return request
+        assert self._pair is not None  # the segments are captioned
+        said = self._pair.without_control_tokens(quoted(captions))
+        return replace(request, prompt=plan.settings.summary_prompt.replace(SEGMENTS, said))
+
+    def _whole(self, request: Request, plan: Plan, shrunk_from: int | None = None) -> Iterator[Progress]:
+        """All steps of a video that is shown at once, or of one of its parts; see `_attempt`."""
         try:
-            yield from self._attempt(request, plan)
+            yield from self._attempt(request, plan, shrunk_from)
             return
         except OutOfMemory as error:
             self._release_memory()
-            if not plan.shrinks or error.frame_count is None or error.frame_count < 2:
+            if not plan.shrinks or shrunk_from or error.frame_count is None or error.frame_count < 2:
                 raise
             frames = error.frame_count
         # Only now is the error gone, and with it all that it held of the failed attempt.
-        yield from self._attempt(request, plan, shrunk_from=frames)
+        yield from self._attempt(request, plan, frames)
 
-    def _attempt(self, request: Request, plan: Plan, shrunk_from: int | None = None) -> Iterator[Progress]:
+    def _attempt(self, request: Request, plan: Plan, shrunk_from: int | None) -> Iterator[Progress]:
         """All steps; ``shrunk_from``: frames that did not fit into memory, half of which are shown now."""
         yield Progress("reading")
         started = perf_counter()
@@ -269,6 +314,17 @@ def _said(what: str, text: str | None) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):  # bytes that the system could not decode
         raise UsageError(f"the {what} is not valid UTF-8: write it in that encoding")
     return text
+
+
+def _told_as(part: Part, steps: Iterator[Progress]) -> Generator[Progress, None, Caption]:
+    """The steps of a part but for its end, of which only the text is left; return its caption."""
+    for step in steps:
+        if step.caption is None:
+            yield replace(step, part=part)
+            continue
+        yield Progress("decoding", step.text, part=part, sight=step.sight)
+        return step.caption
+    raise AssertionError("the last step always carries the caption")
 
 
 def _last(steps: Iterator[Progress]) -> Caption:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from math import isfinite
+from typing import Final, Literal
 
 from lvspec_cli.preset import QUANTIZATIONS, ROLES
 
+SCENES: Final = "scenes"  # in place of the length of a segment
 _SWITCHES = dict.fromkeys(("1", "on", "yes", "true"), True) | dict.fromkeys(("0", "off", "no", "false"), False)
 
 
@@ -108,6 +110,16 @@ def seconds(value: object) -> float:
         return number(value)
     except ValueError:
         raise ValueError("must be seconds or [HH:]MM:SS") from None
+
+
+def segment_length(value: object) -> float | Literal["scenes"]:
+    """Seconds of a segment, or the word that asks for one a scene."""
+    if isinstance(value, str) and value.strip().lower() == SCENES:
+        return SCENES
+    try:
+        return seconds(value)
+    except ValueError:
+        raise ValueError(f"must be seconds, [HH:]MM:SS or {SCENES}") from None
 
 
 def added(critical: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import UsageError
 from lvspec_cli.parsing import added
 from lvspec_cli.preset import DTYPES, ON_OOM, ModelSpec, Preset, PromptSpec, PruningSpec
-from lvspec_cli.settings import Settings
+from lvspec_cli.settings import Settings, flag_name
 from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.segmentation import SegmentOptions
 
 _DECODING = ("method", "draft_tokens", "max_tokens", "temperature", "top_p", "top_k", "seed")
 _PRUNING = {"pruning": "pruning", "keep": "pruning_keep", "mass": "pruning_mass"}  # field -> setting
@@ -40,18 +41,26 @@ class Plan:
     decode: DecodingOptions  # without stop tokens: the tokenizer knows them
     pruning: PruningSpec  # of the draft's video tokens; what the method implies is in it
     shrinks: bool  # whether a video that does not fit into memory is tried again with half of its frames
+    segments: SegmentOptions | None = None  # how to cut a video into segments that are captioned one by one
+    summarizes: bool = False  # whether the whole of such a video is captioned too
 
     @classmethod
     def of(cls, settings: Settings) -> Plan:
         """Check all settings. A wrong one raises UsageError that names it as its user wrote it."""
         decode = _decoding_options(settings)
         pruning = _pruning_for(decode.method, settings)
-        return cls(settings, _read_options(settings), decode, pruning, _shrinks(settings))
+        segments = _segment_options(settings)
+        read = _read_options(settings)
+        return cls(settings, read, decode, pruning, _shrinks(settings), segments, settings.summary)
 
     @property
     def drafts(self) -> bool:
         """Whether the method needs a draft."""
         return METHODS[self.decode.method].drafts
+
+    def between(self, start_s: float, end_s: float) -> Plan:
+        """The same for a part of the video, which is then captioned as a whole."""
+        return replace(self, read=replace(self.read, start_s=start_s, end_s=end_s), segments=None, summarizes=False)
 
     def as_record(self) -> dict[str, Any]:
         """Every setting that shapes the text, as JSON values with units in the keys."""
@@ -66,6 +75,9 @@ class Plan:
             "max_frame_pixels": read.max_frame_pixels,
             "decoder": read.decoder,
             "source_fps": read.source_fps,
+            "segment": self.settings.segment,
+            "overlap_s": self.settings.overlap,
+            "summary": self.settings.summary,
             **{key: getattr(self.pruning, name) for name, key in _PRUNING.items()},
             **(asdict(self.decode.looseness) if METHODS[self.decode.method].lossy else {}),
         }
@@ -115,6 +127,18 @@ def _shrinks(settings: Settings) -> bool:
     if settings.on_oom is not None and settings.on_oom not in ON_OOM:
         raise UsageError(f"{settings.name_of('on_oom')} must be one of {', '.join(ON_OOM)}, not {settings.on_oom!r}")
     return settings.on_oom == "shrink"
+
+
+def _segment_options(settings: Settings) -> SegmentOptions | None:
+    for key in ("overlap", "summary"):
+        if getattr(settings, key) and settings.segment is None:
+            raise UsageError(f"{settings.name_of(key)} needs {flag_name('segment')}: say how long a segment is")
+    if settings.segment is None:
+        return None
+    try:
+        return SegmentOptions(settings.segment, settings.overlap or 0.0)
+    except UsageError as error:
+        raise type(error)(_as_written(str(error), settings)) from error
 
 
 def _read_options(settings: Settings) -> ReadOptions:

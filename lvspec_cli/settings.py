@@ -27,6 +27,7 @@ from lvspec_cli.parsing import (
     number,
     quantizations,
     seconds,
+    segment_length,
     switch,
     text,
     whole_number,
@@ -124,6 +125,14 @@ class Settings:
     on_oom: str | None = _setting(
         None, text, "NAME", "Video", "When memory does not suffice: leave the video out, or try half of its frames."
     )
+
+    segment: float | Literal["scenes"] | None = _setting(
+        None, segment_length, "SECONDS|scenes", "Segments", "Caption segments of this length, or scenes, one by one."
+    )
+    overlap: float | None = _setting(
+        None, seconds, "SECONDS", "Segments", "Begin each so long before the last one ends."
+    )
+    summary: bool = _setting(False, switch, "", "Segments", "Then caption the whole video too.")
 
     format: str = _setting("text", text, "NAME", "Output", "How to write the results.")
     ui: str = _setting("auto", text, "NAME", "Output", "What people see on stderr.")

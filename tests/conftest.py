@@ -96,6 +96,8 @@ def loads(monkeypatch, _shared_worker, _loaded_pairs):
     class Worker:
         read = staticmethod(_shared_worker.read)
         inspect = staticmethod(_shared_worker.inspect)
+        measure = staticmethod(_shared_worker.measure)
+        scenes = staticmethod(_shared_worker.scenes)
 
         def close(self):
             """The process stays for the next test."""

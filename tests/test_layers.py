@@ -11,17 +11,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each part of the package -> the parts it may import, besides itself. A part is a folder or a file of the package.
 BASE = {"errors", "settings", "parsing", "preset", ""}
 DECODING = BASE | {"decoding"}
-CAPTIONER = DECODING | {
-    "models",
-    "video",
-    "caption",
-    "text_stream",
-    "token_texts",
-    "plan",
-    "session",
-    "selection",
-    "profiles",
-}
+CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "token_texts", "parts", "plan", "session"}
+CAPTIONER |= {"selection", "profiles"}
 CAPTIONER |= {"files", "memory", "offline", "forecast", "preset_schema", "preset_writer", "preset_check", "readiness"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
@@ -46,6 +37,7 @@ ALLOWED = {
     "text_stream": set(),
     "token_texts": {"text_stream"},
     "caption": DECODING | {"video", "token_texts"},
+    "parts": DECODING | {"caption", "video"},
     "plan": DECODING | {"video"},
     "forecast": DECODING | {"models", "video", "caption", "plan"},
     "session": DECODING | {"models", "video", "caption", "text_stream", "token_texts", "plan", "memory"},
@@ -91,7 +83,7 @@ LIGHT = {
     "token_texts",
     "output",
 }
-LIGHT |= {"plan", "captioner", "selection", "profiles", "files", "offline", "doctor"}
+LIGHT |= {"plan", "parts", "captioner", "selection", "profiles", "files", "offline", "doctor"}
 LIGHT |= {"preset_keys", "preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {
     "torch",

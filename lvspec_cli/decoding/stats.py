@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from lvspec_cli.decoding.events import Origin, Refusal, Round
 
 _FEW_ROUNDS = 10
+_OF_A_MODEL = ("target_step_seconds", "draft_cost_ratio")  # these do not add up: the latest figure counts
 
 
 @dataclass
@@ -44,6 +45,18 @@ class DecodingStats:
         self.gap += sum(token.gap for token in event.tokens)
         if event.refusal is not None:
             self.refusals[event.refusal] += 1
+
+    def add(self, other: DecodingStats) -> None:
+        """Take in another decode, such as that of the next part of the same video."""
+        for each in fields(self):
+            ours, theirs = getattr(self, each.name), getattr(other, each.name)
+            if each.name == "memory_bytes":
+                together = max(filter(None, (ours, theirs)), default=None)
+            elif each.name in _OF_A_MODEL:
+                together = ours if theirs is None else theirs
+            else:
+                together = theirs if ours is None else ours if theirs is None else ours + theirs
+            setattr(self, each.name, together)
 
     @property
     def num_generated_tokens(self) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvspec_cli.errors import SceneDetectorUnavailable
+from lvspec_cli.parsing import SCENES
 from lvspec_cli.video.cache import VideoCache
 from lvspec_cli.video.conversion import FAST_SCALING, FrameConverter
 from lvspec_cli.video.image_reader import fitted
@@ -25,7 +26,7 @@ from lvspec_cli.video.image_sequence import ImageSequence, open_sequence
 from lvspec_cli.video.limits import check_duration, output_box
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.pyav_reader import OpenedVideo, with_opened
-from lvspec_cli.video.segmentation import SCENES, SHORTEST_SCENE_S
+from lvspec_cli.video.segmentation import SHORTEST_SCENE_S
 from lvspec_cli.video.selection import select, showing
 from lvspec_cli.video.source import SourceKind, VideoPath, source_kind
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import pairwise
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from lvspec_cli.errors import SceneDetectorUnavailable, UsageError
+from lvspec_cli.errors import SceneDetectorUnavailable, UsageError, VideoTooLong
+from lvspec_cli.parsing import SCENES
 
-SCENES: Final = "scenes"
 SegmentLength: TypeAlias = float | Literal["scenes"]
 
 SHORTEST_REST = 0.1  # of a segment's length; what is left over at the end and shorter is no segment of its own
@@ -79,11 +79,11 @@ def cut(
         shortest_rest: share of ``seconds``, more than 0 and at most 1.
 
     Raises:
-        UsageError: that would be more than MOST_SPANS.
+        VideoTooLong: that would be more than MOST_SPANS.
     """
     step, rest = seconds - overlap, shortest_rest * seconds
     if (end_s - start_s) > MOST_SPANS * step:
-        raise UsageError(
+        raise VideoTooLong(
             f"--segment {seconds:g} with --overlap {overlap:g} cuts {end_s - start_s:.0f} s into more than "
             f"{MOST_SPANS} segments: choose a longer --segment or a shorter --overlap"
         )
