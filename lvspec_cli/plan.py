@@ -9,9 +9,10 @@ from typing import Any
 from lvspec_cli.decoding.looseness import CALIBRATED_SIGNALS, CRITICAL_WORDS, Looseness
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.dressing import Dressing
 from lvspec_cli.errors import UsageError
 from lvspec_cli.parsing import added
-from lvspec_cli.preset import DTYPES, ON_OOM, ModelSpec, Preset, PromptSpec, PruningSpec
+from lvspec_cli.preset import DTYPES, ON_OOM, ModelSpec, Preset, PruningSpec
 from lvspec_cli.settings import Settings
 from lvspec_cli.video.options import ReadOptions
 
@@ -39,6 +40,7 @@ class Plan:
     read: ReadOptions
     decode: DecodingOptions  # without stop tokens: the tokenizer knows them
     pruning: PruningSpec  # of the draft's video tokens; what the method implies is in it
+    dressing: Dressing  # of every text
     shrinks: bool  # whether a video that does not fit into memory is tried again with half of its frames
 
     @classmethod
@@ -46,12 +48,21 @@ class Plan:
         """Check all settings. A wrong one raises UsageError that names it as its user wrote it."""
         decode = _decoding_options(settings)
         pruning = _pruning_for(decode.method, settings)
-        return cls(settings, _read_options(settings), decode, pruning, _shrinks(settings))
+        return cls(settings, _read_options(settings), decode, pruning, _dressing(settings), _shrinks(settings))
 
     @property
     def drafts(self) -> bool:
         """Whether the method needs a draft."""
         return METHODS[self.decode.method].drafts
+
+    @property
+    def system(self) -> str | None:
+        """What is said to the model before the question, None for nothing."""
+        return self.settings.system or None
+
+    def dressed(self, text: str) -> str:
+        """What the model said as it goes into the results."""
+        return self.dressing.around(text)
 
     def as_record(self) -> dict[str, Any]:
         """Every setting that shapes the text, as JSON values with units in the keys."""
@@ -67,6 +78,7 @@ class Plan:
             "decoder": read.decoder,
             "source_fps": read.source_fps,
             **{key: getattr(self.pruning, name) for name, key in _PRUNING.items()},
+            **{key: getattr(self.settings, key) for key in ("style", "prefix", "trigger", "suffix")},
             **(asdict(self.decode.looseness) if METHODS[self.decode.method].lossy else {}),
         }
 
@@ -107,8 +119,16 @@ def in_force(preset: Preset, plan: Plan, prompt: str) -> Preset:
         draft_tokens=plan.decode.draft_tokens,
         draft_video=plan.pruning,
         generation=replace(preset.generation, max_tokens=plan.decode.max_tokens),
-        prompts=PromptSpec(prompt),
+        prompts=replace(preset.prompts, caption=prompt, system=plan.system),
     )
+
+
+def _dressing(settings: Settings) -> Dressing:
+    try:
+        return Dressing(settings.prefix or "", settings.trigger or "", settings.suffix or "")
+    except ValueError as error:
+        key, _, complaint = str(error).partition(" ")
+        raise UsageError(f"{settings.name_of(key)} {complaint}") from error
 
 
 def _shrinks(settings: Settings) -> bool:

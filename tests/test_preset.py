@@ -13,11 +13,11 @@ import pytest
 from lvspec_cli import preset as preset_module
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.errors import PresetError
+from lvspec_cli.named_files import NamedFile
 from lvspec_cli.preset import (
     FrameSpec,
     GenerationSpec,
     Preset,
-    PresetFile,
     PruningSpec,
     list_presets,
     load_preset,
@@ -187,9 +187,9 @@ def test_a_users_preset_is_found_by_name_and_goes_before_a_built_in_one(folders:
     for folder, name in ((built_in, "both"), (built_in, "plain"), (users, "both"), (users, "own")):
         written(folder, SHORT, f"{name}.yaml")
     assert preset_files() == (
-        PresetFile("both", users / "both.yaml", is_users=True, hides_built_in=True),
-        PresetFile("own", users / "own.yaml", is_users=True, hides_built_in=False),
-        PresetFile("plain", built_in / "plain.yaml", is_users=False, hides_built_in=False),
+        NamedFile("both", users / "both.yaml", is_users=True, hides_built_in=True),
+        NamedFile("own", users / "own.yaml", is_users=True, hides_built_in=False),
+        NamedFile("plain", built_in / "plain.yaml", is_users=False, hides_built_in=False),
     )
     assert [load_preset(name).path.parent for name in ("both", "own", "plain")] == [users, users, built_in]
 

@@ -17,11 +17,13 @@ from lvspec_cli.parsing import switch
 from lvspec_cli.preset import ON_OOM, PRUNINGS
 from lvspec_cli.profiles import PROFILES
 from lvspec_cli.settings import FIELDS, flag_name
+from lvspec_cli.style import list_styles
 
 # The settings whose values are names from a list: what the help says of them and completion offers.
 _CHOICES: dict[str, Callable[[], list[str]]] = {
     "method": lambda: list(METHODS),
     "pruning": lambda: list(PRUNINGS),
+    "style": lambda: list(list_styles()),
     "profile": lambda: list(PROFILES),
     "relevance": lambda: list(SIGNALS),
     "judged": lambda: list(JUDGED),
