@@ -99,7 +99,7 @@ class Captioner:
         return self._pair is not None
 
     def caption(self, video: str | os.PathLike[str], *, prompt: str | None = None, **options: Any) -> Caption:
-        """Describe a video in words; `prompt` takes the place of the preset's instruction.
+        """Describe a video in words; `prompt` takes the place of the preset's instruction, or of a style.
 
         Raises:
             UsageError: an option is wrong, or the pair does not fit together.
@@ -152,8 +152,8 @@ class Captioner:
         return forecast(request, facts, plan, self._preset)
 
     def load(self) -> None:
-        """Load the models now rather than with the first video. Raises PairError or ModelError."""
-        self._loaded_for(self._plan)
+        """Load the models now rather than with the first video. Raises UsageError, PairError or ModelError."""
+        self._loaded_for(self._plan, self._plan.settings.prompt)
 
     def close(self) -> None:
         """End the process that reads videos; the next video starts a new one."""

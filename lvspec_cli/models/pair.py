@@ -148,6 +148,18 @@ def check_families(target: str, draft: str) -> None:
         raise PairError(f"the target is of family {target} and the draft of family {draft}: choose two of one family")
 
 
+def check_question(pair: CheckedPair, prompt: str, system: str | None = None) -> None:
+    """Raise UsageError if a pair cannot be asked this, with this message before it.
+
+    Why, see `VideoLanguageModel.prepare`.
+    """
+    check_prompt(prompt, pair.target.tokenizer, pair.target.adapter.placeholders, system)
+    for checkpoint in (pair.target, pair.draft) if system is not None else ():
+        processor = read_processor(checkpoint.spec)
+        if processor is not None:  # else loading tells what is wrong with its files
+            check_takes_system(processor)
+
+
 def load_pair(
     preset: Preset,
     *,
@@ -165,9 +177,7 @@ def load_pair(
     """
     checked = check_pair(preset)
     if prompt is not None:
-        check_prompt(prompt, checked.target.tokenizer, checked.target.adapter.placeholders, system)
-    if system is not None:
-        _check_templates((checked.target, checked.draft) if with_draft else (checked.target,))
+        check_question(checked, prompt, system)
     calibration = digest = None
     if preset.calibration is not None:
         calibration = read_calibration(preset.calibration, checked.vocabulary_size, checked.target.layer_count)
@@ -205,14 +215,6 @@ def _load(checkpoint: Checkpoint, role: str, checked: CheckedPair, preset: Prese
     frame_size = FrameSize(preset.frames.min_pixels, preset.frames.max_pixels)
     lengths = _pass_lengths(role, preset) if preset.compile else ()
     return load_model(checkpoint, role, checked.vocabulary_size, frame_size, lengths)
-
-
-def _check_templates(checkpoints: Sequence[Checkpoint]) -> None:
-    """Raise UsageError if the chat template of one takes no system message."""
-    for checkpoint in checkpoints:
-        processor = read_processor(checkpoint.spec)
-        if processor is not None:  # else loading tells what is wrong with its files
-            check_takes_system(processor)
 
 
 def _pass_lengths(role: str, preset: Preset) -> tuple[int, ...]:

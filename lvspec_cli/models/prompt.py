@@ -74,11 +74,10 @@ def templated(processor: Any, prompt: str, system: str | None = None) -> str:
 
     ``system``: a message before it. Raises UsageError if the template leaves such messages out.
     """
-    turn = {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}
     if system is None:
-        return _rendered(processor, [turn])
+        return _rendered(processor, _turn(prompt))
     check_takes_system(processor)
-    return _rendered(processor, [_system_message(system), turn])
+    return _rendered(processor, _system_message(system), _turn(prompt))
 
 
 def check_takes_system(processor: Any) -> None:
@@ -86,7 +85,7 @@ def check_takes_system(processor: Any) -> None:
     # The words are those of no template, and a template that writes out Python's lists escapes the line break.
     probe = "What is said\nbefore all else."
     try:
-        passed = probe in _rendered(processor, [_system_message(probe), {"role": "user", "content": []}])
+        passed = probe in _rendered(processor, _system_message(probe), _turn("What is it?"))
     except TemplateError:  # by which templates refuse roles
         passed = False
     if not passed:
@@ -96,12 +95,16 @@ def check_takes_system(processor: Any) -> None:
         )
 
 
+def _turn(prompt: str) -> dict[str, Any]:
+    return {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}
+
+
 def _system_message(text: str) -> dict[str, Any]:
     return {"role": "system", "content": [{"type": "text", "text": text}]}
 
 
-def _rendered(processor: Any, messages: Sequence[Mapping[str, Any]]) -> str:
-    text: str = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+def _rendered(processor: Any, *messages: Mapping[str, Any]) -> str:
+    text: str = processor.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False)
     return text
 
 

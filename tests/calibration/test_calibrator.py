@@ -37,7 +37,8 @@ class ToyPair:
     stop_tokens: frozenset[int] = frozenset()
     calibration: Any = None
 
-    def prepare(self, frames: Any, times: Any, prompt: str) -> tuple[int, int]:
+    def prepare(self, frames: Any, times: Any, prompt: str, system: str | None) -> tuple[int, int]:
+        assert (prompt, system) == ("What?", "Be terse.")
         brightness = int(frames.max())
         if brightness == 0:
             raise FramesRefused("the model cannot take frames of 8x8 pixels: leave this video out")
@@ -56,7 +57,7 @@ class Bench:
     def run(self, *videos: str, options: DecodingOptions | None = None) -> Calibrated:
         journal = Journal(self.folder / "journal", {})
         pair: Any = ToyPair()
-        asked, pruning = PromptSpec("What?"), PruningSpec("uniform")
+        asked, pruning = PromptSpec("What?", "Be terse."), PruningSpec("uniform")
         calibrator = Calibrator(pair, asked, options or DecodingOptions(), pruning, journal, self.said.append)
         try:
             return calibrator.run(videos, self.read)
