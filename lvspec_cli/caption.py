@@ -25,6 +25,7 @@ class Request:
     path: str  # the video, as its user named it
     prompt: str | None  # the instruction of a caption
     question: str | None  # the question to answer
+    system: str | None = None  # what is said to the model before it; None: what its chat template says by itself
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,8 @@ class Progress:
     """One step on the way to a caption.
 
     The stages come in their order. A video that is captioned in several parts goes through them all, but for `done`,
-    once a part. The texts of the steps of a part, joined, are what is said in it. If memory runs out and fewer frames
+    once a part. The texts of the steps of a part, joined, are what the model says in it, without prefix, trigger and
+    suffix. If memory runs out and fewer frames
     are to be tried, the part begins again with another step of `reading`, and what was said of it before is void.
     """
 

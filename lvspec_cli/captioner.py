@@ -17,7 +17,7 @@ from lvspec_cli.offline import go_offline
 from lvspec_cli.parts import SEGMENTS, joined, quoted
 from lvspec_cli.plan import Plan, check_fits, placed
 from lvspec_cli.preset import Preset, load_preset
-from lvspec_cli.profiles import settings_for
+from lvspec_cli.profiles import CAPTION_ONLY, for_answers, settings_for
 from lvspec_cli.selection import choose_preset
 from lvspec_cli.settings import Layer, Settings, argument_layer, resolve
 
@@ -102,7 +102,7 @@ class Captioner:
         return self._pair is not None
 
     def caption(self, video: str | os.PathLike[str], *, prompt: str | None = None, **options: Any) -> Caption:
-        """Describe a video in words; `prompt` takes the place of the preset's instruction.
+        """Describe a video in words; `prompt` takes the place of the preset's instruction, or of a style.
 
         Raises:
             UsageError: an option is wrong, or the pair does not fit together.
@@ -129,8 +129,8 @@ class Captioner:
         The texts of the steps, joined, are the text (see `Progress` for what shrinking a video does to that). The
         iterator may be dropped at any time. Wrong options raise UsageError here, everything else on the way.
         """
-        plan = self._plan_with(options)
-        return self._steps(self._request(os.fspath(video), question, prompt, plan), plan)
+        plan = self._plan_with(options, question, prompt)
+        return self._steps(self._request(os.fspath(video), question, plan), plan)
 
     def forecast(
         self,
@@ -147,16 +147,16 @@ class Captioner:
             VideoError: the video cannot be read.
             ModelError: a model's configuration is neither on this machine nor known.
         """
-        plan = self._plan_with(options)
-        request = self._request(os.fspath(video), question, prompt, plan)
+        plan = self._plan_with(options, question, prompt)
+        request = self._request(os.fspath(video), question, plan)
         facts = self._video_worker().inspect(request.path, plan.read)
         from lvspec_cli.forecast import forecast
 
         return forecast(request, facts, plan, self._preset)
 
     def load(self) -> None:
-        """Load the models now rather than with the first video. Raises PairError or ModelError."""
-        self._loaded_for(self._plan)
+        """Load the models now rather than with the first video. Raises UsageError, PairError or ModelError."""
+        self._loaded_for(self._plan, self._plan.settings.prompt)
 
     def close(self) -> None:
         """End the process that reads videos; the next video starts a new one."""
@@ -172,22 +172,30 @@ class Captioner:
     ) -> None:
         self.close()
 
-    def _plan_with(self, options: dict[str, Any]) -> Plan:
-        if not options:
+    def _plan_with(self, options: dict[str, Any], question: str | None, prompt: str | None) -> Plan:
+        """The plan of a call with its options; those for captions alone play no part in the answer to a question."""
+        if question is not None and prompt is not None:
+            raise UsageError("a question and a prompt exclude each other: give one of them")
+        elsewhere = sorted(options.keys() & set(CAPTION_ONLY)) if question is not None else []
+        if elsewhere:
+            raise UsageError(f"{elsewhere[0]} is for captions, not for answers to questions: leave it out")
+        if prompt is not None:
+            options = {**options, "prompt": prompt}
+        if not options and question is None:
             return self._plan
         fixed = sorted(_OF_THE_CAPTIONER & options.keys())
         if fixed:
             raise UsageError(f"{fixed[0]} cannot change from call to call: make another Captioner for it")
-        plan = Plan.of(settings_for(self._preset, [argument_layer(options), *self._layers]))
+        layers = [argument_layer(options), *self._layers]
+        plan = Plan.of(settings_for(self._preset, layers if question is None else for_answers(layers)))
         check_fits(plan, self._preset)
         return plan
 
-    def _request(self, path: str, question: str | None, prompt: str | None, plan: Plan) -> Request:
-        if question is not None and prompt is not None:
-            raise UsageError("a question and a prompt exclude each other: give one of them")
+    def _request(self, path: str, question: str | None, plan: Plan) -> Request:
+        system = None if plan.system is None else _said("system message", plan.system)
         if question is not None:
-            return Request(path, None, _said("question", question))
-        return Request(path, _said("prompt", plan.settings.prompt if prompt is None else prompt), None)
+            return Request(path, None, _said("question", question), system)
+        return Request(path, _said("prompt", plan.settings.prompt), None, system)
 
     def _steps(self, request: Request, plan: Plan) -> Iterator[Progress]:
         if plan.segments is None:
@@ -207,7 +215,7 @@ class Captioner:
         if plan.summarizes:
             steps = self._whole(self._summary_request(request, plan, captions), plan)
             summary = yield from _told_as(Part(len(spans), count, summary=True), steps)
-        whole = joined(request, captions, summary, plan.as_record(), planning_seconds)
+        whole = joined(request, captions, summary, plan.as_record(), plan.dressed, planning_seconds)
         yield Progress("done", caption=whole)
 
     def _spans(self, path: str, segments: SegmentOptions, read: ReadOptions) -> list[Span]:
@@ -226,9 +234,11 @@ class Captioner:
         """Ask for a summary of what was said of the segments; a question is asked once more, of the whole video."""
         if request.question is not None:
             return request
+        wanted = plan.settings.summary_prompt
         assert self._pair is not None  # the segments are captioned
+        assert wanted is not None  # every preset has one
         said = self._pair.without_control_tokens(quoted(captions))
-        return replace(request, prompt=plan.settings.summary_prompt.replace(SEGMENTS, said))
+        return replace(request, prompt=wanted.replace(SEGMENTS, said))
 
     def _whole(self, request: Request, plan: Plan, shrunk_from: int | None = None) -> Iterator[Progress]:
         """All steps of a video that is shown at once, or of one of its parts; see `_attempt`."""
@@ -293,6 +303,7 @@ class Captioner:
                 self._preset,
                 with_draft=plan.drafts,
                 prompt=prompt,
+                system=plan.system,
                 options=plan.decode,
                 ignore_memory=self._ignore_memory,
             )

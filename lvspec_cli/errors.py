@@ -28,6 +28,10 @@ class PresetError(UsageError):
     """A preset that cannot be found, read or understood."""
 
 
+class StyleError(UsageError):
+    """A style that cannot be found, read or understood."""
+
+
 class PairError(UsageError):
     """A draft and a target that do not fit together."""
 

@@ -22,6 +22,11 @@ def text(value: object) -> str:
     return value
 
 
+def trimmed(value: object) -> str:
+    """Text without the blanks around it."""
+    return text(value).strip()
+
+
 def switch(value: object) -> bool:
     """On or off, as a flag, a value of TOML, or a word in a variable."""
     if isinstance(value, bool):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,14 @@ def joined(
     segments: Sequence[Caption],
     summary: Caption | None,
     settings: Mapping[str, Any],
+    dressed: Callable[[str], str],
     planning_seconds: float,
 ) -> Caption:
     """The caption of a whole video from those of its segments, in order of time, and of the summary if there is one.
 
     ``settings``: of the whole video, in place of those of a segment, which lack what only the whole has and have its
-    own start and end; ``planning_seconds``: it took to find the segments.
+    own start and end; ``dressed``: what is put around the text of a segment; ``planning_seconds``: it took to find
+    the segments.
     """
     from lvspec_cli.decoding.stats import DecodingStats
 
@@ -34,7 +36,9 @@ def joined(
     stats = DecodingStats()
     for part in parts:
         stats.add(part.stats)
-    segment_parts = tuple(segment for part in segments for segment in part.segments)
+    segment_parts = tuple(
+        replace(segment, text=dressed(segment.text)) for part in segments for segment in part.segments
+    )
     return replace(
         parts[0],
         request=request,

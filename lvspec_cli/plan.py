@@ -9,9 +9,10 @@ from typing import Any
 from lvspec_cli.decoding.looseness import CALIBRATED_SIGNALS, CRITICAL_WORDS, Looseness
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.dressing import Dressing
 from lvspec_cli.errors import UsageError
 from lvspec_cli.parsing import added
-from lvspec_cli.preset import DTYPES, ON_OOM, ModelSpec, Preset, PromptSpec, PruningSpec
+from lvspec_cli.preset import DTYPES, ON_OOM, ModelSpec, Preset, PruningSpec
 from lvspec_cli.settings import Settings, flag_name
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.segmentation import SegmentOptions
@@ -40,6 +41,7 @@ class Plan:
     read: ReadOptions
     decode: DecodingOptions  # without stop tokens: the tokenizer knows them
     pruning: PruningSpec  # of the draft's video tokens; what the method implies is in it
+    dressing: Dressing  # of every text
     shrinks: bool  # whether a video that does not fit into memory is tried again with half of its frames
     segments: SegmentOptions | None = None  # how to cut a video into segments that are captioned one by one
     summarizes: bool = False  # whether the whole of such a video is captioned too
@@ -51,7 +53,7 @@ class Plan:
         pruning = _pruning_for(decode.method, settings)
         segments = _segment_options(settings)
         read = _read_options(settings)
-        return cls(settings, read, decode, pruning, _shrinks(settings), segments, settings.summary)
+        return cls(settings, read, decode, pruning, _dressing(settings), _shrinks(settings), segments, settings.summary)
 
     @property
     def drafts(self) -> bool:
@@ -59,8 +61,18 @@ class Plan:
         return METHODS[self.decode.method].drafts
 
     def between(self, start_s: float, end_s: float) -> Plan:
-        """The same for a part of the video, which is then captioned as a whole."""
-        return replace(self, read=replace(self.read, start_s=start_s, end_s=end_s), segments=None, summarizes=False)
+        """The same for a segment of the video, captioned by itself; its text is not dressed yet."""
+        read = replace(self.read, start_s=start_s, end_s=end_s)
+        return replace(self, read=read, dressing=Dressing(), segments=None, summarizes=False)
+
+    @property
+    def system(self) -> str | None:
+        """What is said to the model before the question, None for nothing."""
+        return self.settings.system or None
+
+    def dressed(self, text: str) -> str:
+        """What the model said as it goes into the results."""
+        return self.dressing.around(text)
 
     def as_record(self) -> dict[str, Any]:
         """Every setting that shapes the text, as JSON values with units in the keys."""
@@ -79,6 +91,7 @@ class Plan:
             "overlap_s": self.settings.overlap,
             "summary": self.settings.summary,
             **{key: getattr(self.pruning, name) for name, key in _PRUNING.items()},
+            **{key: getattr(self.settings, key) for key in ("style", "prefix", "trigger", "suffix")},
             **(asdict(self.decode.looseness) if METHODS[self.decode.method].lossy else {}),
         }
 
@@ -119,8 +132,16 @@ def in_force(preset: Preset, plan: Plan, prompt: str) -> Preset:
         draft_tokens=plan.decode.draft_tokens,
         draft_video=plan.pruning,
         generation=replace(preset.generation, max_tokens=plan.decode.max_tokens),
-        prompts=PromptSpec(prompt),
+        prompts=replace(preset.prompts, caption=prompt, system=plan.system),
     )
+
+
+def _dressing(settings: Settings) -> Dressing:
+    try:
+        return Dressing(settings.prefix or "", settings.trigger or "", settings.suffix or "")
+    except ValueError as error:
+        key, _, complaint = str(error).partition(" ")
+        raise UsageError(f"{settings.name_of(key)} {complaint}") from error
 
 
 def _shrinks(settings: Settings) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from lvspec_cli.errors import PresetError
+from lvspec_cli.named_files import NamedFile, Shelf
 
 SCHEMA = "lvspec.preset/1"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -18,6 +18,13 @@ ATTENTIONS = ("auto", "sdpa", "flash_attention_2", "eager")
 ROLES = ("target", "draft")
 PRUNINGS = ("none", "uniform", "attention")
 ON_OOM = ("fail", "shrink")
+# {segments} stands for the captions of the parts, one a line.
+SUMMARY_PROMPT = (
+    "These are captions of the parts of this video, in order, each behind its time in seconds:\n"
+    "{segments}\n"
+    "Describe the whole video in one paragraph, from its beginning to its end. Rely on what you see and on these "
+    "captions, keep their order, say nothing twice, and do not mention parts, captions or times."
+)
 LARGEST_FRAME_PIXELS = 1_638_400  # pixels; larger frames are scaled down to this as a video is read
 
 
@@ -79,6 +86,8 @@ class PromptSpec:
     """What is asked when the user does not ask."""
 
     caption: str = "Describe this video in detail."
+    system: str | None = None  # said to the model before the question; None: what its chat template says by itself
+    summary: str = SUMMARY_PROMPT  # asked about a video whose parts have captions
 
 
 @dataclass(frozen=True)
@@ -106,16 +115,6 @@ class Preset:
     given: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
-@dataclass(frozen=True)
-class PresetFile:
-    """A preset that is found by its name."""
-
-    name: str  # of the file, without .yaml
-    path: Path
-    is_users: bool  # from the user's own folder, not built in
-    hides_built_in: bool  # whether a built-in one has the same name and is not found any more
-
-
 def load_preset(name_or_path: str | os.PathLike[str]) -> Preset:
     """Read a preset: one of the user's or a built-in one by its name, or any by the path of its .yaml file.
 
@@ -124,26 +123,12 @@ def load_preset(name_or_path: str | os.PathLike[str]) -> Preset:
     """
     from lvspec_cli.preset_reader import read_preset
 
-    path = _find(os.fspath(name_or_path))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PresetError(f"cannot read the preset {path}: {reason}; give the path of a YAML file") from error
-    return read_preset(text, path)
+    return read_preset(*_shelf().read(name_or_path))
 
 
-def preset_files() -> tuple[PresetFile, ...]:
-    """Every preset that has a name, sorted by it.
-
-    A user's own preset goes before a built-in one of the same name, as a user's settings go before the preset's: so a
-    calibrated pair keeps its name, and a name means the same after an update that brings a preset of that name.
-    """
-    built_in, users = _in_folder(built_in_folder()), _in_folder(user_presets_folder())
-    return tuple(
-        PresetFile(name, path, name in users, name in users and name in built_in)
-        for name, path in sorted((built_in | users).items())
-    )
+def preset_files() -> tuple[NamedFile, ...]:
+    """Every preset that has a name, sorted by it."""
+    return _shelf().files()
 
 
 def list_presets() -> tuple[str, ...]:
@@ -165,27 +150,5 @@ def user_presets_folder() -> Path:
     return user_folder() / "presets"
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt word: `` (did you mean X?)``, or nothing if none is near."""
-    matches = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {matches[0]}?)" if matches else ""
-
-
-def _in_folder(folder: Path) -> dict[str, Path]:
-    """The presets in a folder by name; hidden files are those that are just being written."""
-    return {path.stem: path for path in folder.glob("[!.]*.yaml")}
-
-
-def _find(name_or_path: str) -> Path:
-    if Path(name_or_path).suffix in (".yaml", ".yml") or os.sep in name_or_path:
-        path = Path(os.path.expanduser(name_or_path))
-        if not path.is_file():
-            raise PresetError(f"there is no preset file {name_or_path}: check the path")
-        return path.resolve()
-    known = {file.name: file.path for file in preset_files()}
-    if name_or_path in known:
-        return known[name_or_path]
-    raise PresetError(
-        f"there is no preset {name_or_path!r}{nearest(name_or_path, known)}: "
-        f"choose one of {', '.join(known) or 'none (no preset is installed)'}, or give the path of a .yaml file"
-    )
+def _shelf() -> Shelf:
+    return Shelf("preset", built_in_folder(), user_presets_folder(), PresetError)

@@ -11,10 +11,10 @@ from lvspec_cli.models.architecture import read_architecture
 from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import read_checkpoint
 from lvspec_cli.models.loading import resolve_device
-from lvspec_cli.models.pair import check_families, check_fit
+from lvspec_cli.models.pair import check_families, check_fit, check_question
 from lvspec_cli.models.weights_on_disk import check_weights, files_of
 from lvspec_cli.plan import Plan, check_fits
-from lvspec_cli.preset import ROLES, ModelSpec, Preset, user_presets_folder
+from lvspec_cli.preset import ROLES, ModelSpec, Preset, PromptSpec, user_presets_folder
 from lvspec_cli.profiles import settings_for
 from lvspec_cli.settings import FIELDS, place_in_preset
 
@@ -68,6 +68,12 @@ def _check_pair(preset: Preset) -> None:
     if preset.calibration is not None:
         with _blaming(preset, "calibration"):
             read_calibration(preset.calibration, pair.vocabulary_size, pair.target.layer_count)
+    prompts = preset.prompts
+    with _blaming(preset, "prompts.system"):
+        check_question(pair, PromptSpec.caption, prompts.system)
+    for key in ("caption", "summary"):
+        with _blaming(preset, f"prompts.{key}"):
+            check_question(pair, getattr(prompts, key))
 
 
 def _check_families(preset: Preset) -> None:

@@ -51,7 +51,7 @@ def _number(above: float | None = None, least: float = 0, most: float = math.inf
     )
 
 
-def _one_of(*choices: str) -> Kind:
+def one_of(*choices: str) -> Kind:
     return Kind(" or ".join(choices), lambda value: value in choices, {"enum": list(choices)})
 
 
@@ -84,15 +84,15 @@ _WORDS = _list_of(
 _MODEL = {
     "model": replace(_TEXT, missing="is missing: give a hub id or a folder"),
     "revision": _TEXT,
-    "dtype": _one_of(*DTYPES),
-    "quantization": _one_of(*QUANTIZATIONS),
+    "dtype": one_of(*DTYPES),
+    "quantization": one_of(*QUANTIZATIONS),
     "device": _TEXT,
-    "attention": _one_of(*ATTENTIONS),
+    "attention": one_of(*ATTENTIONS),
 }
 
 # All that a preset may have: keys at the top, and sections of keys.
 TOP: Mapping[str, Kind] = {
-    "schema": replace(_one_of(SCHEMA), missing=f"must be {SCHEMA}"),
+    "schema": replace(one_of(SCHEMA), missing=f"must be {SCHEMA}"),
     "name": _TEXT,
     "description": _TEXT,
     "notice": _TEXT,
@@ -101,7 +101,7 @@ TOP: Mapping[str, Kind] = {
     "draft_tokens": _DRAFT_TOKENS,
     "compile": _FLAG,
     "calibration": _TEXT,
-    "on_oom": _one_of(*ON_OOM),
+    "on_oom": one_of(*ON_OOM),
 }
 SECTIONS: Mapping[str, Mapping[str, Kind]] = {
     "target": _MODEL,
@@ -114,7 +114,7 @@ SECTIONS: Mapping[str, Mapping[str, Kind]] = {
         "max_pixels": _integer(1),
     },
     "draft_video": {
-        "pruning": _one_of(*PRUNINGS),
+        "pruning": one_of(*PRUNINGS),
         "keep": _number(above=0, most=1),
         "mass": _number(most=1),
     },
@@ -141,5 +141,5 @@ SECTIONS: Mapping[str, Mapping[str, Kind]] = {
         "top_k": _integer(0),
         "seed": _integer(0),
     },
-    "prompts": {"caption": _TEXT},
+    "prompts": {"caption": _TEXT, "system": _TEXT, "summary": _TEXT},
 }

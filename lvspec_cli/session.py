@@ -78,7 +78,7 @@ class Session:
         """Let both models, or the target alone if the method drafts nothing, watch the video and read the question."""
         started = perf_counter()
         wanted = self._request.question or self._request.prompt or ""
-        target, draft = self._pair.prepare(self._clip.frames, self._clip.times, wanted)
+        target, draft = self._pair.prepare(self._clip.frames, self._clip.times, wanted, self._request.system)
         prepared = perf_counter()
         self._prepare_seconds = prepared - started
         self.stats.video_tokens = target.video_tokens
@@ -129,7 +129,7 @@ class Session:
         """Everything about the finished caption."""
         assert self._last is not None  # every decode has a round
         assert self._last.finish_reason is not None  # and only the last one has a reason
-        text, clip = self._text.strip(), self._clip
+        text, clip = self._plan.dressed(self._text.strip()), self._clip
         total = self._read_seconds + perf_counter() - self._started
         if self._length is not None and self._options.draft_tokens == "auto":
             self.stats.draft_cost_ratio = self._length.draft_ratio

@@ -30,6 +30,7 @@ from lvspec_cli.parsing import (
     segment_length,
     switch,
     text,
+    trimmed,
     whole_number,
     words,
 )
@@ -46,6 +47,8 @@ _PRESET = "preset "  # how the origin of a preset's values begins
 _PLACES_IN_PRESET = {
     "preset": "schema",
     "prompt": "prompts.caption",
+    "system": "prompts.system",
+    "summary_prompt": "prompts.summary",
     "frames": "frames.count",
     "fps": "frames.fps",
     "max_frames": "frames.max_frames",
@@ -55,7 +58,8 @@ _PLACES_IN_PRESET = {
     **{key: f"generation.{key}" for key in ("max_tokens", "temperature", "top_p", "top_k", "seed")},
 }
 # Of these, a value at a higher level takes the place of the other one at a lower level.
-_ALTERNATIVES = {"frames": "fps", "fps": "frames", "threshold": "filler_share", "filler_share": "threshold"}
+_EXCLUSIVE = (("frames", "fps"), ("threshold", "filler_share"), ("prompt", "style"))
+_ALTERNATIVES = {one: other for pair in _EXCLUSIVE for one, other in (pair, pair[::-1])}
 
 Parser = Callable[[object], Any]
 
@@ -75,8 +79,21 @@ class Settings:
     quantize: tuple[tuple[str, str], ...] | None = _setting(
         None, quantizations, "ROLE=KIND,...", "Model", "Weights in fewer bits: target=nf4, or nf4 for both."
     )
-    prompt: str | None = _setting(None, text, "TEXT", "Model", "What to ask of every video (caption only).")
     offline: bool = _setting(False, switch, "", "Model", "Let nothing reach for the network.")
+
+    prompt: str | None = _setting(None, text, "TEXT", "Prompt", "What to ask of every video (caption only).")
+    style: str | None = _setting(None, text, "NAME|FILE", "Prompt", "A prompt kept under a name or in a YAML file.")
+    system: str | None = _setting(
+        None, trimmed, "TEXT", "Prompt", "Say this to the model before the question; nothing if it is empty."
+    )
+    summary_prompt: str | None = _setting(
+        None, text, "TEXT", "Prompt", "What to ask for a summary; {segments} stands for the segments' captions."
+    )
+    trigger: str | None = _setting(
+        None, trimmed, "WORD", "Prompt", "Let every text begin with this word and a comma, unless it already does."
+    )
+    prefix: str | None = _setting(None, text, "TEXT", "Prompt", "Put this before every text, exactly as it is.")
+    suffix: str | None = _setting(None, text, "TEXT", "Prompt", "Put this behind every text, exactly as it is.")
 
     method: str | None = _setting(None, text, "NAME", "Decoding", "How to decode.")
     draft_tokens: int | Literal["auto"] | None = _setting(
@@ -190,7 +207,7 @@ def layer(values: Mapping[str, object], name: Callable[[str], str]) -> Layer:
         except ValueError as error:
             raise UsageError(f"{name(key)} {error}, not {value!r}") from None
         origins[key] = name(key)
-    for one, other in (("frames", "fps"), ("threshold", "filler_share")):
+    for one, other in _EXCLUSIVE:
         if {one, other} <= parsed.keys():
             raise UsageError(f"{name(one)} and {name(other)} exclude each other: keep one of them")
     return Layer(parsed, origins)
@@ -282,6 +299,8 @@ def preset_layer(preset: Preset) -> Layer:
     values: dict[str, Any] = {
         "preset": preset.name,
         "prompt": preset.prompts.caption,
+        "system": preset.prompts.system,
+        "summary_prompt": preset.prompts.summary,
         "method": preset.method,
         "draft_tokens": preset.draft_tokens,
         "max_tokens": generation.max_tokens,

@@ -140,6 +140,31 @@ def test_wrong_calls_are_refused_at_once(captioner, clip):
         captioner.stream(clip, framse=3)
 
 
+def test_a_prompt_of_a_call_replaces_all_of_a_style(tiny_preset, clip, loads, tmp_path):
+    style = tmp_path / "style.yaml"
+    style.write_text("schema: lvspec.style/1\nprompt: Say it.\nsystem: Be terse.\nmax_tokens: 5\n")
+    with Captioner.from_preset(tiny_preset, style=str(style), trigger="ohwx") as captioner:
+        styled = captioner.caption(clip)
+        asked = captioner.caption(clip, prompt="Describe it.")
+        answered = captioner.ask(clip, "Describe it.")
+    assert (styled.request.prompt, styled.request.system, len(styled.tokens)) == ("Say it.", "Be terse.", 5)
+    assert (asked.request.prompt, asked.request.system, len(asked.tokens)) == ("Describe it.", None, 12)
+    assert (answered.request.question, answered.request.system, len(answered.tokens)) == ("Describe it.", None, 12)
+    assert asked.text == f"ohwx, {answered.text}"  # the model reads the same; what is for captions shapes no answer
+
+
+def test_the_steps_join_to_what_the_model_said_and_the_caption_is_dressed(captioner, clip):
+    steps = list(captioner.stream(clip, prefix="<", suffix=">"))
+    assert steps[-1].caption.text == f"<{''.join(step.text for step in steps).strip()}>"
+
+
+def test_what_is_for_captions_is_refused_with_a_question(captioner, clip):
+    with pytest.raises(UsageError, match=r"^style is for captions, not for answers to questions: leave it out$"):
+        captioner.ask(clip, "Why?", style="brief", seed=3)
+    with pytest.raises(UsageError, match=r"^prompt and style exclude each other"):
+        captioner.caption(clip, style="brief", prompt="Describe it.")
+
+
 def test_what_one_must_know_of_a_preset_is_one_warning(tiny_preset):
     with pytest.warns(UserWarning, match="^tiny knows nothing at all$") as caught:
         Captioner.from_preset(tiny_preset)

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "lvspec_cli"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each part of the package -> the parts it may import, besides itself. A part is a folder or a file of the package.
-BASE = {"errors", "settings", "parsing", "preset", ""}
+BASE = {"errors", "settings", "parsing", "preset", "style", "named_files", ""}
 DECODING = BASE | {"decoding"}
 CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "token_texts", "parts", "plan", "session"}
 CAPTIONER |= {"selection", "profiles"}
@@ -23,14 +23,18 @@ ALLOWED = {
     "files": {"errors"},
     "memory": {"errors"},
     "settings": {"errors", "files", "preset", "parsing"},
-    "preset": {"errors", "files", "preset_reader"},
+    "named_files": {"errors"},
+    "preset": {"errors", "files", "named_files", "preset_reader"},
     "preset_keys": {"preset"},
-    "preset_reader": {"errors", "preset", "preset_keys"},
+    "yaml_sections": {"errors", "named_files", "preset_keys"},
+    "preset_reader": {"errors", "preset", "preset_keys", "yaml_sections"},
+    "style": {"errors", "files", "named_files", "preset", "style_reader"},
+    "style_reader": {"errors", "style", "preset_keys", "yaml_sections"},
     "preset_schema": DECODING | {"preset_keys"},
     "preset_writer": BASE | {"preset_keys", "preset_schema"},
     "preset_check": DECODING | {"models", "plan", "profiles"},
     "readiness": BASE | {"models"},
-    "profiles": {"errors", "settings", "preset"},
+    "profiles": {"errors", "settings", "preset", "style"},
     "decoding": {"errors"},
     "models": DECODING,
     "video": BASE,
@@ -38,7 +42,8 @@ ALLOWED = {
     "token_texts": {"text_stream"},
     "caption": DECODING | {"video", "token_texts"},
     "parts": DECODING | {"caption", "video"},
-    "plan": DECODING | {"video"},
+    "dressing": set(),
+    "plan": DECODING | {"video", "dressing"},
     "forecast": DECODING | {"models", "video", "caption", "plan"},
     "session": DECODING | {"models", "video", "caption", "text_stream", "token_texts", "plan", "memory"},
     "selection": BASE | {"models"},
@@ -84,6 +89,7 @@ LIGHT = {
     "output",
 }
 LIGHT |= {"plan", "parts", "captioner", "selection", "profiles", "files", "offline", "doctor"}
+LIGHT |= {"named_files", "style", "style_reader", "yaml_sections", "dressing"}
 LIGHT |= {"preset_keys", "preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {
     "torch",

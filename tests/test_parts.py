@@ -69,6 +69,18 @@ def test_a_summary_is_told_what_was_said_of_the_segments(captioner, clip, monkey
     assert "\n1.0 s to 2.0 s: " in asked[-1]
 
 
+def test_segments_and_summary_are_dressed_and_what_is_quoted_is_not(captioner, clip, monkeypatch):
+    from lvspec_cli.models.pair import Pair
+
+    quoted = []
+    monkeypatch.setattr(Pair, "without_control_tokens", lambda self, text: quoted.append(text) or text)
+    options = {"segment": 1, "summary": True, "summary_prompt": "Join these: {segments}", "prefix": "<", "suffix": ">"}
+    caption = captioner.caption(clip, **options)
+    texts = [segment.text for segment in caption.segments]
+    assert all(text.startswith("<") and text.endswith(">") and text.count("<") == 1 for text in [*texts, caption.text])
+    assert [line.partition("s: ")[2] for line in quoted[0].splitlines()] == [text[1:-1] for text in texts]
+
+
 def test_a_question_is_asked_of_every_segment_and_for_the_summary_of_the_whole_video(captioner, clip):
     answer = captioner.ask(clip, "What is it?", segment=1, summary=True)
     assert len(answer.segments) == 2

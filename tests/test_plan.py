@@ -8,9 +8,9 @@ import pytest
 
 from lvspec_cli.decoding.looseness import CRITICAL_WORDS
 from lvspec_cli.errors import UsageError
-from lvspec_cli.plan import Plan
-from lvspec_cli.preset import ModelSpec, Preset, PruningSpec
-from lvspec_cli.settings import argument_layer, preset_layer, resolve
+from lvspec_cli.plan import Plan, in_force
+from lvspec_cli.preset import ModelSpec, Preset, PromptSpec, PruningSpec
+from lvspec_cli.settings import argument_layer, flag_layer, preset_layer, resolve
 
 MODEL = ModelSpec("some/model", is_local=False)
 
@@ -73,3 +73,32 @@ def test_without_any_settings_nothing_is_pruned() -> None:
 def test_wrong_pruning_is_named_as_it_was_written(options: dict[str, object], complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         planned(**options)
+
+
+def test_a_text_is_dressed_and_the_record_tells_how() -> None:
+    given = {"prefix": " a ", "trigger": " ohwx ", "suffix": "! "}
+    plan = Plan.of(resolve([argument_layer(given)]))
+    assert plan.dressed("cat") == " a ohwx, cat! "
+    record = plan.as_record()
+    assert [record[key] for key in ("style", "prefix", "trigger", "suffix")] == [None, " a ", "ohwx", "! "]
+    bare = Plan.of(resolve([]))
+    assert bare.dressed(" cat ") == " cat "
+    assert [bare.as_record()[key] for key in ("style", "prefix", "trigger", "suffix")] == [None] * 4
+
+
+def test_wrong_dressing_is_named_as_it_was_written() -> None:
+    with pytest.raises(UsageError, match=r"^--trigger must be one line without tabs"):
+        Plan.of(resolve([flag_layer({"trigger": "a\nb"})]))
+
+
+@pytest.mark.parametrize(("written", "said"), [(None, None), ("", None), (" \n", None), (" Be terse. ", "Be terse.")])
+def test_an_empty_system_message_is_none(written: str | None, said: str | None) -> None:
+    assert Plan.of(resolve([argument_layer({"system": written})])).system == said
+
+
+def test_the_preset_in_force_is_asked_what_the_plan_says() -> None:
+    preset = Preset("pair", MODEL, MODEL, path=Path("pair.yaml"), prompts=PromptSpec("Describe.", "Be slow."))
+    plan = Plan.of(resolve([argument_layer({"system": "Be terse."}), preset_layer(preset)]))
+    assert in_force(preset, plan, "What?").prompts == PromptSpec("What?", "Be terse.")
+    silent = Plan.of(resolve([argument_layer({"system": ""}), preset_layer(preset)]))
+    assert in_force(preset, silent, "What?").prompts.system is None

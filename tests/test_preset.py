@@ -13,11 +13,12 @@ import pytest
 from lvspec_cli import preset as preset_module
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.errors import PresetError
+from lvspec_cli.named_files import NamedFile
 from lvspec_cli.preset import (
     FrameSpec,
     GenerationSpec,
     Preset,
-    PresetFile,
+    PromptSpec,
     PruningSpec,
     list_presets,
     load_preset,
@@ -38,7 +39,7 @@ frames: {count: null, fps: 2, max_frames: 64, min_pixels: 6400, max_pixels: 1280
 method: strict
 draft_tokens: 7
 generation: {max_tokens: 200, temperature: 0.5, top_p: 0.9, top_k: 20, seed: 3}
-prompts: {caption: "Describe this video."}
+prompts: {caption: "Describe this video.", system: Be terse., summary: "Sum up: {segments}"}
 on_oom: shrink
 draft_video: {pruning: attention, keep: 0.2, mass: 0}
 """
@@ -70,7 +71,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert preset.frames == FrameSpec(None, 2.0, 64, 6400, 12800)
     assert (preset.method, preset.draft_tokens) == ("strict", 7)
     assert preset.generation == GenerationSpec(200, 0.5, 0.9, 20, 3)
-    assert preset.prompts.caption == "Describe this video."
+    assert preset.prompts == PromptSpec("Describe this video.", "Be terse.", "Sum up: {segments}")
     assert preset.on_oom == "shrink"
     assert preset.draft_video == PruningSpec("attention", 0.2, 0.0)
     lines = {"schema": 1, "licence": 5, "target": 6, "target.model": 6, "frames.fps": 8, "generation.seed": 11}
@@ -90,6 +91,12 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
 def test_a_null_is_as_if_not_written(tmp_path: Path) -> None:
     nulls = "name: null\nframes: null\ngeneration: {seed: null}\nmethod: null\n"
     assert load_preset(written(tmp_path, SHORT + nulls)) == load_preset(written(tmp_path, SHORT))
+
+
+def test_the_usual_summary_quotes_the_captions_and_the_demo_pair_is_asked_what_it_knows(tmp_path: Path) -> None:
+    assert load_preset(written(tmp_path, SHORT)).prompts.summary.count("{segments}") == 1
+    demo = load_preset("demo").prompts
+    assert demo.summary == demo.caption
 
 
 def test_folders_are_relative_to_the_preset(tmp_path: Path) -> None:
@@ -187,9 +194,9 @@ def test_a_users_preset_is_found_by_name_and_goes_before_a_built_in_one(folders:
     for folder, name in ((built_in, "both"), (built_in, "plain"), (users, "both"), (users, "own")):
         written(folder, SHORT, f"{name}.yaml")
     assert preset_files() == (
-        PresetFile("both", users / "both.yaml", is_users=True, hides_built_in=True),
-        PresetFile("own", users / "own.yaml", is_users=True, hides_built_in=False),
-        PresetFile("plain", built_in / "plain.yaml", is_users=False, hides_built_in=False),
+        NamedFile("both", users / "both.yaml", is_users=True, hides_built_in=True),
+        NamedFile("own", users / "own.yaml", is_users=True, hides_built_in=False),
+        NamedFile("plain", built_in / "plain.yaml", is_users=False, hides_built_in=False),
     )
     assert [load_preset(name).path.parent for name in ("both", "own", "plain")] == [users, users, built_in]
 

@@ -274,6 +274,13 @@ def test_a_switch_can_be_turned_off_by_its_flag():
     assert not resolve([flag_layer({"offline": False}), on]).offline
 
 
+def test_blanks_around_a_system_message_and_a_trigger_go_and_those_of_prefix_and_suffix_stay():
+    given = dict.fromkeys(("system", "trigger", "prefix", "suffix", "prompt", "summary_prompt"), " a ")
+    values = flag_layer(given).values
+    assert {key for key in given if values[key] == "a"} == {"system", "trigger"}
+    assert {key for key in given if values[key] == " a "} == given.keys() - {"system", "trigger"}
+
+
 @pytest.mark.parametrize("value", ["", "maybe", 1])
 def test_another_value_of_a_switch_is_refused(value):
     with pytest.raises(UsageError, match="offline must be true or false, not"):

@@ -71,7 +71,7 @@ class Ablating:
         plan = plan_for(preset, "lvspec")
         self._looseness, self._draft_tokens, self._counter = plan.decode.looseness, draft_tokens, counter
         self._arena = Arena(pair, preset, max_tokens)
-        self._reader = SignalReader(pair, self._looseness, preset.prompts.caption, max_tokens, plan.pruning)
+        self._reader = SignalReader(pair, self._looseness, preset.prompts, max_tokens, plan.pruning)
 
     def run(self, clips: Sequence[BenchClip], tuning: Sequence[BenchClip]) -> Ablation:
         """Measure the signals and the decoding; neither list may be empty."""

@@ -11,6 +11,7 @@ from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.demo.scene import ATTRIBUTES
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.models.prompt import PreparedPrompt
+from lvspec_cli.preset import PromptSpec
 
 GREY = 127  # of every pixel of a blanked video, 0 to 255
 ATTRIBUTE_WORDS = frozenset(word for words in ATTRIBUTES.values() for word in words)
@@ -37,10 +38,10 @@ def true_anchors(said: Sequence[str], drafted: Sequence[str]) -> list[bool]:
     return [one or other for one, other in zip(targets, drafts, strict=True)]
 
 
-def blanked(pair: Pair, clip: BenchClip, prompt: str) -> PreparedPrompt:
+def blanked(pair: Pair, clip: BenchClip, asked: PromptSpec) -> PreparedPrompt:
     """The target's view of a clip of the same size and times in which every frame is the same grey."""
     frames = np.full(clip.frames_shape, GREY, dtype=np.uint8)
-    return pair.target.prepare(frames, clip.target.times, prompt)
+    return pair.target.prepare(frames, clip.target.times, asked.caption, asked.system)
 
 
 def _names(word: str) -> bool:

@@ -84,7 +84,7 @@ def read_videos(
 def _prepare(pair: Pair, preset: Preset, path: str | Path, read: Read, name: str, truth: Truth | None) -> BenchClip:
     started = perf_counter()
     clip = read(path, _read_options(preset.frames))
-    target, draft = pair.prepare(clip.frames, clip.times, preset.prompts.caption)
+    target, draft = pair.prepare(clip.frames, clip.times, preset.prompts.caption, preset.prompts.system)
     assert draft is not None  # the pair was loaded with its draft
     return BenchClip(name, target, draft, perf_counter() - started, clip.frames.shape, truth)
 

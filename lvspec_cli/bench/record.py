@@ -86,6 +86,7 @@ def _preset(comparison: Comparison) -> dict[str, Any]:
         "draft": _model(preset.draft, pair.draft_revision),
         "frames": asdict(preset.frames),
         "prompt": preset.prompts.caption,
+        "system": preset.prompts.system,
     }
 
 

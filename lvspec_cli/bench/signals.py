@@ -22,7 +22,7 @@ from lvspec_cli.models.critical import critical_tokens
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.models.prefill import prefill_pair
 from lvspec_cli.models.prompt import PreparedPrompt
-from lvspec_cli.preset import PruningSpec
+from lvspec_cli.preset import PromptSpec, PruningSpec
 
 CONTROLS = ("low entropy", "margin", "chance")  # what no method reads, to compare the signals with
 
@@ -56,12 +56,12 @@ class SignalReader:
     """Lets the target caption clips, and asks all signals at every place what the draft would have said there."""
 
     def __init__(
-        self, pair: Pair, looseness: Looseness, prompt: str, max_tokens: int, pruning: PruningSpec | None = None
+        self, pair: Pair, looseness: Looseness, asked: PromptSpec, max_tokens: int, pruning: PruningSpec | None = None
     ) -> None:
         """``looseness``: how tokens are judged; ``max_tokens``: of a caption, at most; ``pruning``: of the draft."""
         assert pair.draft is not None  # the pair was loaded with its draft
         self._pair, self._draft, self._looseness = pair, pair.draft, looseness
-        self._prompt, self._max_tokens = prompt, max_tokens
+        self._asked, self._max_tokens = asked, max_tokens
         self._pruning = pruning or PruningSpec()
         options = greedy_options(pair, max_tokens, "ar")
         self._caption = EngineContender(pair, options)
@@ -75,7 +75,7 @@ class SignalReader:
         """The places of the target's caption of a clip."""
         said = self._caption(clip).tokens
         drafted, places = self._ask(clip, said)
-        unseen = self._unseen(blanked(self._pair, clip, self._prompt), said)
+        unseen = self._unseen(blanked(self._pair, clip, self._asked), said)
         dice = np.random.default_rng(list(said)).random(len(said))  # the same whenever the same is said
         scores = {name: tuple(place.scores[name] for place in places) for name in places[0].scores}
         return Places(

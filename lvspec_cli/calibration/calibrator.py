@@ -13,7 +13,7 @@ from lvspec_cli.calibration.journal import Journal
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import FramesRefused, UsageError, VideoError
 from lvspec_cli.models.pair import Pair
-from lvspec_cli.preset import PruningSpec
+from lvspec_cli.preset import PromptSpec, PruningSpec
 from lvspec_cli.video.clip import Clip
 
 OTHER_VIDEOS = 3  # that each is measured against
@@ -41,14 +41,14 @@ class Calibrator:
     def __init__(
         self,
         pair: Pair,
-        prompt: str,
+        asked: PromptSpec,
         options: DecodingOptions,
         pruning: PruningSpec,
         journal: Journal,
         say: Callable[[str], None],
     ) -> None:
         """``options`` and ``pruning`` (of the draft's video tokens): as `lvspec` will decode with the preset."""
-        self._pair, self._prompt = pair, prompt
+        self._pair, self._asked = pair, asked
         self._options, self._pruning = options, pruning
         self._journal, self._say = journal, say
 
@@ -106,7 +106,7 @@ class Calibrator:
             self._say(f"measured {index + 1} of {len(paths)}: {path}")
 
     def _prompts(self, clip: Clip) -> Prompts:
-        target, draft = self._pair.prepare(clip.frames, clip.times, self._prompt)
+        target, draft = self._pair.prepare(clip.frames, clip.times, self._asked.caption, self._asked.system)
         assert draft is not None  # the pair was loaded with its draft
         return Prompts(target, draft)
 

@@ -27,10 +27,10 @@ def calibrate_preset(preset: Preset, paths: Sequence[str], output: Path, say: Ca
     journal = Journal(output.with_name(output.name + SUFFIX), shaping_settings(preset))
     # What an earlier calibration found plays no part in this one.
     options = replace(plan.decode, looseness=replace(plan.decode.looseness, relevance="attention"))
-    pair = load_pair(replace(preset, calibration=None), prompt=preset.prompts.caption)
+    pair = load_pair(replace(preset, calibration=None), prompt=preset.prompts.caption, system=preset.prompts.system)
     try:
         with VideoWorker() as worker:
-            calibrator = Calibrator(pair, preset.prompts.caption, options, plan.pruning, journal, say)
+            calibrator = Calibrator(pair, preset.prompts, options, plan.pruning, journal, say)
             found = calibrator.run(paths, lambda path: worker.read(path, plan.read))
     finally:
         journal.close()
@@ -47,6 +47,7 @@ def shaping_settings(preset: Preset) -> dict[str, Any]:
         "draft": asdict(preset.draft),
         "frames": asdict(preset.frames),
         "prompt": preset.prompts.caption,
+        "system": preset.prompts.system,
         "max_tokens": decode.max_tokens,
         "nearest": decode.looseness.nearest,
         "judged": decode.looseness.judged,

@@ -11,11 +11,12 @@ from lvspec_cli.cli.caption import Videos
 from lvspec_cli.cli.inputs import looks_like_video
 from lvspec_cli.cli.options import SharedOptions, with_shared_options
 from lvspec_cli.errors import UsageError
+from lvspec_cli.profiles import CAPTION_ONLY
 
 Question = Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask, in one argument.", show_default=False)]
 
 
-@with_shared_options(without={"prompt"})
+@with_shared_options(without=CAPTION_ONLY)
 def ask(*, videos: Videos = None, question: Question, shared: SharedOptions) -> int:
     """Answer a question about each video."""
     check_question(question)

@@ -13,15 +13,18 @@ import typer
 from lvspec_cli.decoding.looseness import JUDGED, SIGNALS
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.output import FORMATS
+from lvspec_cli.output.sanitize import for_terminal, on_one_line
 from lvspec_cli.parsing import switch
 from lvspec_cli.preset import ON_OOM, PRUNINGS
 from lvspec_cli.profiles import PROFILES
 from lvspec_cli.settings import FIELDS, flag_name
+from lvspec_cli.style import list_styles
 
 # The settings whose values are names from a list: what the help says of them and completion offers.
 _CHOICES: dict[str, Callable[[], list[str]]] = {
     "method": lambda: list(METHODS),
     "pruning": lambda: list(PRUNINGS),
+    "style": lambda: list(list_styles()),
     "profile": lambda: list(PROFILES),
     "relevance": lambda: list(SIGNALS),
     "judged": lambda: list(JUDGED),
@@ -128,7 +131,8 @@ def _shared_parameters(settings: list[str]) -> list[inspect.Parameter]:
 def _setting_option(key: str) -> Any:
     metadata = FIELDS[key].metadata
     choices = _CHOICES.get(key)
-    help_text = metadata["help"] + (f" One of: {', '.join(choices())}." if choices else "")
+    one_of = for_terminal(on_one_line(f" One of: {', '.join(choices())}.")) if choices else ""
+    help_text = metadata["help"] + one_of
     if metadata["parse"] is switch:
         names = f"{flag_name(key)}/{flag_name('no_' + key)}"
         return Annotated[bool | None, typer.Option(names, help=help_text, rich_help_panel=metadata["panel"])]

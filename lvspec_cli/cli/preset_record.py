@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lvspec_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from lvspec_cli.named_files import NamedFile
     from lvspec_cli.preset import ModelSpec, Preset
 
 FORMATS = ("text", "json")
@@ -25,6 +26,13 @@ def preset_record(preset: Preset) -> dict[str, Any]:
     record = {**asdict(preset), "path": str(preset.path), "calibration": calibration}
     del record["given"]
     return record
+
+
+def whose(file: NamedFile) -> str:
+    """What to say behind a file that is the user's own, nothing behind a built-in one."""
+    if not file.is_users:
+        return ""
+    return "  (yours, in place of the built-in one)" if file.hides_built_in else "  (yours)"
 
 
 def pair_name(preset: Preset) -> str:

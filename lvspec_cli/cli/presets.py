@@ -8,14 +8,14 @@ import typer
 
 from lvspec_cli.cli.preset_check import check
 from lvspec_cli.cli.preset_new import new
-from lvspec_cli.cli.preset_record import check_format, pair_name, preset_record
+from lvspec_cli.cli.preset_record import check_format, pair_name, preset_record, whose
 from lvspec_cli.cli.preset_show import show
 from lvspec_cli.errors import PresetError, UsageError
 from lvspec_cli.output.json_text import json_text
 from lvspec_cli.output.sanitize import for_terminal, on_one_line
 
 if TYPE_CHECKING:
-    from lvspec_cli.preset import PresetFile
+    from lvspec_cli.named_files import NamedFile
 
 presets = typer.Typer(
     rich_markup_mode=None,
@@ -71,7 +71,7 @@ def schema(debug: _Debug = False) -> None:
     typer.echo(json_text(preset_schema(), indent=2))
 
 
-def _entry(file: PresetFile) -> dict[str, Any]:
+def _entry(file: NamedFile) -> dict[str, Any]:
     """A preset as JSON values; one that cannot be read does not hide the others."""
     from lvspec_cli.preset import load_preset
 
@@ -82,14 +82,11 @@ def _entry(file: PresetFile) -> dict[str, Any]:
         return {**about, "path": str(file.path), "error": str(error)}
 
 
-def _line(file: PresetFile) -> str:
+def _line(file: NamedFile) -> str:
     from lvspec_cli.preset import load_preset
 
-    whose = ""
-    if file.is_users:
-        whose = "  (yours, in place of the built-in one)" if file.hides_built_in else "  (yours)"
     try:
         preset = load_preset(file.path)
     except PresetError as error:
-        return f"cannot be used: {error}{whose}"
-    return f"{pair_name(preset)}  {preset.description}".rstrip() + whose
+        return f"cannot be used: {error}{whose(file)}"
+    return f"{pair_name(preset)}  {preset.description}".rstrip() + whose(file)

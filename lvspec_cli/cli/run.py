@@ -18,6 +18,7 @@ from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.offline import go_offline
 from lvspec_cli.output import FORMATS, ResultWriter
 from lvspec_cli.output.destination import PARTIAL_SUFFIX, open_destination
+from lvspec_cli.profiles import for_answers
 from lvspec_cli.settings import Layer, Settings, gather, resolve
 from lvspec_cli.ui import View, make_view, print_traceback
 
@@ -31,7 +32,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
 
     What can be known to be wrong without reading a video raises UsageError before anything heavy is imported.
     """
-    layers = gather(shared.flags)
+    layers = gather(shared.flags) if question is None else for_answers(gather(shared.flags))
     chosen = resolve(layers)
     if chosen.offline:
         go_offline()
@@ -137,7 +138,8 @@ class _Run:
         except Exception as error:
             if not (self.captioner.loaded or isinstance(error, VideoError)):
                 raise  # loading failed, and would fail again
-            self._fail(Request(path, self.captioner.settings.prompt if question is None else None, question), error)
+            prompt = self.captioner.settings.prompt if question is None else None
+            self._fail(Request(path, prompt, question, self.captioner.settings.system or None), error)
             return
         assert caption is not None  # the last step always carries it
         self.captioned += 1

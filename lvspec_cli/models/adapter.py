@@ -108,16 +108,19 @@ class VideoLanguageModel(ABC):
         """The keys and values of the current sequence."""
         return self._cache
 
-    def prepare(self, frames: np.ndarray[Any, Any], times: Sequence[float], prompt: str) -> PreparedPrompt:
+    def prepare(
+        self, frames: np.ndarray[Any, Any], times: Sequence[float], prompt: str, system: str | None = None
+    ) -> PreparedPrompt:
         """The inputs for a question about a video, through the chat template and the model's own processor.
 
         ``frames``: uint8 [n, height, width, 3], RGB; ``times``: n strictly increasing times in seconds, those of the
-        frames given. Raises UsageError if the prompt is empty or contains a control token of the model, FramesRefused
-        if the processor cannot take frames of this shape, ValueError if frames and times do not fit together.
+        frames given; ``system``: a message before the question. Raises UsageError if the prompt is empty, if one of
+        the two contains a control token of the model, or if its chat template takes no system message; FramesRefused
+        if the processor cannot take frames of this shape; ValueError if frames and times do not fit together.
         """
         check_frames(frames, times)
-        check_prompt(prompt, self.processor.tokenizer, self.placeholders)
-        text = templated(self.processor, prompt)
+        check_prompt(prompt, self.processor.tokenizer, self.placeholders, system)
+        text = templated(self.processor, prompt, system)
         try:
             with quiet():
                 inputs = dict(self._process(text, torch.from_numpy(frames).permute(0, 3, 1, 2), times))

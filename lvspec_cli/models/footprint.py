@@ -30,7 +30,7 @@ from lvspec_cli.models.prompt import FrameSize, VideoSize, frames_refused, templ
 from lvspec_cli.models.pruning import kept_count
 from lvspec_cli.models.quiet import quiet
 from lvspec_cli.models.weight_count import WeightCount, count_weights
-from lvspec_cli.preset import LARGEST_FRAME_PIXELS, FrameSpec, ModelSpec, Preset, PruningSpec
+from lvspec_cli.preset import LARGEST_FRAME_PIXELS, FrameSpec, ModelSpec, Preset, PromptSpec, PruningSpec
 
 # Without a tokenizer the text of a prompt is guessed, rather too long: characters a token, and tokens of a template.
 _CHARACTERS_A_TOKEN = 3
@@ -73,7 +73,8 @@ def estimate_pair(
     ``frame_size``: height and width as the video is read, None for the largest frames that the preset takes.
 
     Raises ModelError if a configuration is neither on this machine nor known, PresetError if a model is of no known
-    family, FramesRefused if a model cannot take frames of this shape.
+    family, FramesRefused if a model cannot take frames of this shape, UsageError if its chat template takes no system
+    message and there is to be one.
     """
     frames = frame_count or _most_frames(preset.frames)
     reserve = DecodingOptions(draft_tokens=preset.draft_tokens, max_tokens=preset.generation.max_tokens).reserve
@@ -129,7 +130,7 @@ def _view(
     sizes = _largest_frames() if frame_size is None else (frame_size,)
     videos = [_video_size(model, processor, preset.frames, frames, height, width) for height, width in sizes]
     video = max(videos, key=lambda size: size.tokens)
-    text_tokens = _text_tokens(processor, preset.prompts.caption, model.adapter.time_marks(frames))
+    text_tokens = _text_tokens(processor, preset.prompts, model.adapter.time_marks(frames))
     return _View(model, video, kept_count(pruning, video.tokens), text_tokens)
 
 
@@ -151,12 +152,13 @@ def _video_size(
         raise frames_refused(height, width, error) from error
 
 
-def _text_tokens(processor: Any, prompt: str, marks: str) -> int:
-    """Tokens of a prompt that are not the video's; ``marks``: what is written between those."""
+def _text_tokens(processor: Any, prompts: PromptSpec, marks: str) -> int:
+    """Tokens of a caption's prompt that are not the video's; ``marks``: what is written between those."""
     if processor is None:
-        return _TEMPLATE_TOKENS + -(-len(prompt + marks) // _CHARACTERS_A_TOKEN)
+        text = prompts.caption + (prompts.system or "") + marks
+        return _TEMPLATE_TOKENS + -(-len(text) // _CHARACTERS_A_TOKEN)
     with quiet():
-        texts = [templated(processor, prompt), *([marks] if marks else [])]
+        texts = [templated(processor, prompts.caption, prompts.system), *([marks] if marks else [])]
         tokens = sum(len(processor.tokenizer(text)["input_ids"]) for text in texts)
     return tokens - 1  # what stands for the video is one of them
 

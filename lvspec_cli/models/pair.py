@@ -21,6 +21,7 @@ from lvspec_cli.decoding.relevance import (
 )
 from lvspec_cli.errors import PairError, PresetError, UsageError
 from lvspec_cli.models.adapter import VideoLanguageModel
+from lvspec_cli.models.architecture import read_processor
 from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
 from lvspec_cli.models.critical import critical_tokens
@@ -31,7 +32,13 @@ from lvspec_cli.models.loading import (
     load_model,
     resolve_device,
 )
-from lvspec_cli.models.prompt import FrameSize, PreparedPrompt, check_prompt
+from lvspec_cli.models.prompt import (
+    FrameSize,
+    PreparedPrompt,
+    check_prompt,
+    check_takes_system,
+    without_control_tokens,
+)
 from lvspec_cli.models.room import check_room
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.preset import Preset
@@ -83,16 +90,20 @@ class Pair:
         critical = critical_tokens(self.tokenizer, words, self.vocabulary_size, self.stop_tokens)
         return PairKnowledge(self.calibration, critical)
 
+    def without_control_tokens(self, text: str) -> str:
+        """A text that a model has made, without anything that `prepare` would refuse in a prompt which quotes it."""
+        return without_control_tokens(text, self.tokenizer, self.target.placeholders)
+
     def prepare(
-        self, frames: np.ndarray[Any, Any], times: Sequence[float], prompt: str
+        self, frames: np.ndarray[Any, Any], times: Sequence[float], prompt: str, system: str | None = None
     ) -> tuple[PreparedPrompt, PreparedPrompt | None]:
         """The inputs of target and draft (see `VideoLanguageModel.prepare`); made once if both prepare alike."""
-        prepared = self.target.prepare(frames, times, prompt)
+        prepared = self.target.prepare(frames, times, prompt, system)
         if self.draft is None:
             return prepared, None
         if self.draft.prepares_like(self.target):
             return prepared, prepared
-        return prepared, self.draft.prepare(frames, times, prompt)
+        return prepared, self.draft.prepare(frames, times, prompt, system)
 
 
 def check_pair(preset: Preset) -> CheckedPair:
@@ -137,23 +148,36 @@ def check_families(target: str, draft: str) -> None:
         raise PairError(f"the target is of family {target} and the draft of family {draft}: choose two of one family")
 
 
+def check_question(pair: CheckedPair, prompt: str, system: str | None = None) -> None:
+    """Raise UsageError if a pair cannot be asked this, with this message before it.
+
+    Why, see `VideoLanguageModel.prepare`.
+    """
+    check_prompt(prompt, pair.target.tokenizer, pair.target.adapter.placeholders, system)
+    for checkpoint in (pair.target, pair.draft) if system is not None else ():
+        processor = read_processor(checkpoint.spec)
+        if processor is not None:  # else loading tells what is wrong with its files
+            check_takes_system(processor)
+
+
 def load_pair(
     preset: Preset,
     *,
     with_draft: bool = True,
     prompt: str | None = None,
+    system: str | None = None,
     options: DecodingOptions | None = None,
     ignore_memory: bool = False,
 ) -> Pair:
     """Check a pair and load it; the draft too unless the method needs none.
 
-    ``prompt`` and ``options``: the first that will be asked and decoded with, to be refused (UsageError) before any
-    weights are loaded; so is a pair for which there is too little memory, unless ``ignore_memory``. Raises as
-    `check_pair` and `load_model`.
+    ``prompt``, ``system`` and ``options``: the first that will be asked and decoded with, to be refused (UsageError)
+    before any weights are loaded; so is a pair for which there is too little memory, unless ``ignore_memory``. Raises
+    as `check_pair` and `load_model`.
     """
     checked = check_pair(preset)
     if prompt is not None:
-        check_prompt(prompt, checked.target.tokenizer, checked.target.adapter.placeholders)
+        check_question(checked, prompt, system)
     calibration = digest = None
     if preset.calibration is not None:
         calibration = read_calibration(preset.calibration, checked.vocabulary_size, checked.target.layer_count)

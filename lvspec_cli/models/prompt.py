@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jinja2 import TemplateError
 from torch import Tensor
 
 from lvspec_cli.errors import FramesRefused, UsageError
@@ -67,13 +69,42 @@ class EncodedVideo:
         return EncodedVideo(self.tokens[indices], tuple(features[indices] for features in self.deeper))
 
 
-def templated(processor: Any, prompt: str) -> str:
-    """The text of one turn with a video and a question, by the model's own chat template."""
-    text: str = processor.apply_chat_template(
-        [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}],
-        add_generation_prompt=True,
-        tokenize=False,
-    )
+def templated(processor: Any, prompt: str, system: str | None = None) -> str:
+    """The text of one turn with a video and a question, by the model's own chat template.
+
+    ``system``: a message before it. Raises UsageError if the template leaves such messages out.
+    """
+    if system is None:
+        return _rendered(processor, _turn(prompt))
+    check_takes_system(processor)
+    return _rendered(processor, _system_message(system), _turn(prompt))
+
+
+def check_takes_system(processor: Any) -> None:
+    """Raise UsageError unless the model's chat template passes a system message on as it is."""
+    # The words are those of no template, and a template that writes out Python's lists escapes the line break.
+    probe = "What is said\nbefore all else."
+    try:
+        passed = probe in _rendered(processor, _system_message(probe), _turn("What is it?"))
+    except TemplateError:  # by which templates refuse roles
+        passed = False
+    if not passed:
+        raise UsageError(
+            "the chat template of the model takes no system message: say in the prompt what it is to know, and leave "
+            "system out"
+        )
+
+
+def _turn(prompt: str) -> dict[str, Any]:
+    return {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": prompt}]}
+
+
+def _system_message(text: str) -> dict[str, Any]:
+    return {"role": "system", "content": [{"type": "text", "text": text}]}
+
+
+def _rendered(processor: Any, *messages: Mapping[str, Any]) -> str:
+    text: str = processor.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False)
     return text
 
 
@@ -82,17 +113,31 @@ def frames_refused(height: int, width: int, error: ValueError) -> FramesRefused:
     return FramesRefused(f"the model cannot take frames of {width}x{height} pixels ({error}): leave this video out")
 
 
-def check_prompt(prompt: str, tokenizer: Any, placeholders: Sequence[str] = ()) -> None:
-    """Raise UsageError if a prompt is empty or contains a control token, which would forge a turn or a video.
+def check_prompt(prompt: str, tokenizer: Any, placeholders: Sequence[str] = (), system: str | None = None) -> None:
+    """Raise UsageError if a prompt is empty, or if it or the ``system`` message contains a control token.
 
-    ``placeholders``: of the family, see `VideoLanguageModel.placeholders`.
+    Such a token would forge a turn or a video. ``placeholders``: of the family, see `VideoLanguageModel.placeholders`.
     """
     if not prompt.strip():
         raise UsageError("the prompt is empty: say what you want to know about the video")
+    for what, text in (("prompt", prompt), ("system message", system or "")):
+        for token in _control_tokens(tokenizer, placeholders):
+            if token in text:
+                raise UsageError(f"the {what} contains {token}, a control token of the model: leave it out")
+
+
+def without_control_tokens(text: str, tokenizer: Any, placeholders: Sequence[str] = ()) -> str:
+    """A text, such as one that a model has made, without what `check_prompt` would refuse in it."""
+    control = re.compile("|".join(map(re.escape, _control_tokens(tokenizer, placeholders))))
+    found = 1
+    while found:  # what stood on both sides of a token may make up another one
+        text, found = control.subn("", text)
+    return text
+
+
+def _control_tokens(tokenizer: Any, placeholders: Sequence[str]) -> list[str]:
     added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-    for token in sorted({*tokenizer.all_special_tokens, *added, *placeholders}):
-        if token in prompt:
-            raise UsageError(f"the prompt contains {token}, a control token of the model: leave it out")
+    return sorted({*tokenizer.all_special_tokens, *added, *placeholders} - {""})
 
 
 def staying_tokens(inputs: PreparedPrompt, keep: Tensor | None) -> Tensor:

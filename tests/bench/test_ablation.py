@@ -256,7 +256,7 @@ def test_a_blanked_clip_has_the_shape_and_the_times_of_the_clip_and_moves_the_ta
     preset = load_preset("demo")
     pair = load_pair(preset)
     (clip,) = make_clips(pair, preset, range(5000, 5001))
-    blank = blanked(pair, clip, preset.prompts.caption)
+    blank = blanked(pair, clip, preset.prompts)
     assert blank.times == clip.target.times
     assert blank.token_ids.equal(clip.target.token_ids)
     assert {name: tensor.shape for name, tensor in blank.tensors.items()} == {
@@ -264,7 +264,7 @@ def test_a_blanked_clip_has_the_shape_and_the_times_of_the_clip_and_moves_the_ta
     }
     whole = np.full((8, 160, 160, 3), GREY, dtype=np.uint8)
     assert clip.frames_shape == whole.shape
-    places = SignalReader(pair, Looseness(), preset.prompts.caption, 60).read(clip)
+    places = SignalReader(pair, Looseness(), preset.prompts, 60).read(clip)
     assert len(places.mismatch) == len(places.drop) == len(places.scores["cosine"]) > 20
     assert all(mismatch for mismatch, is_open in zip(places.mismatch, places.open, strict=True) if is_open)
     assert np.mean(np.array(places.drop)[np.array(places.anchor)]) > 0.5  # attributes need the video
@@ -309,7 +309,7 @@ def test_all_signals_are_cut_at_an_absolute_threshold_even_if_the_preset_s_own_i
     preset = load_preset(tiny_preset)  # without a calibration, so that its own rule is a share of fillers
     pair = load_pair(preset)
     clips = make_clips(pair, preset, range(1000, 1002))
-    reader = SignalReader(pair, Looseness(), preset.prompts.caption, 12)
+    reader = SignalReader(pair, Looseness(), preset.prompts, 12)
     values = asked_values([reader.read(clip) for clip in clips], reader.signals)
     matching = Matching(Arena(pair, preset, 12), clips, values, 3, lambda stage, count: lambda done: None)
     loose = Looseness(min_probability=0.0, critical_words=())

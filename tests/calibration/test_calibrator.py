@@ -16,7 +16,7 @@ from lvspec_cli.calibration.journal import Journal
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import FramesRefused, UsageError, VideoUnreadable
-from lvspec_cli.preset import PruningSpec
+from lvspec_cli.preset import PromptSpec, PruningSpec
 from lvspec_cli.video.clip import Clip, VideoFacts
 
 EVIDENCE = Evidence((1, 2), (5.0, 0.1), (5.0, 0.1), ((0.9, 0.1),), (0.9, 0.1))
@@ -37,7 +37,8 @@ class ToyPair:
     stop_tokens: frozenset[int] = frozenset()
     calibration: Any = None
 
-    def prepare(self, frames: Any, times: Any, prompt: str) -> tuple[int, int]:
+    def prepare(self, frames: Any, times: Any, prompt: str, system: str | None) -> tuple[int, int]:
+        assert (prompt, system) == ("What?", "Be terse.")
         brightness = int(frames.max())
         if brightness == 0:
             raise FramesRefused("the model cannot take frames of 8x8 pixels: leave this video out")
@@ -56,8 +57,8 @@ class Bench:
     def run(self, *videos: str, options: DecodingOptions | None = None) -> Calibrated:
         journal = Journal(self.folder / "journal", {})
         pair: Any = ToyPair()
-        pruning = PruningSpec("uniform")
-        calibrator = Calibrator(pair, "What?", options or DecodingOptions(), pruning, journal, self.said.append)
+        asked, pruning = PromptSpec("What?", "Be terse."), PruningSpec("uniform")
+        calibrator = Calibrator(pair, asked, options or DecodingOptions(), pruning, journal, self.said.append)
         try:
             return calibrator.run(videos, self.read)
         finally:

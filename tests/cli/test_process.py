@@ -52,6 +52,7 @@ def test_completion_offers_commands_and_choices():
 
     assert {"caption", "ask"} <= set(offered("lvspec "))
     assert offered("lvspec caption --method ") == ["ar", "strict", "specvlm", "lvspec", "fly", "random"]
+    assert offered("lvspec caption --style ") == ["brief", "detailed", "story", "tags"]
 
 
 def in_shell(redirections, *arguments, **options):

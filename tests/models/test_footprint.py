@@ -16,7 +16,7 @@ from lvspec_cli.models.compiled_stack import CAPACITY_STEP
 from lvspec_cli.models.footprint import ModelFootprint, count_parameters, estimate_pair
 from lvspec_cli.models.pair import load_pair
 from lvspec_cli.models.prefill import prefill_pair
-from lvspec_cli.preset import FrameSpec, GenerationSpec, ModelSpec, Preset, PruningSpec, load_preset
+from lvspec_cli.preset import FrameSpec, GenerationSpec, ModelSpec, Preset, PromptSpec, PruningSpec, load_preset
 from tests.models import tiny
 from tests.models.conftest import TinyPair
 
@@ -86,11 +86,13 @@ def test_quantized_weights_are_estimated_to_the_byte(
 def test_prompt_and_cache_are_estimated_to_the_token_and_the_byte(
     tiny_pair: TinyPair, preset: Preset, count: int, height: int, width: int
 ) -> None:
+    asked = PromptSpec("What moves?", None if count == 1 else "You are terse.")
     preset = replace(preset, draft_video=HALF_OF_THE_VIDEO, generation=GenerationSpec(max_tokens=30), draft_tokens=7)
+    preset = replace(preset, prompts=asked)
     estimate = estimate_pair(preset, count, (height, width))
     pair = load_pair(preset)
     assert pair.draft is not None
-    prompts = pair.prepare(tiny.video(count, height, width), tiny.even_times(count), preset.prompts.caption)
+    prompts = pair.prepare(tiny.video(count, height, width), tiny.even_times(count), asked.caption, asked.system)
     reserve = DecodingOptions(draft_tokens=7, max_tokens=30).reserve
     prefilled = prefill_pair(pair.target, pair.draft, prompts, reserve, preset.draft_video)
     assert estimate.frame_count == count
