@@ -48,11 +48,11 @@ class FolderSink(Sink):
 
     def check(self) -> None:
         """Raise UsageError if a file that is to be written cannot be. Nothing is made or changed."""
-        paths = [path for video in self.files for path in self._missing(video).values()]
-        for path in paths:
+        for path in (path for files in self.files.values() for path in files.values()):
             if path.is_dir():
                 raise UsageError(f"{path} is a folder, and a file of that name is to be written: move it away")
-        for folder in dict.fromkeys(path.parent for path in paths):
+        missing = (path for video in self.files for path in self._missing(video).values())
+        for folder in dict.fromkeys(path.parent for path in missing):
             _check_folder(folder)
 
     def _missing(self, video: str) -> dict[str, Path]:
