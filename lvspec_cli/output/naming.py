@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from lvspec_cli.errors import UsageError
+
+_SEPARATORS = os.sep + (os.altsep or "")
 
 
 @dataclass(frozen=True)
@@ -20,68 +23,56 @@ class Source:
     base: str | None = None  # the named folder that was searched for it; None if the video itself was named
     is_folder: bool = False  # whether it is a folder of images
 
-    @property
-    def full_name(self) -> str:
-        """The name of the file or folder, without the place where it is."""
-        return os.path.basename(self._whole)
+
+class Name(NamedTuple):
+    """Where the files of a video go, and what they may be called, without the suffix of a format."""
+
+    place: str  # the folder they go to; empty for the one that lvspec runs in
+    stem: str  # the video's name without its own suffix; a folder has none
+    full: str  # the video's whole name
 
     @property
-    def stem(self) -> str:
-        """The name without what tells the kind of the file; a folder's has no such end."""
-        return self.full_name if self.is_folder else os.path.splitext(self.full_name)[0]
-
-    @property
-    def place(self) -> str:
-        """The folder it is in."""
-        return os.path.dirname(self._whole)
-
-    @property
-    def _whole(self) -> str:
-        """The path in a form that ends with a name: ``shots/`` and ``.`` do not."""
-        path = self.path.rstrip("".join(filter(None, (os.sep, os.altsep))))
-        return os.path.abspath(path or os.sep) if os.path.basename(path) in ("", ".", "..") else path
+    def key(self) -> tuple[str, str]:
+        """Equal for names that differ in case only, for on many disks they are one."""
+        return self.place.casefold(), self.stem.casefold()
 
 
-def output_path(source: Source, folder: str | None, suffix: str, *, full_name: bool = False) -> Path:
-    """Where the file of a video goes: below `folder`, with the tree below the source's base; None: beside the video.
+def name_of(source: Source, folder: str | None) -> Name:
+    """`folder`: what all files go below, with the tree below the source's base; None: they go beside the videos."""
+    path = source.path.rstrip(_SEPARATORS)
+    if os.path.basename(path) in ("", ".", ".."):  # a path that does not end with a name
+        path = os.path.abspath(path or os.sep)
+    place, full = os.path.split(path)
+    stem = full if source.is_folder else os.path.splitext(full)[0]
+    return Name(_place(place, source.base, folder), stem, full)
 
-    `suffix` takes the place of the video's own, or with `full_name` comes after it.
+
+def output_paths(sources: Sequence[Source], folder: str | None, suffixes: Sequence[str]) -> list[list[Path]]:
+    """The files of each video, one a suffix: the suffix takes the place of the video's own.
+
+    In one place, videos of one stem keep their full names, and the suffix comes after. Raises UsageError if two videos
+    would still share a file.
     """
-    return _place(source, folder) / ((source.full_name if full_name else source.stem) + suffix)
-
-
-def output_paths(sources: Sequence[Source], folder: str | None, suffix: str) -> list[Path]:
-    """Where the file of each video goes; in one place, those of one stem keep their full names.
-
-    Names that differ in case only count as one here, as they do on many disks. Raises UsageError if two videos would
-    still share a file.
-    """
-    stems = Counter(_key(source, folder) for source in sources)
-    taken: dict[Path, Source] = {}
-    for source in sources:
-        path = output_path(source, folder, suffix, full_name=stems[_key(source, folder)] > 1)
-        if path in taken:
-            raise UsageError(_collision(taken[path], source, path, folder))
-        taken[path] = source
-    return list(taken)
-
-
-def _place(source: Source, folder: str | None) -> Path:
-    if folder is None:
-        return Path(source.place)
-    return Path(folder) if source.base is None else _mirrored(folder, source.base, source.place)
+    names = [name_of(source, folder) for source in sources]
+    sharing = Counter(name.key for name in names)
+    taken: dict[str, Source] = {}
+    for source, name in zip(sources, names, strict=True):
+        stem = os.path.join(name.place, name.full if sharing[name.key] > 1 else name.stem)
+        if stem in taken:
+            raise UsageError(_collision(taken[stem], source, stem + suffixes[0], folder))
+        taken[stem] = source
+    return [[Path(stem + suffix) for suffix in suffixes] for stem in taken]
 
 
 @lru_cache  # videos come folder by folder
-def _mirrored(folder: str, base: str, place: str) -> Path:
-    return Path(folder, os.path.relpath(place, base))
+def _place(place: str, base: str | None, folder: str | None) -> str:
+    """A place is always written in the same way, so that equal ones are seen to be equal."""
+    below = place if folder is None else "" if base is None else os.path.relpath(place, base)
+    path = Path(folder or "", below)
+    return "" if path == Path() else str(path)
 
 
-def _key(source: Source, folder: str | None) -> tuple[str, str]:
-    return str(_place(source, folder)).casefold(), source.stem.casefold()
-
-
-def _collision(one: Source, other: Source, path: Path, folder: str | None) -> str:
+def _collision(one: Source, other: Source, path: str, folder: str | None) -> str:
     if one.path == other.path:
         return f"{one.path} is named twice: name it once, for there is one file {path} for it"
     remedy = "rename one of them" if folder is None else "use --sidecar, or -r with a folder that has both below it"

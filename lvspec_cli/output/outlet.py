@@ -92,11 +92,11 @@ def _is_folder(place: str | None, formats: Sequence[str]) -> bool:
 
 
 def _folder_sink(options: OutputOptions, formats: Sequence[str], sources: Sequence[Source]) -> FolderSink:
-    paths = [output_paths(sources, options.place, FORMATS[name].suffix) for name in formats]
-    _refuse_to_overwrite((str(path) for each in paths for path in each), sources)
+    paths = output_paths(sources, options.place, [FORMATS[name].suffix for name in formats])
+    _refuse_to_overwrite((str(path) for of_source in paths for path in of_source), sources)
     files = {
         source.path: dict(zip(formats, of_source, strict=True))
-        for source, of_source in zip(sources, zip(*paths, strict=True), strict=True)
+        for source, of_source in zip(sources, paths, strict=True)
     }
     return FolderSink(files, options.place, options.overwrite)
 

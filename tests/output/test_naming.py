@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.output.naming import Source, output_path, output_paths
+from lvspec_cli.output.naming import Source, name_of, output_paths
+
+
+def files(sources, folder):
+    return [str(path) for (path,) in output_paths(sources, folder, [".txt"])]
 
 
 @pytest.mark.parametrize(
@@ -33,30 +37,26 @@ from lvspec_cli.output.naming import Source, output_path, output_paths
     ],
 )
 def test_a_file_is_named_after_its_video(source, folder, path):
-    assert output_path(source, folder, ".txt") == Path(path)
+    assert files([source], folder) == [path]
 
 
 def test_the_folder_one_stands_in_has_a_name_too(tmp_path, monkeypatch):
     (tmp_path / "shots.1" / "more").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "shots.1")
     for path in (".", "./", "more/.."):
-        assert output_path(Source(path, is_folder=True), None, ".txt") == tmp_path / "shots.1.txt"
-        assert output_path(Source(path, is_folder=True), "out", ".srt") == Path("out/shots.1.srt")
+        assert files([Source(path, is_folder=True)], None) == [str(tmp_path / "shots.1.txt")]
+        assert files([Source(path, is_folder=True)], "out") == ["out/shots.1.txt"]
 
 
 def test_videos_of_one_stem_in_one_place_keep_their_full_names():
     sources = [Source(path) for path in ("x.mp4", "a/x.mkv", "y.mp4", "X.mov")]
-    assert output_paths(sources, "out", ".txt") == [
-        Path(path) for path in ("out/x.mp4.txt", "out/x.mkv.txt", "out/y.txt", "out/X.mov.txt")
-    ]
-    assert output_paths(sources, None, ".txt") == [
-        Path(path) for path in ("x.mp4.txt", "a/x.txt", "y.txt", "X.mov.txt")
-    ]
+    assert files(sources, "out") == ["out/x.mp4.txt", "out/x.mkv.txt", "out/y.txt", "out/X.mov.txt"]
+    assert files(sources, None) == ["x.mp4.txt", "a/x.txt", "y.txt", "X.mov.txt"]
 
 
 def test_videos_of_one_name_in_different_places_of_a_tree_are_apart():
     sources = [Source("in/a/x.mp4", base="in"), Source("in/b/x.mp4", base="in")]
-    assert output_paths(sources, "out", ".txt") == [Path("out/a/x.txt"), Path("out/b/x.txt")]
+    assert files(sources, "out") == ["out/a/x.txt", "out/b/x.txt"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_videos_of_one_name_in_different_places_of_a_tree_are_apart():
 )
 def test_two_videos_for_one_file_are_refused_by_name(sources, folder, complaint):
     with pytest.raises(UsageError, match=complaint):
-        output_paths(sources, folder, ".txt")
+        files(sources, folder)
 
 
 PARTS = st.sampled_from(["a", "b", "x", "X", "x.mp4", "y.y", ".z", "\u00e9"])
@@ -92,13 +92,16 @@ PATHS = st.builds(
 @given(st.lists(PATHS, min_size=1, max_size=6, unique=True), st.sampled_from([None, "out"]))
 def test_every_video_of_a_tree_has_a_file_of_its_own_in_the_place_that_is_its(paths, folder):
     sources = [Source(path, base="in") for path in paths]
+    names = [name_of(source, folder) for source in sources]
     try:
-        outputs = output_paths(sources, folder, ".txt")
+        found = output_paths(sources, folder, [".txt", ".srt"])
     except UsageError:
         # Only what keeps its full name can meet one whose stem is that name.
-        assert {source.full_name for source in sources} & {source.stem for source in sources}
+        assert {name.full for name in names} & {name.stem for name in names}
         return
-    assert len(set(outputs)) == len(sources)
-    for source, output in zip(sources, outputs, strict=True):
-        assert output.name in (source.full_name + ".txt", source.stem + ".txt")
-        assert output.parent == Path(source.place if folder is None else source.place.replace("in", "out", 1))
+    assert len({path for each in found for path in each}) == 2 * len(sources)
+    for source, name, (text, subtitles) in zip(sources, names, found, strict=True):
+        assert text.name in (name.full + ".txt", name.stem + ".txt")
+        assert subtitles == text.with_suffix(".srt")
+        place = os.path.dirname(source.path)
+        assert text.parent == Path(place if folder is None else place.replace("in", "out", 1))
