@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 
 from lvspec_cli.errors import LvspecError, UsageError
 
@@ -27,10 +28,16 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file beside the path, then put it in its place. Raises LvspecError."""
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    """Let ``write`` make a file beside the path, then put it in its place. Raises LvspecError.
+
+    Its content is on the disk before it has its name: after a power failure, no file that is there is empty.
+    """
+    # By chance, for others may write here too, from other machines; and short, for the path's name may be long.
+    beside = path.with_name(f".lvspec-{token_hex(8)}{path.suffix}")
     try:
         write(beside)
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
         raise LvspecError(f"{path} cannot be written: {error.strerror}; choose another place") from error

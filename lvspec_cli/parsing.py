@@ -78,6 +78,17 @@ def extends(critical: tuple[str, ...]) -> bool:
     return bool(critical) and all(word.startswith("+") for word in critical)
 
 
+def names(value: object) -> tuple[str, ...]:
+    """Names between commas, or a list of them: at least one, and none twice."""
+    parts = value if isinstance(value, (list, tuple)) else text(value).split(",")
+    found = tuple(text(part).strip() for part in parts)
+    if not found or "" in found:
+        raise ValueError("must be a name, or several between commas")
+    if len(set(found)) < len(found):
+        raise ValueError("must name each once")
+    return found
+
+
 def layers(value: object) -> tuple[int, ...]:
     try:
         return tuple(

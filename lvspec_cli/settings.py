@@ -24,6 +24,7 @@ from lvspec_cli.parsing import (
     added,
     draft_length,
     layers,
+    names,
     number,
     quantizations,
     seconds,
@@ -151,7 +152,9 @@ class Settings:
     )
     summary: bool = _setting(False, switch, "", "Segments", "Then caption the whole video too.")
 
-    format: str = _setting("text", text, "NAME", "Output", "How to write the results.")
+    format: tuple[str, ...] = _setting(
+        ("text",), names, "NAME,...", "Output", "How to write the results; several go to a folder or beside the videos."
+    )
     ui: str = _setting("auto", text, "NAME", "Output", "What people see on stderr.")
 
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)  # key -> where its value came from

@@ -236,6 +236,37 @@ def test_words_and_layers_may_be_lists_in_a_file_and_in_a_call(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("srt", ("srt",)),
+        ("srt,json", ("srt", "json")),
+        (" srt , json ", ("srt", "json")),
+        (["md", "csv"], ("md", "csv")),
+    ],
+)
+def test_formats_are_names_between_commas_or_a_list(tmp_path, written, found):
+    assert resolve([argument_layer({"format": written})]).format == found
+    (tmp_path / "lvspec.toml").write_text(f"format = {written!r}")
+    assert resolve([file_layer(tmp_path / "lvspec.toml", "lvspec.toml")]).format == found
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("srt,srt", "must name each once, not 'srt,srt'"),
+        ("", "must be a name, or several between commas"),
+        ("srt,", "must be a name, or several between commas"),
+        ([], "must be a name, or several between commas"),
+        ([1], "must be text"),
+        (3, "must be text"),
+    ],
+)
+def test_other_formats_are_refused(written, complaint):
+    with pytest.raises(UsageError, match=f"^format {complaint}"):
+        argument_layer({"format": written})
+
+
+@pytest.mark.parametrize(
     ("words", "found"),
     [
         (["+b,+c", "+a", None], ("+a", "+b", "+c")),  # no list to add to: the defaults are for the plan to put before

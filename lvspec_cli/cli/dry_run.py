@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from lvspec_cli.caption import Request
 from lvspec_cli.cli.entry import FAILED, OK
 from lvspec_cli.errors import VideoError
-from lvspec_cli.output import ResultWriter
+from lvspec_cli.output.sink import Sink
 from lvspec_cli.ui import View
 
 if TYPE_CHECKING:
     from lvspec_cli.captioner import Captioner
 
 
-def dry_run(captioner: Captioner, view: View, writer: ResultWriter, paths: Sequence[str], question: str | None) -> int:
+def dry_run(captioner: Captioner, view: View, sink: Sink, paths: Sequence[str], question: str | None) -> int:
     """Write a forecast for every video and return the exit code.
 
     A video that does not fit into memory is no failure: to tell so is what was asked for.
@@ -32,11 +32,11 @@ def dry_run(captioner: Captioner, view: View, writer: ResultWriter, paths: Seque
                 failure = FailedForecast.of(Request(path, None, question), error)
                 failed += 1
                 view.make_way()
-                writer.write(failure)
+                sink.write(failure)
                 view.failed(failure)
             else:
                 view.make_way()
-                writer.write(told)
+                sink.write(told)
     finally:
-        writer.close()
+        sink.close()
     return FAILED if failed else OK

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvspec_cli.errors import UsageError
+from lvspec_cli.output.naming import Source
 
 # What -r takes for a video. Still images are none: a folder of them is a video when it is named by itself.
 VIDEO_SUFFIXES = frozenset(
@@ -21,8 +22,13 @@ VIDEO_SUFFIXES = frozenset(
 class Inputs:
     """The videos of one run, in order."""
 
-    paths: tuple[str, ...]  # as their user named them; never empty
+    sources: tuple[Source, ...]  # never empty
     several: bool  # whether results are written as those of many: true for folders and lists, however few they hold
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The videos as their user named them."""
+        return tuple(source.path for source in self.sources)
 
 
 def gather_inputs(paths: Sequence[str], *, recursive: bool, from_file: str | None, null: bool) -> Inputs:
@@ -37,11 +43,11 @@ def gather_inputs(paths: Sequence[str], *, recursive: bool, from_file: str | Non
     for path in named:
         _refuse_what_is_no_path(path)
     if recursive:
-        found = tuple(video for path in named for video in _expand(path))
+        found = tuple(source for path in named for source in _expand(path))
     else:
         for path in named:
             _refuse_folder_of_videos(path)
-        found = tuple(named)
+        found = tuple(Source(path, is_folder=os.path.isdir(path)) for path in named)
     if not found:
         raise UsageError("no video given: name a file, a folder with -r, or a list with --from-file")
     several = len(found) > 1 or from_file is not None or any(map(os.path.isdir, named if recursive else ()))
@@ -74,14 +80,14 @@ def _content(source: str) -> bytes:
         raise UsageError(f"--from-file {source} cannot be read: {error.strerror}") from error
 
 
-def _expand(path: str) -> list[str]:
+def _expand(path: str) -> list[Source]:
     """A file is itself, a folder all the videos in and below it, sorted, hidden ones left out."""
     if not os.path.isdir(path):
-        return [path]
+        return [Source(path)]
     videos = sorted(_walk(path))
     if not videos:
         raise UsageError(f"no video in {path} or below: looked for {' '.join(sorted(VIDEO_SUFFIXES))}")
-    return videos
+    return [Source(video, base=path) for video in videos]
 
 
 def _walk(folder: str) -> Iterator[str]:

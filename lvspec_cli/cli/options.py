@@ -14,7 +14,7 @@ from lvspec_cli.decoding.looseness import JUDGED, SIGNALS
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.output import FORMATS
 from lvspec_cli.output.sanitize import for_terminal, on_one_line
-from lvspec_cli.parsing import switch
+from lvspec_cli.parsing import names, switch
 from lvspec_cli.preset import ON_OOM, PRUNINGS
 from lvspec_cli.profiles import PROFILES
 from lvspec_cli.settings import FIELDS, flag_name
@@ -42,7 +42,23 @@ def _option(kind: Any, default: Any, panel: str, *names: str, **more: Any) -> tu
 # Options of a single run, which are no settings: parameter -> its annotation and default.
 _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
     "output": _option(
-        str | None, None, "Output", "--output", "-o", metavar="FILE|-", help="Write there instead of to stdout."
+        str | None,
+        None,
+        "Output",
+        "--output",
+        "-o",
+        metavar="FILE|FOLDER|-",
+        help="Write to a file, or to a folder (one that is there, or FOLDER/) with a file for each video.",
+    ),
+    "sidecar": _option(
+        bool, False, "Output", "--sidecar", help="Write a file beside each video: clip.mp4 gives clip.txt."
+    ),
+    "overwrite": _option(
+        bool,
+        False,
+        "Output",
+        "--overwrite",
+        help="Make files in a folder or beside a video anew; without it, videos that have theirs are skipped.",
     ),
     "quiet": _option(bool, False, "Output", "--quiet", "-q", help="Show notes and errors only."),
     "verbose": _option(
@@ -84,7 +100,9 @@ class SharedOptions:
     """What was given on the command line; settings as they were written, to be parsed with the other layers."""
 
     flags: dict[str, str | bool | None]  # setting -> its value, None if the flag was not given
-    output: str | None  # file, "-" or None for stdout
+    output: str | None  # file, folder, or "-" or None for stdout
+    sidecar: bool
+    overwrite: bool
     recursive: bool
     from_file: str | None  # list of paths, "-" for stdin
     null: bool
@@ -134,13 +152,23 @@ def _setting_option(key: str) -> Any:
     one_of = for_terminal(on_one_line(f" One of: {', '.join(choices())}.")) if choices else ""
     help_text = metadata["help"] + one_of
     if metadata["parse"] is switch:
-        names = f"{flag_name(key)}/{flag_name('no_' + key)}"
-        return Annotated[bool | None, typer.Option(names, help=help_text, rich_help_panel=metadata["panel"])]
+        both = f"{flag_name(key)}/{flag_name('no_' + key)}"
+        return Annotated[bool | None, typer.Option(both, help=help_text, rich_help_panel=metadata["panel"])]
     option = typer.Option(
         flag_name(key),
         metavar=metadata["metavar"],
         help=help_text,
         rich_help_panel=metadata["panel"],
-        autocompletion=choices,
+        autocompletion=_completion(choices) if choices and metadata["parse"] is names else choices,
     )
     return Annotated[str | None, option]
+
+
+def _completion(choices: Callable[[], list[str]]) -> Callable[[str], list[str]]:
+    """Complete the last of several names between commas."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, _ = incomplete.rpartition(",")
+        return [before + comma + name for name in choices() if name not in before.split(",")]
+
+    return complete

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,15 +10,15 @@ from typing import TYPE_CHECKING
 from lvspec_cli.caption import Failure, Request
 from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.entry import FAILED, OK
-from lvspec_cli.cli.inputs import Inputs, gather_inputs
+from lvspec_cli.cli.inputs import gather_inputs
 from lvspec_cli.cli.options import SharedOptions
 from lvspec_cli.errors import LvspecError, ModelError, UsageError, VideoError
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.offline import go_offline
-from lvspec_cli.output import FORMATS, ResultWriter
-from lvspec_cli.output.destination import PARTIAL_SUFFIX, open_destination
+from lvspec_cli.output.outlet import OutputOptions, outlet_for
+from lvspec_cli.output.sink import Sink
 from lvspec_cli.profiles import for_answers
-from lvspec_cli.settings import Layer, Settings, gather, resolve
+from lvspec_cli.settings import Layer, gather, resolve
 from lvspec_cli.ui import View, make_view, print_traceback
 
 if TYPE_CHECKING:
@@ -36,31 +35,15 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     chosen = resolve(layers)
     if chosen.offline:
         go_offline()
-    writer_class = _writer_class(chosen)
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
-    _refuse_to_overwrite_input(inputs, shared.output)
+    options = OutputOptions(shared.output, shared.sidecar, shared.overwrite, shared.dry_run)
+    outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
         captioner = _make_captioner(layers, chosen.preset, view, shared)
-        with open_destination(shared.output) as destination, captioner:
-            writer = writer_class(destination.stream, several=inputs.several, terminal=destination.terminal)
+        with outlet.open() as sink, captioner:
             if shared.dry_run:
-                return dry_run(captioner, view, writer, inputs.paths, question)
-            return _Run(captioner, view, writer, shared).over(inputs.paths, question)
-
-
-def _writer_class(settings: Settings) -> type[ResultWriter]:
-    if settings.format not in FORMATS:
-        known = ", ".join(FORMATS)
-        raise UsageError(f"{settings.name_of('format')} must be one of {known}, not {settings.format!r}")
-    return FORMATS[settings.format]
-
-
-def _refuse_to_overwrite_input(inputs: Inputs, output: str | None) -> None:
-    if output is None or output == "-" or not os.path.exists(output):
-        return
-    for path in inputs.paths:
-        if os.path.exists(path) and os.path.samefile(path, output) and os.path.isfile(output):
-            raise UsageError(f"-o {output} is one of the videos: name another file")
+                return dry_run(captioner, view, sink, inputs.paths, question)
+            return _Run(captioner, view, sink, shared.debug).over(inputs.paths, question)
 
 
 def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions) -> Captioner:
@@ -97,35 +80,43 @@ class _Run:
 
     captioner: Captioner
     view: View
-    writer: ResultWriter
-    shared: SharedOptions
+    sink: Sink
+    debug: bool  # whether tracebacks are shown
     captioned: int = 0
     failed: int = 0
+    skipped: int = 0
 
     def over(self, paths: Sequence[str], question: str | None) -> int:
         """Work through the paths and return the exit code."""
         try:
             for index, path in enumerate(paths):
-                self.view.begin(path, index, len(paths))
-                self._take(path, question)
+                if not self._skips(path):
+                    self.view.begin(path, index, len(paths))
+                    self._take(path, question)
         except BaseException as ending:
             # What is there stays well-formed, whatever ended the run.
             if self.captioned or self.failed:
                 with suppress(OSError, LvspecError):
-                    self.writer.close()
+                    self.sink.close()
             if isinstance(ending, KeyboardInterrupt | SystemExit) and len(paths) > 1:
                 self.view.make_way()
                 self.view.note(self._how_far(len(paths)))
             raise
-        self.writer.close()
-        self.view.summary(self.captioned, self.failed)
+        self.sink.close()
+        self.view.summary(self.captioned, self.failed, self.skipped)
         return FAILED if self.failed else OK
 
     def _how_far(self, count: int) -> str:
-        output = self.shared.output
-        in_file = output is not None and (os.path.isfile(output) or not os.path.exists(output)) and output != "-"
-        where = f"; their captions are in {output}{PARTIAL_SUFFIX}" if in_file and self.captioned else ""
-        return f"interrupted after {self.captioned + self.failed} of {count} videos{where}"
+        where = self.sink.whereabouts if self.captioned else ""
+        told = f"; their captions are {where}" if where else ""
+        return f"interrupted after {self.captioned + self.failed + self.skipped} of {count} videos{told}"
+
+    def _skips(self, path: str) -> bool:
+        reason = self.sink.reason_to_skip(path)
+        if reason:
+            self.skipped += 1
+            self.view.note(f"skipped: {path}: {reason}")
+        return bool(reason)
 
     def _take(self, path: str, question: str | None) -> None:
         try:
@@ -145,14 +136,14 @@ class _Run:
         self.captioned += 1
         # A result goes before what is said of it: whatever becomes of stderr, it is there.
         self.view.make_way()
-        self.writer.write(caption)
+        self.sink.write(caption)
         self.view.finished(caption)
 
     def _fail(self, request: Request, error: Exception) -> None:
         self.failed += 1
         failure = Failure.of(request, error)
         self.view.make_way()
-        self.writer.write(failure)
+        self.sink.write(failure)
         self.view.failed(failure)
-        if self.shared.debug:
+        if self.debug:
             print_traceback(error)

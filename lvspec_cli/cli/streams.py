@@ -21,7 +21,8 @@ class ClosedStdout(TextIOBase):
 
 
 def prepare_streams() -> None:
-    """Make stdout carry UTF-8 whatever the locale, and file names that are not UTF-8 as the bytes they are."""
+    """Make stdout carry UTF-8 whatever the locale, file names that are not UTF-8 as the bytes they are, and line ends
+    as they are written."""
     _occupy_closed_descriptors()
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
@@ -29,7 +30,7 @@ def prepare_streams() -> None:
         sys.stdout = cast(Any, ClosedStdout())
     reconfigure = getattr(sys.stdout, "reconfigure", None)  # a stand-in for stdout need not have it
     if reconfigure is not None:
-        reconfigure(encoding="utf-8", errors="surrogateescape")
+        reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
 def settle_streams() -> None:

@@ -1,18 +1,9 @@
-"""Records and the formats they are written in. A new format is one small file and one line in `FORMATS`."""
+"""Records, the formats they are written in, and the places they are written to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from lvspec_cli.output.json_document import JsonWriter
-from lvspec_cli.output.json_lines import JsonLinesWriter
+from lvspec_cli.output.formats import FORMATS
 from lvspec_cli.output.result import Result
-from lvspec_cli.output.text import TextWriter
 from lvspec_cli.output.writer import ResultWriter
-
-FORMATS: Mapping[str, type[ResultWriter]] = MappingProxyType(
-    {"text": TextWriter, "json": JsonWriter, "jsonl": JsonLinesWriter}
-)
 
 __all__ = ["FORMATS", "Result", "ResultWriter"]

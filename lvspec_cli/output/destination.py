@@ -27,7 +27,7 @@ class Destination:
 
 @contextmanager
 def open_destination(output: str | None) -> Iterator[Destination]:
-    """Open stdout (`output` None or "-") or a file.
+    """Open stdout (`output` is None) or a file.
 
     A file is written beside its name and renamed when the block ends well. If the block raises, what was written is
     kept as ``FILE.partial`` and an older FILE is left as it was; so are both if nothing was written at all. Devices
@@ -37,7 +37,7 @@ def open_destination(output: str | None) -> Iterator[Destination]:
         UsageError: the file cannot be created; raised before the block runs.
         LvspecError: stdout is closed, or the finished file cannot be put in place.
     """
-    if output is None or output == "-":
+    if output is None:
         if not sys.stdout.writable():
             raise LvspecError(STDOUT_CLOSED)
         yield Destination(sys.stdout, sys.stdout.isatty())
@@ -91,8 +91,6 @@ def _closing(stream: TextIO) -> Iterator[None]:
 
 
 def _open_directly(output: str) -> TextIO:
-    if os.path.isdir(output):
-        raise UsageError(f"-o {output} is a folder: name a file in it")
     try:
         return open(output, "w", encoding="utf-8", errors="surrogateescape", newline="\n")
     except OSError as error:

@@ -12,6 +12,8 @@ from lvspec_cli.output.writer import ResultWriter
 class JsonWriter(ResultWriter):
     """Writes each record when it is there; the array is closed at the end, also of an interrupted run."""
 
+    suffix = ".json"
+    forecasts = True
     _count = 0
 
     def write(self, result: Result) -> None:

@@ -10,6 +10,9 @@ from lvspec_cli.output.writer import ResultWriter
 class JsonLinesWriter(ResultWriter):
     """One compact record a line, failed inputs too."""
 
+    suffix = ".jsonl"
+    forecasts = True
+
     def write(self, result: Result) -> None:
         """Write a record."""
         self._emit(json_text(result.as_record()) + "\n")

@@ -1,8 +1,14 @@
-"""What the writers write: anything with a path, a text and a record."""
+"""What the writers write: anything with a path, a text and a record; and what was said of which part of the video."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from lvspec_cli.caption import Caption
+
+if TYPE_CHECKING:
+    from lvspec_cli.decoding.events import FinishReason
 
 
 class Result(Protocol):
@@ -21,3 +27,33 @@ class Result(Protocol):
     def as_record(self) -> dict[str, Any]:
         """The whole result as JSON values."""
         ...
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Something that was said, and of which part of the video."""
+
+    kind: Literal["segment", "summary"]
+    start_s: float  # s since the first frame
+    end_s: float  # s since the first frame
+    text: str
+    finish_reason: FinishReason
+
+
+def passages_of(result: Result) -> list[Passage]:
+    """What was said of each segment, in order of time, and at last the summary, if there is one.
+
+    A video that was captioned as a whole has one segment; what is no caption has none.
+    """
+    if not isinstance(result, Caption):
+        return []
+    said = [Passage("segment", s.start_s, s.end_s, s.text, s.finish_reason) for s in result.segments]
+    if has_summary(result):
+        start, end = min(passage.start_s for passage in said), max(passage.end_s for passage in said)
+        said.append(Passage("summary", start, end, result.text, result.finish_reason))
+    return said
+
+
+def has_summary(caption: Caption) -> bool:
+    """Whether the caption's text is one over all segments."""
+    return bool(caption.settings.get("summary")) and len(caption.segments) > 1

@@ -1,20 +1,38 @@
-"""Plain text: the caption alone for one video, a line ``path<TAB>caption`` each for several."""
+"""Plain text: the caption alone for one video, a line ``path<TAB>caption`` each for several.
+
+A video in several segments has a line ``start-end<TAB>caption`` for each, after ``path<TAB>`` if there are several
+videos; its summary is the last of them, with the times of the whole.
+"""
 
 from __future__ import annotations
 
-from lvspec_cli.output.result import Result
-from lvspec_cli.output.sanitize import for_terminal, on_one_line
+from lvspec_cli.caption import Caption
+from lvspec_cli.output.result import Result, passages_of
+from lvspec_cli.output.sanitize import on_one_line
+from lvspec_cli.output.timecode import clock_span
 from lvspec_cli.output.writer import ResultWriter
 
 
 class TextWriter(ResultWriter):
     """Failed inputs leave no line: an error never stands where a caption goes."""
 
+    suffix = ".txt"
+    forecasts = True
+
     def write(self, result: Result) -> None:
         """Write the caption, on one line if there are several videos."""
-        if result.text is None:
-            return
-        text = result.text
-        if self._several:
-            text = f"{on_one_line(result.path)}\t{on_one_line(text)}"
-        self._emit((for_terminal(text) if self._terminal else text) + "\n")
+        if result.text is not None:
+            self._emit("".join(f"{line}\n" for line in self._lines(result, result.text)))
+
+    def _lines(self, result: Result, text: str) -> list[str]:
+        name = [on_one_line(result.path)] if self._several else []
+        if self._timed(result):
+            passages = passages_of(result)
+            return ["\t".join([*name, clock_span(p.start_s, p.end_s), on_one_line(p.text)]) for p in passages]
+        return ["\t".join([*name, on_one_line(text)])] if name else [text]
+
+    def _timed(self, result: Result) -> bool:
+        """Whether times are shown: for several segments, and for one if the lines of other videos may have them."""
+        if not isinstance(result, Caption):
+            return False
+        return len(result.segments) > 1 or (self._several and result.settings.get("segment") is not None)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.output.result import Result
+from lvspec_cli.output.sanitize import for_terminal
 
 
 class ResultWriter(ABC):
     """Writes the results of one run in one format; every `write` is flushed, so that readers see it at once."""
 
+    suffix: ClassVar[str]  # how the names of its files end
+    holds_one: ClassVar[bool] = False  # whether a file of the format is about a single video
+    forecasts: ClassVar[bool] = False  # whether it has a place for what a dry run tells
+
     def __init__(self, stream: TextIO, *, several: bool, terminal: bool) -> None:
         self._stream = stream
-        self._several = several  # whether the run has more than one input
+        self._several = several  # whether the stream takes the results of more than one input
         self._terminal = terminal  # whether people read the stream directly
 
     @abstractmethod
@@ -26,7 +31,7 @@ class ResultWriter(ABC):
 
     def _emit(self, text: str) -> None:
         try:
-            self._stream.write(text)
+            self._stream.write(for_terminal(text) if self._terminal else text)
             self._stream.flush()
         except BrokenPipeError:
             raise  # a reader who has seen enough is no error to tell of

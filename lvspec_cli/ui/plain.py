@@ -42,10 +42,11 @@ class PlainView(View):
             for text in detail_lines(caption):
                 line(self._console, f"  {text}", "dim")
 
-    def summary(self, captioned: int, failed: int) -> None:
+    def summary(self, captioned: int, failed: int, skipped: int = 0) -> None:
         """How many of several inputs went well."""
-        if captioned + failed > 1:
-            line(self._console, f"{PREFIX}{captioned} captioned, {failed} failed")
+        if captioned + failed + skipped > 1:
+            left_out = f", {skipped} skipped" if skipped else ""
+            line(self._console, f"{PREFIX}{captioned} captioned, {failed} failed{left_out}")
 
 
 def summary_line(caption: Caption) -> str:

@@ -52,5 +52,5 @@ class View:
     def finished(self, caption: Caption) -> None:
         """The current input has its caption."""
 
-    def summary(self, captioned: int, failed: int) -> None:
+    def summary(self, captioned: int, failed: int, skipped: int = 0) -> None:
         """The run is over."""

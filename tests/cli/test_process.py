@@ -53,6 +53,8 @@ def test_completion_offers_commands_and_choices():
     assert {"caption", "ask"} <= set(offered("lvspec "))
     assert offered("lvspec caption --method ") == ["ar", "strict", "specvlm", "lvspec", "fly", "random"]
     assert offered("lvspec caption --style ") == ["brief", "detailed", "story", "tags"]
+    assert offered("lvspec caption --format js") == ["json", "jsonl"]
+    assert offered("lvspec caption --format json,srt,v") == ["json,srt,vtt"]
 
 
 def in_shell(redirections, *arguments, **options):

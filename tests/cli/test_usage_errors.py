@@ -45,7 +45,18 @@ def refused(lvspec, tiny_preset, loads):
         (["--pruning-mass", "1.5"], "--pruning-mass must be from 0 to 1, not 1.5"),
         (["--decoder", "vlc"], "--decoder must be one of pyav, decord, not 'vlc'"),
         (["--on-oom", "pray"], "--on-oom must be one of fail, shrink, not 'pray'"),
-        (["--format", "yaml"], "--format must be one of text, json, jsonl, not 'yaml'"),
+        (
+            ["--format", "yaml"],
+            "--format must be one of text, json, jsonl, srt, vtt, csv, md, or several between commas",
+        ),
+        (["--format", "srt,jsno", "-o", "out/"], "not 'jsno'; did you mean 'json'?"),
+        (["--format", "srt,srt", "-o", "out/"], "--format must name each once, not 'srt,srt'"),
+        (["--format", "srt,json"], "several formats need a folder: -o FOLDER/, or --sidecar"),
+        (["--format", "srt,json", "-o", "out.json"], "-o out.json looks like a file"),
+        (["--format", "srt", "--dry-run"], "--dry-run cannot write srt: choose one of text, json, jsonl with --format"),
+        (["--sidecar", "--dry-run"], "--dry-run makes no files for single videos"),
+        (["--sidecar", "-o", "out"], "--sidecar and -o exclude each other"),
+        (["-o", "lvspec.toml/out/"], "the folder lvspec.toml/out cannot be written: lvspec.toml: Not a directory"),
         (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
         (
             ["--quantize", "target=fp3"],
@@ -59,7 +70,7 @@ def refused(lvspec, tiny_preset, loads):
         (["--prompt", "caf\udce9"], "the prompt is not valid UTF-8"),
         (["--preset", "no-such"], "there is no preset 'no-such'"),
         (["--preset", "no/such.yaml"], "there is no preset file no/such.yaml"),
-        (["-o", "."], "-o . is a folder"),
+        (["-o", ""], "-o is empty: is a variable unset?"),
         (["-o", "no/such/folder.txt"], "cannot be written: No such file or directory"),
         (["-0"], "-0 says how --from-file LIST is written"),
         (["--from-file", "no-list"], "--from-file no-list cannot be read: No such file or directory"),
@@ -69,7 +80,8 @@ def refused(lvspec, tiny_preset, loads):
         ([""], "a video's path is empty"),
     ],
 )
-def test_a_wrong_option_is_refused(refused, tiny_preset, clip, options, complaint):
+def test_a_wrong_option_is_refused(refused, tiny_preset, clip, tmp_path, options, complaint):
+    (tmp_path / "lvspec.toml").write_text("")
     preset = [] if "--preset" in options else ["--preset", tiny_preset]
     assert complaint in refused("caption", clip, *preset, *options)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from lvspec_cli.caption import Failure, Request
-from lvspec_cli.errors import LvspecError, VideoNotFound
+from lvspec_cli.errors import LvspecError
 from lvspec_cli.output import FORMATS
+from tests.output.captions import FAILED, made
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,6 @@ class Said:
 
     def as_record(self):
         return {"path": self.path, "text": self.text, "error": None}
-
-
-FAILED = Failure.of(Request("gone.mp4", "Describe it.", None), VideoNotFound("there is no file 'gone.mp4'"))
 
 
 def written(name, *results, several=None, terminal=False):
@@ -43,6 +41,53 @@ def test_text_of_several_videos_is_one_line_each():
     assert written("text", Said("a.mp4", "A cat.\nIt sleeps."), Said("b\t\n.mp4", "A\tdog.\x1b[2J")) == (
         "a.mp4\tA cat. It sleeps.\nb .mp4\tA dog.[2J\n"
     )
+
+
+def test_text_of_segments_is_a_line_with_times_for_each():
+    caption = made("a.mp4", (0.0, 2.5, "A cat.\nIt sleeps."), (2.5, 3600.0, "A\tdog."))
+    lines = ["00:00:00.000-00:00:02.500\tA cat. It sleeps.", "00:00:02.500-01:00:00.000\tA dog."]
+    assert written("text", caption).splitlines() == lines
+    assert written("text", caption, Said("b.mp4", "A bird.")).splitlines() == [
+        *(f"a.mp4\t{line}" for line in lines),
+        "b.mp4\tA bird.",
+    ]
+
+
+def test_a_summary_is_the_last_line_of_text_with_the_times_of_the_whole():
+    lines = written("text", made("a.mp4", (1.0, 4.0, "A cat."), (3.0, 6.0, "A dog."), summary="Pets.")).splitlines()
+    assert lines[1:] == ["00:00:03.000-00:00:06.000\tA dog.", "00:00:01.000-00:00:06.000\tPets."]
+
+
+def test_the_only_segment_has_a_time_where_other_videos_may_have_several():
+    caption = made("a.mp4", (0.0, 2.0, "A cat."), segment=10.0)
+    assert written("text", caption) == "A cat.\n"
+    assert written("text", caption, several=True) == "a.mp4\t00:00:00.000-00:00:02.000\tA cat.\n"
+
+
+def test_a_summary_of_one_segment_is_none():
+    caption = made("a.mp4", "A cat.", summary="Pets.")
+    assert all(written("csv", each).count("\n") == 2 for each in (caption, made("a.mp4", "A cat.")))
+
+
+def test_json_has_the_summary_as_its_text_and_all_segments():
+    record = json.loads(written("json", made("a.mp4", "A cat.", "A dog.", summary="Pets.")))
+    assert record["text"] == "Pets."
+    assert [(s["start_s"], s["end_s"], s["text"]) for s in record["segments"]] == [
+        (0.0, 10.0, "A cat."),
+        (10.0, 20.0, "A dog."),
+    ]
+
+
+def test_every_format_tells_the_times_and_texts_of_segments():
+    for name in FORMATS:
+        text = written(name, made("a.mp4", (0.0, 2.5, "A cat."), (2.5, 4.75, "A dog.")))
+        for said in ("A cat.", "A dog."):
+            assert said in text, name
+        assert "4.75" in text.replace(",", ".").replace("4.750", "4.75"), name
+
+
+def test_every_format_has_files_of_its_own_kind():
+    assert len({writer.suffix for writer in FORMATS.values()}) == len(FORMATS)
 
 
 def test_text_leaves_no_line_for_a_failure():
@@ -95,7 +140,7 @@ def test_a_full_disk_is_told_and_a_reader_who_leaves_is_not():
 
     for name, writer_class in FORMATS.items():
         with pytest.raises(LvspecError, match="the results cannot be written: No space left on device; try"):
-            writer_class(Stream(), several=False, terminal=False).write(Said("a.mp4", name))
+            writer_class(Stream(), several=False, terminal=False).write(made("a.mp4", name))
     Stream.error = BrokenPipeError()
     with pytest.raises(BrokenPipeError):
         FORMATS["text"](Stream(), several=False, terminal=False).write(Said("a.mp4", "A cat."))
@@ -110,5 +155,6 @@ def test_every_result_is_written_at_once():
 
     for name, writer_class in FORMATS.items():
         stream = Stream()
-        writer_class(stream, several=True, terminal=False).write(Said("a.mp4", "A cat."))
+        writer_class(stream, several=True, terminal=False).write(made("a.mp4", "A cat."))
         assert stream.flushed == 1, name
+        assert "A cat." in stream.getvalue(), name

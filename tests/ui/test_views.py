@@ -114,6 +114,9 @@ def test_names_cannot_inject_escapes_markup_or_lines(view_class):
 def test_a_summary_is_for_several_videos():
     assert seen_by(PlainView, False, act=lambda view: view.summary(1, 0)) == ""
     assert seen_by(PlainView, False, act=lambda view: view.summary(2, 1)) == "lvspec: 2 captioned, 1 failed\n"
+    assert seen_by(PlainView, False, act=lambda view: view.summary(0, 0, 1)) == ""
+    text = seen_by(PlainView, False, act=lambda view: view.summary(1, 0, 4))
+    assert text == "lvspec: 1 captioned, 0 failed, 4 skipped\n"
 
 
 def test_the_status_line_is_gone_when_a_result_is_written():

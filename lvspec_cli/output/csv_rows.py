@@ -1,0 +1,79 @@
+"""CSV (RFC 4180) with a row for each segment, one for a summary, and one for an input that failed.
+
+Spreadsheets run a cell that begins like a formula, and what a model or a file name contains must not run anywhere. So
+such a text is written with an apostrophe before it, which is how spreadsheets themselves mark text. Programs that
+need every character as it was said read json or jsonl.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lvspec_cli.caption import Caption, Failure
+from lvspec_cli.output.result import Passage, Result, passages_of
+from lvspec_cli.output.sanitize import without_controls
+from lvspec_cli.output.writer import ResultWriter
+
+COLUMNS = (
+    "path",
+    "kind",  # segment (a video that was captioned as a whole has one), summary, or failure
+    "start_s",  # s since the first frame
+    "end_s",
+    "text",
+    "finish_reason",
+    "prompt",  # or the question
+    "preset",
+    "target",
+    "method",
+    "error_type",
+    "error",
+)
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # the last four are their full-width forms
+
+
+class CsvWriter(ResultWriter):
+    """The header comes with the first row."""
+
+    suffix = ".csv"
+    _begun = False
+
+    def write(self, result: Result) -> None:
+        """Write the rows of a caption, or the one of a failure."""
+        rows = [*([] if self._begun else [COLUMNS]), *([row[column] for column in COLUMNS] for row in _rows(result))]
+        lines = io.StringIO()
+        csv.writer(lines).writerows(rows)
+        self._begun = True
+        self._emit(lines.getvalue())
+
+
+def _rows(result: Result) -> list[Mapping[str, Any]]:
+    known = dict.fromkeys(COLUMNS, "") | {"path": _harmless(result.path)}
+    if isinstance(result, Failure):
+        known |= {"prompt": _asked(result), "kind": "failure"}
+        return [known | {"error_type": result.type, "error": _harmless(result.message)}]
+    if isinstance(result, Caption):
+        known |= {"prompt": _asked(result), "preset": _harmless(result.preset), "method": result.method}
+        known |= {"target": _harmless(result.target.id)}
+    return [known | _said(passage) for passage in passages_of(result)]
+
+
+def _said(passage: Passage) -> dict[str, Any]:
+    return {
+        "kind": passage.kind,
+        "start_s": round(passage.start_s, 6),
+        "end_s": round(passage.end_s, 6),
+        "text": _harmless(without_controls(passage.text)),
+        "finish_reason": passage.finish_reason,
+    }
+
+
+def _asked(result: Caption | Failure) -> str:
+    return _harmless(result.request.prompt or result.request.question or "")
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text

@@ -1,0 +1,133 @@
+"""From what a user asked for to where the results go: checked before anything is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lvspec_cli.errors import UsageError
+from lvspec_cli.output.destination import open_destination
+from lvspec_cli.output.folder import FolderSink
+from lvspec_cli.output.formats import FORMATS, chosen_formats, format_of
+from lvspec_cli.output.naming import Source, output_paths
+from lvspec_cli.output.sink import Sink, StreamSink
+from lvspec_cli.settings import Settings
+
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where results are to go, as the flags say it."""
+
+    output: str | None = None  # a file, a folder, or "-" or None for stdout
+    sidecar: bool = False  # beside the videos
+    overwrite: bool = False  # whether files of single videos that are there are made anew
+    dry_run: bool = False  # whether the results only tell what a run would take
+
+    @property
+    def place(self) -> str | None:
+        """The file or folder; None for stdout, and beside the videos."""
+        return None if self.output == "-" else self.output
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """What a run opens for its results: one stream, or a folder with files for each video."""
+
+    formats: tuple[str, ...]  # a single one for a stream
+    place: str | None  # file of the stream, None for stdout
+    several: bool  # whether the results in the stream are written as those of many
+    folder: FolderSink | None = None  # what takes them if there is no stream
+
+    @contextmanager
+    def open(self) -> Iterator[Sink]:
+        """What takes the results. Raises as `open_destination` does, and UsageError if a folder cannot be written."""
+        if self.folder is not None:
+            self.folder.check()
+            yield self.folder
+            return
+        with open_destination(self.place) as stream:
+            writer = FORMATS[self.formats[0]](stream.stream, several=self.several, terminal=stream.terminal)
+            yield StreamSink(writer, self.place)
+
+
+def outlet_for(options: OutputOptions, settings: Settings, sources: Sequence[Source], *, several: bool) -> Outlet:
+    """What to open for the results of these videos; `several`: whether they are those of many, however many there are.
+
+    Raises:
+        UsageError: the options exclude each other, a format is unknown or does not fit the place, or two files would
+            be one.
+    """
+    if options.output == "":
+        raise UsageError("-o is empty: is a variable unset?")
+    if options.sidecar and options.output is not None:
+        raise UsageError("--sidecar and -o exclude each other: results go beside the videos, or to one place")
+    formats = chosen_formats(settings, options.place)
+    in_files = options.sidecar or _is_folder(options.place, formats)
+    if options.dry_run:
+        _check_forecasts(formats, in_files)
+    if in_files:
+        return Outlet(formats, options.place, several, _folder_sink(options, formats, sources))
+    _check_stream(formats, several)
+    _refuse_to_overwrite([options.place] if options.place else [], sources)
+    return Outlet(formats, options.place, several)
+
+
+def _is_folder(place: str | None, formats: Sequence[str]) -> bool:
+    """Whether -o names a folder: one that is there, that ends like one, or that several formats need."""
+    if place is None:
+        return False
+    if os.path.isdir(place) or place.endswith(_SEPARATORS):
+        return True
+    if len(formats) == 1:
+        return False
+    if os.path.lexists(place):
+        raise UsageError(f"several formats need a folder, which -o {place} is not: name another place")
+    if format_of(place) is not None:
+        raise UsageError(f"several formats need a folder, and -o {place} looks like a file: end it with a slash")
+    return True
+
+
+def _folder_sink(options: OutputOptions, formats: Sequence[str], sources: Sequence[Source]) -> FolderSink:
+    paths = output_paths(sources, options.place, [FORMATS[name].suffix for name in formats])
+    _refuse_to_overwrite((str(path) for of_source in paths for path in of_source), sources)
+    files = {
+        source.path: dict(zip(formats, of_source, strict=True))
+        for source, of_source in zip(sources, paths, strict=True)
+    }
+    return FolderSink(files, options.place, options.overwrite)
+
+
+def _check_stream(formats: Sequence[str], several: bool) -> None:
+    if len(formats) > 1:
+        raise UsageError("several formats need a folder: -o FOLDER/, or --sidecar")
+    if several and FORMATS[formats[0]].holds_one:
+        raise UsageError(f"{formats[0]} holds one video, and there may be several: use -o FOLDER/, or --sidecar")
+
+
+def _check_forecasts(formats: Sequence[str], in_files: bool) -> None:
+    fit = [name for name, writer in FORMATS.items() if writer.forecasts]
+    for name in formats:
+        if name not in fit:
+            raise UsageError(f"--dry-run cannot write {name}: choose one of {', '.join(fit)} with --format")
+    if in_files:
+        raise UsageError("--dry-run makes no files for single videos: name one file with -o, or leave it to stdout")
+
+
+def _refuse_to_overwrite(outputs: Iterable[str], sources: Sequence[Source]) -> None:
+    """Raise UsageError if one of the outputs is one of the videos."""
+    there = [output for output in outputs if os.path.isfile(output)]
+    if not there:
+        return
+    videos = {_identity(source.path) for source in sources if os.path.isfile(source.path)}
+    for output in there:
+        if _identity(output) in videos:
+            raise UsageError(f"{output}, where results would go, is one of the videos: name another place")
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino

@@ -1,0 +1,54 @@
+"""What takes the results of a run, wherever they go."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+
+from lvspec_cli.output.destination import PARTIAL_SUFFIX
+from lvspec_cli.output.result import Result
+from lvspec_cli.output.writer import ResultWriter
+
+
+class Sink(ABC):
+    """Takes one result after another, in the order of the inputs."""
+
+    def reason_to_skip(self, path: str) -> str:
+        """Why nothing is to be done for this video; empty if there is something."""
+        return ""
+
+    @abstractmethod
+    def write(self, result: Result) -> None:
+        """Take a result. Raises LvspecError if it cannot be written."""
+
+    def close(self) -> None:
+        """Write what is needed at the end."""
+
+    @property
+    def whereabouts(self) -> str:
+        """Where results are that people have not seen pass, as in "they are ..."; empty for a stream."""
+        return ""
+
+
+class StreamSink(Sink):
+    """All results go through one writer to one stream."""
+
+    def __init__(self, writer: ResultWriter, place: str | None) -> None:
+        """`place`: the file that the stream goes to, as its user named it; None for stdout."""
+        self._writer = writer
+        self._place = place
+
+    def write(self, result: Result) -> None:
+        """Write it to the stream."""
+        self._writer.write(result)
+
+    def close(self) -> None:
+        """End what the format began; the stream stays open."""
+        self._writer.close()
+
+    @property
+    def whereabouts(self) -> str:
+        """In the unfinished file, if it is one."""
+        place = self._place
+        in_file = place is not None and (os.path.isfile(place) or not os.path.exists(place))
+        return f"in {place}{PARTIAL_SUFFIX}" if in_file else ""
