@@ -51,7 +51,7 @@ ALLOWED = {
     "session": DECODING | {"models", "video", "caption", "text_stream", "token_texts", "plan", "memory"},
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
-    "output": {"errors", "caption"},
+    "output": {"errors", "caption", "decoding", "video", "text_stream"},
     "ui": CAPTIONER | {"output"},
     "demo": DECODING | {"models", "video", "captioner", "caption"},
     "calibration": CAPTIONER,

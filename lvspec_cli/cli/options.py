@@ -41,6 +41,14 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
     "output": _option(
         str | None, None, "Output", "--output", "-o", metavar="FILE|-", help="Write there instead of to stdout."
     ),
+    "trace": _option(
+        str | None,
+        None,
+        "Output",
+        "--trace",
+        metavar="FILE",
+        help="Write there what the decoder did, round by round, as JSON lines: the matter of a report.",
+    ),
     "quiet": _option(bool, False, "Output", "--quiet", "-q", help="Show notes and errors only."),
     "verbose": _option(
         bool, False, "Output", "--verbose", "-v", help="Show every setting with its origin, and all numbers."
@@ -90,6 +98,7 @@ class SharedOptions:
     dry_run: bool
     debug: bool
     ignore_memory: bool
+    trace: str | None  # file for the trace
 
 
 def with_shared_options(*, without: Container[str] = ()) -> Callable[[Callable[..., int]], Callable[..., None]]:
