@@ -131,7 +131,7 @@ def test_a_grounding_is_that_of_the_token_before() -> None:
 
 def test_what_counts_as_a_filler_is_told_where_the_method_asks() -> None:
     options = DecodingOptions("lvspec", 6, 60, looseness=Looseness(relevance="table", min_probability=0.0))
-    judged = [event for event in rounds_of(options, share=0.3) if event.draft_tokens]
+    judged = [event for seed in range(1, 6) for event in rounds_of(options, seed, share=0.3)]
     for event in judged:
         for token, choice, filler in zip(event.draft_tokens, event.choices, event.fillers, strict=False):
             known = TABLE[[token, choice]]
