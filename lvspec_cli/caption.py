@@ -10,8 +10,13 @@ from lvspec_cli import __version__
 from lvspec_cli.errors import LvspecError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lvspec_cli.decoding.events import FinishReason, Round, Token
     from lvspec_cli.decoding.stats import DecodingStats
+    from lvspec_cli.models.grounding import GroundingKind
+    from lvspec_cli.models.prompt import VideoLayout
     from lvspec_cli.token_texts import TokenTexts
     from lvspec_cli.video.clip import VideoFacts
 
@@ -174,6 +179,24 @@ class Sight:
     frame_times: tuple[float, ...]  # s since the first frame, one a frame
     start_s: float  # s since the first frame
     end_s: float  # s since the first frame
+    frames: NDArray[np.uint8] | None = field(default=None, repr=False)  # [n, height, width, 3], RGB; None: not kept
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is asked, of whom, and by what rule: all that is known when decoding begins."""
+
+    request: Request
+    preset: str  # its name
+    target: ModelIdentity
+    draft: ModelIdentity | None  # None if the method uses no draft
+    method: str
+    lossy: bool  # whether the text may differ from the target's own
+    settings: Mapping[str, Any]  # every setting that shapes the text, as JSON values
+    signal: str | None  # what tells anchors from fillers; None if the method does not ask
+    threshold: float | None  # relevance from which a token is an anchor; None: a share of tokens decides, or nothing
+    layout: VideoLayout | None  # how the target's video tokens lie in the frames; None: they make no grid
+    grounding: GroundingKind | None  # what the groundings of rounds are; None: rounds have none
 
 
 Stage = Literal["reading", "loading", "prefilling", "decoding", "done"]
@@ -197,3 +220,4 @@ class Progress:
     sight: Sight | None = field(default=None, repr=False)  # set from `prefilling` on
     stats: DecodingStats | None = field(default=None, repr=False)  # so far in this part, still adding up; as `round`
     texts: TokenTexts | None = field(default=None, repr=False)  # what the ids of tokens say; set as `round` is
+    setup: Setup | None = field(default=None, repr=False)  # set as `round` is

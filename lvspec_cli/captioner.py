@@ -48,11 +48,16 @@ class Captioner:
     ``draft_tokens``, ``max_tokens``, ``temperature`` and so on. Errors are of `lvspec_cli.errors.LvspecError`.
     """
 
-    def __init__(self, preset: Preset, layers: Sequence[Layer] = (), *, ignore_memory: bool = False) -> None:
+    def __init__(
+        self, preset: Preset, layers: Sequence[Layer] = (), *, ignore_memory: bool = False, trace: bool = False
+    ) -> None:
         """`layers`: settings that go before the preset's, highest first. Wrong ones raise UsageError.
 
         `ignore_memory`: load the models even where their estimate says that there is too little memory for them.
+        `trace`: let the rounds of `stream` carry what explains them, the evidence that costs time to gather (see
+        `lvspec_cli.decoding.events.Round`); the texts are the same. It may be changed between videos.
         """
+        self.trace = trace
         self._layers = tuple(layers)
         self._plan = Plan.of(settings_for(preset, self._layers))
         check_fits(self._plan, preset)
@@ -65,7 +70,12 @@ class Captioner:
 
     @classmethod
     def from_preset(
-        cls, preset: str | os.PathLike[str] = "auto", *, ignore_memory: bool = False, **options: Any
+        cls,
+        preset: str | os.PathLike[str] = "auto",
+        *,
+        ignore_memory: bool = False,
+        trace: bool = False,
+        **options: Any,
     ) -> Captioner:
         """A captioner for a preset: the name of a built-in one, the path of a YAML file, or auto for the best here.
 
@@ -81,7 +91,7 @@ class Captioner:
             go_offline()
         name = os.fspath(preset)
         found = choose_preset().preset if name == "auto" else load_preset(name)
-        captioner = cls(found, layers, ignore_memory=ignore_memory)
+        captioner = cls(found, layers, ignore_memory=ignore_memory, trace=trace)
         if captioner.preset.notice:
             warnings.warn(captioner.preset.notice, stacklevel=2)
         return captioner
@@ -271,9 +281,9 @@ class Captioner:
         if plan.drafts and self._step_seconds is None:  # once is enough: it is for an estimate
             self._step_seconds = session.time_step()
         session.stats.target_step_seconds = self._step_seconds
+        step = Progress("decoding", sight=sight, stats=session.stats, texts=session.texts, setup=session.setup)
         for event in session.rounds():
-            text = session.push(event)
-            yield Progress("decoding", text, event, sight=sight, stats=session.stats, texts=session.texts)
+            yield replace(step, text=session.push(event), round=event)
         yield Progress("done", session.finish(), caption=session.caption(), sight=sight)
 
     def _session(
@@ -283,7 +293,7 @@ class Captioner:
         from lvspec_cli.session import Session
 
         length = self._lengths.setdefault(plan.decode.method, DraftLength())
-        return Session(pair, self._preset, plan, request, clip, read_seconds, length, shrunk_from)
+        return Session(pair, self._preset, plan, request, clip, read_seconds, length, shrunk_from, self.trace)
 
     def _release_memory(self) -> None:
         if self._pair is not None:

@@ -67,6 +67,10 @@ class OutOfMemory(LvspecError):
         return "out_of_memory"
 
 
+class TraceError(LvspecError):
+    """A trace that cannot be written, which ends the run: no other video would fare better."""
+
+
 class VideoError(LvspecError):
     """A video that cannot be read; ``kind`` is its stable machine-readable name."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segment, Sight
+from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segment, Setup, Sight
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Round, Token
@@ -29,6 +29,7 @@ from lvspec_cli.token_texts import TokenTexts
 if TYPE_CHECKING:
     from lvspec_cli.models.adapter import VideoLanguageModel
     from lvspec_cli.models.pair import Pair
+    from lvspec_cli.models.prompt import VideoLayout
     from lvspec_cli.preset import ModelSpec, Preset
     from lvspec_cli.video.clip import Clip
 
@@ -46,20 +47,22 @@ class Session:
         read_seconds: float,
         length: DraftLength | None = None,
         shrunk_from: int | None = None,
+        trace: bool = False,
     ) -> None:
         """`read_seconds`: it took to read the clip; `length`: what chooses the draft length, if it is left open;
-        `shrunk_from`: frames that were tried before and did not fit into memory."""
+        `shrunk_from`: frames that were tried before and did not fit into memory; `trace`: let rounds carry evidence."""
         self._pair, self._preset, self._plan = pair, preset, plan
         self._request, self._clip = request, clip
         self._method = METHODS[plan.decode.method]
         self._draft = pair.draft if self._method.drafts else None
-        self._options = replace(plan.decode, stop_tokens=pair.stop_tokens)
+        self._options = replace(plan.decode, stop_tokens=pair.stop_tokens, trace=trace)
         self._length = length
         self._read_seconds = read_seconds
         self._shrunk_from = shrunk_from
         self._prepare_seconds = 0.0
         self._started = perf_counter()
         self._first_token = 0
+        self._layout: VideoLayout | None = None
         self._knowledge = NOTHING_KNOWN
         self.stats = DecodingStats()  # so far
         self._tokens: list[Token] = []
@@ -72,7 +75,27 @@ class Session:
     def sight(self) -> Sight:
         """What the models are shown."""
         clip = self._clip
-        return Sight(clip.facts, clip.times, clip.start_s, clip.end_s)
+        return Sight(clip.facts, clip.times, clip.start_s, clip.end_s, clip.frames)
+
+    @property
+    def setup(self) -> Setup:
+        """How the caption is made; to be asked for after `prefill`."""
+        judges, pair = self._method.judges, self._pair
+        in_force = settled(self._options.looseness, pair.calibration)
+        source = pair.target.grounding
+        return Setup(
+            request=self._request,
+            preset=self._preset.name,
+            target=_identity(pair.target, self._preset.target, pair.target_revision),
+            draft=_identity(self._draft, self._preset.draft, pair.draft_revision) if self._draft else None,
+            method=self._method.name,
+            lossy=self._method.lossy,
+            settings=self._settings(),
+            signal=in_force.relevance if judges else None,
+            threshold=in_force.threshold if judges else None,
+            layout=self._layout,
+            grounding=None if source is None else source.kind,
+        )
 
     def prefill(self) -> None:
         """Let both models, or the target alone if the method drafts nothing, watch the video and read the question."""
@@ -82,6 +105,7 @@ class Session:
         prepared = perf_counter()
         self._prepare_seconds = prepared - started
         self.stats.video_tokens = target.video_tokens
+        self._layout = self._pair.target.video_layout(target)
         with self._explained_memory():
             self._knowledge = self._pair.ready_for(self._options)
             prompts = target, draft
@@ -129,7 +153,7 @@ class Session:
         """Everything about the finished caption."""
         assert self._last is not None  # every decode has a round
         assert self._last.finish_reason is not None  # and only the last one has a reason
-        text, clip = self._plan.dressed(self._text.strip()), self._clip
+        text, clip, setup = self._plan.dressed(self._text.strip()), self._clip, self.setup
         total = self._read_seconds + perf_counter() - self._started
         if self._length is not None and self._options.draft_tokens == "auto":
             self.stats.draft_cost_ratio = self._length.draft_ratio
@@ -144,12 +168,12 @@ class Session:
             frame_times=clip.times,
             shrunk_from=self._shrunk_from,
             segments=(Segment(clip.start_s, clip.end_s, text, self._last.finish_reason, clip.times),),
-            preset=self._preset.name,
-            target=_identity(self._pair.target, self._preset.target, self._pair.target_revision),
-            draft=_identity(self._draft, self._preset.draft, self._pair.draft_revision) if self._draft else None,
-            method=self._method.name,
-            lossy=self._method.lossy,
-            settings=self._settings(),
+            preset=setup.preset,
+            target=setup.target,
+            draft=setup.draft,
+            method=setup.method,
+            lossy=setup.lossy,
+            settings=setup.settings,
         )
 
     @contextmanager

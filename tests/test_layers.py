@@ -48,7 +48,7 @@ ALLOWED = {
     "session": DECODING | {"models", "video", "caption", "text_stream", "token_texts", "plan", "memory"},
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
-    "output": {"errors", "caption", "files", "settings"},
+    "output": {"errors", "caption", "files", "settings", "decoding", "video", "text_stream"},
     "ui": CAPTIONER | {"output"},
     "demo": DECODING | {"models", "video", "captioner", "caption"},
     "calibration": CAPTIONER,

@@ -60,6 +60,14 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
         "--overwrite",
         help="Make files in a folder or beside a video anew; without it, videos that have theirs are skipped.",
     ),
+    "trace": _option(
+        str | None,
+        None,
+        "Output",
+        "--trace",
+        metavar="FILE",
+        help="Write there what the decoder did, round by round, as JSON lines: the matter of a report.",
+    ),
     "quiet": _option(bool, False, "Output", "--quiet", "-q", help="Show notes and errors only."),
     "verbose": _option(
         bool, False, "Output", "--verbose", "-v", help="Show every setting with its origin, and all numbers."
@@ -111,6 +119,7 @@ class SharedOptions:
     dry_run: bool
     debug: bool
     ignore_memory: bool
+    trace: str | None  # file for the trace
 
 
 def with_shared_options(*, without: Container[str] = ()) -> Callable[[Callable[..., int]], Callable[..., None]]:

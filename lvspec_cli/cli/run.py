@@ -7,16 +7,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lvspec_cli.caption import Failure, Request
+from lvspec_cli.caption import Caption, Failure, Request
 from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.entry import FAILED, OK
 from lvspec_cli.cli.inputs import gather_inputs
 from lvspec_cli.cli.options import SharedOptions
-from lvspec_cli.errors import LvspecError, ModelError, UsageError, VideoError
+from lvspec_cli.cli.trace import check_trace, open_trace
+from lvspec_cli.errors import LvspecError, ModelError, TraceError, UsageError, VideoError
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.offline import go_offline
 from lvspec_cli.output.outlet import OutputOptions, outlet_for
 from lvspec_cli.output.sink import Sink
+from lvspec_cli.output.trace import TraceWriter
 from lvspec_cli.profiles import for_answers
 from lvspec_cli.settings import Layer, gather, resolve
 from lvspec_cli.ui import View, make_view, print_traceback
@@ -36,21 +38,22 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     if chosen.offline:
         go_offline()
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
+    check_trace(shared.trace, output=shared.output, paths=inputs.paths, dry_run=shared.dry_run)
     options = OutputOptions(shared.output, shared.sidecar, shared.overwrite, shared.dry_run)
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
         captioner = _make_captioner(layers, chosen.preset, view, shared)
-        with outlet.open() as sink, captioner:
+        with outlet.open() as sink, open_trace(shared.trace) as trace, captioner:
             if shared.dry_run:
                 return dry_run(captioner, view, sink, inputs.paths, question)
-            return _Run(captioner, view, sink, shared.debug).over(inputs.paths, question)
+            return _Run(captioner, view, sink, trace, shared.debug).over(inputs.paths, question)
 
 
 def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions) -> Captioner:
     from lvspec_cli.captioner import Captioner
 
     loaded, reason = _choose_preset(preset)
-    captioner = Captioner(loaded, layers, ignore_memory=shared.ignore_memory)
+    captioner = Captioner(loaded, layers, ignore_memory=shared.ignore_memory, trace=shared.trace is not None)
     if not shared.dry_run:
         check_weights(loaded)
     # Said when it is sure that there is nothing wrong: an error is one line.
@@ -81,6 +84,7 @@ class _Run:
     captioner: Captioner
     view: View
     sink: Sink
+    trace: TraceWriter | None
     debug: bool  # whether tracebacks are shown
     captioned: int = 0
     failed: int = 0
@@ -123,8 +127,10 @@ class _Run:
             caption = None
             for step in self.captioner.stream(path, question):
                 self.view.progress(step)
+                if self.trace is not None:
+                    self.trace.progress(step)
                 caption = step.caption
-        except (UsageError, ModelError):
+        except (UsageError, ModelError, TraceError):
             raise  # no other video would fare better
         except Exception as error:
             if not (self.captioner.loaded or isinstance(error, VideoError)):
@@ -136,14 +142,19 @@ class _Run:
         self.captioned += 1
         # A result goes before what is said of it: whatever becomes of stderr, it is there.
         self.view.make_way()
-        self.sink.write(caption)
+        self._write(caption)
         self.view.finished(caption)
 
     def _fail(self, request: Request, error: Exception) -> None:
         self.failed += 1
         failure = Failure.of(request, error)
         self.view.make_way()
-        self.sink.write(failure)
+        self._write(failure)
         self.view.failed(failure)
         if self.debug:
             print_traceback(error)
+
+    def _write(self, result: Caption | Failure) -> None:
+        self.sink.write(result)
+        if self.trace is not None:
+            self.trace.result(result)

@@ -13,18 +13,30 @@ from lvspec_cli.decoding.verification import Proposal
 class Drafter:
     """The draft model with its cache: between rounds the cache holds committed tokens and nothing else."""
 
-    def __init__(self, model: DecodableModel, sampler: Sampler, first_token: Tensor, device: torch.device) -> None:
-        """`first_token` (int64 [1]) is the last of the prompt; proposals are handed over on `device`."""
+    def __init__(
+        self,
+        model: DecodableModel,
+        sampler: Sampler,
+        first_token: Tensor,
+        device: torch.device,
+        *,
+        trace: bool = False,
+    ) -> None:
+        """`first_token` (int64 [1]) is the last of the prompt; proposals are handed over on `device`.
+
+        `trace`: tell the draft's own log-probabilities.
+        """
         self._model = model
         self._sampler = sampler
         self._pending = first_token  # committed tokens that the cache lacks: one, two after a fully accepted chain
         self._device = device
+        self._trace = trace
 
     def propose(self, count: int) -> Proposal:
         """Draft `count` tokens one after another; none of them reaches the host."""
         if count == 0:
             return Proposal(self._pending.new_empty(0, device=self._device), None)
-        tokens, probabilities, feed = [], [], self._pending
+        tokens, probabilities, noted, feed = [], [], [], self._pending
         for _ in range(count):
             logits = self._model.extend(feed).logits[-1:]
             if self._sampler.greedy:
@@ -34,7 +46,10 @@ class Drafter:
                 feed = self._sampler.draw(weights)
                 probabilities.append(weights)
             tokens.append(feed)
-        return Proposal(self._join(tokens), self._join(probabilities) if probabilities else None)
+            if self._trace:
+                noted.append(logits)
+        drawn_from = self._join(probabilities) if probabilities else None
+        return Proposal(self._join(tokens), drawn_from, self._log_probabilities(noted, tokens) if noted else None)
 
     def settle(self, proposal: Proposal, accepted: int, next_token: Tensor) -> None:
         """Take over a round's outcome: the cache forgets what was not accepted.
@@ -49,6 +64,11 @@ class Drafter:
             return
         self._model.rollback(self._model.length - (count - 1 - accepted))
         self._pending = next_token
+
+    def _log_probabilities(self, logits: list[Tensor], tokens: list[Tensor]) -> Tensor:
+        """float32 [g] of g tokens, each [1], from the logits [1, vocabulary] of each."""
+        chosen = torch.cat(tokens).unsqueeze(-1)
+        return torch.cat(logits).log_softmax(-1, dtype=torch.float32).gather(-1, chosen).squeeze(-1).to(self._device)
 
     def _join(self, parts: list[Tensor]) -> Tensor:
         return torch.cat(parts).to(self._device)

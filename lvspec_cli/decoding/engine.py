@@ -9,7 +9,8 @@ import torch
 from lvspec_cli.decoding.clock import RoundClock, RoundTimes
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.drafting import Drafter
-from lvspec_cli.decoding.events import FinishReason, Origin, Round, Token
+from lvspec_cli.decoding.events import FinishReason, Grounding, Origin, Round, Token
+from lvspec_cli.decoding.grounding import packed_grounding, read_groundings
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.model import DecodableModel
 from lvspec_cli.decoding.options import DecodingOptions
@@ -64,7 +65,9 @@ class _Engine:
         self._feed = torch.tensor([first_token], device=target.device)  # the committed token that the cache lacks
         self._drafter: Drafter | None = None
         if draft is not None:
-            self._drafter = Drafter(draft, Sampler(options, draft.device, draft=True), self._feed, target.device)
+            self._drafter = Drafter(
+                draft, Sampler(options, draft.device, draft=True), self._feed, target.device, trace=options.trace
+            )
         self._nothing = Proposal(self._feed.new_empty(0), None)
         self._most = options.most_draft_tokens
         self._length: DraftLength | None = None
@@ -89,16 +92,19 @@ class _Engine:
         self._clock.drafted()
         base = self._target.length
         fed = self._feed if proposal is self._nothing else torch.cat((self._feed, proposal.tokens))
-        target = read_pass(proposal, self._target.extend(fed))
+        extension = self._target.extend(fed)
+        packed = None if extension.grounding is None else packed_grounding(extension.grounding)
+        target = read_pass(proposal, extension)
         verdict = self._policy.verify(proposal, target, self._sampler)
         decision = read_verdict(proposal, target, verdict, greedy=self._sampler.greedy)
+        groundings = None if packed is None else read_groundings(packed)
         self._clock.verified()
         tokens = self._transcript.commit(candidates(decision))
         self._settle(base + len(tokens), proposal, verdict, len(tokens) - 1)
         times = self._clock.stop()
         if self._length is not None:
             self._length.observe(len(decision.draft_tokens), decision.accepted, times.draft, times.round - times.draft)
-        return _event(index, decision, tokens, self._transcript.finish_reason, times)
+        return _event(index, decision, groundings, tokens, self._transcript.finish_reason, times)
 
     def _draft(self) -> Proposal:
         """Propose a chain, leaving room for the target's own token after it."""
@@ -142,7 +148,12 @@ def _origin_of_next(decision: Decision) -> Origin:
 
 
 def _event(
-    index: int, decision: Decision, tokens: tuple[Token, ...], finish_reason: FinishReason | None, times: RoundTimes
+    index: int,
+    decision: Decision,
+    groundings: tuple[Grounding, ...] | None,
+    tokens: tuple[Token, ...],
+    finish_reason: FinishReason | None,
+    times: RoundTimes,
 ) -> Round:
     return Round(
         index=index,
@@ -154,4 +165,11 @@ def _event(
         round_seconds=times.round,
         finish_reason=finish_reason,
         refusal=decision.refusal,
+        choices=decision.choices,
+        choice_log_probabilities=decision.choice_log_probabilities,
+        draft_log_probabilities=decision.draft_log_probabilities,
+        relevance=decision.relevance,
+        fillers=decision.fillers,
+        own_log_probabilities=decision.own_log_probabilities,
+        groundings=groundings,
     )

@@ -28,6 +28,17 @@ class Origin(Enum):
 _DRAFTED = frozenset({Origin.EXACT, Origin.LOOSE, Origin.SHIFTED})
 
 
+class Fate(Enum):
+    """What became of a draft token."""
+
+    EXACT = "exact"  # accepted, as the origins of the same names say
+    LOOSE = "loose"
+    SHIFTED = "shifted"
+    BEYOND = "beyond"  # accepted, but the output had ended before it
+    REJECTED = "rejected"  # the first that was not kept
+    DISCARDED = "discarded"  # it came after the rejected one
+
+
 class Refusal(Enum):
     """Why the first draft token that was not kept was not kept."""
 
@@ -62,11 +73,22 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Grounding:
+    """What one position of the target's pass looks at in the video."""
+
+    share: float  # of its attention that goes to the video, 0 to 1; or its largest cosine to a video token
+    largest: float  # number of a place in the video, for which the levels have 255: attention, or a cosine
+    levels: bytes  # uint8 [places], in the order of the video tokens: each one's number; below 0 counts as 0
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """One draft-then-verify step.
 
     A draft token that was accepted but lies beyond the end of the output (after a stop token, say) is in
     `draft_tokens` and in neither `tokens` nor `rejected`.
+
+    What is told of every draft token, in order, is [g]; what is [g + 1] has an entry more, for the place behind them.
     """
 
     index: int  # 0 for the first round
@@ -78,8 +100,23 @@ class Round:
     round_seconds: float  # s, wall clock of the whole round, the engine's own work included
     finish_reason: FinishReason | None  # set in the last round only
     refusal: Refusal | None = None  # why the first rejected token was; None if none was rejected
+    choices: tuple[int, ...] = ()  # [g + 1], the target's most probable tokens
+    choice_log_probabilities: tuple[float, ...] = ()  # [g + 1], nats
+    draft_log_probabilities: tuple[float, ...] = ()  # [g], nats: the target's, of the draft tokens
+    relevance: tuple[float | None, ...] = ()  # [g], in the unit of the method's signal; None where it is not known
+    fillers: tuple[bool | None, ...] = ()  # [g], whether it counts as one; None: the method does not ask
+    own_log_probabilities: tuple[float, ...] | None = None  # [g], nats: the draft's; None: not asked for
+    groundings: tuple[Grounding, ...] | None = None  # [g + 1]; None: not asked for, or the target does not tell
 
     @property
     def num_accepted(self) -> int:
         """Draft tokens among the committed ones."""
         return sum(token.origin in _DRAFTED for token in self.tokens)
+
+    @property
+    def fates(self) -> tuple[Fate, ...]:
+        """What became of each draft token."""
+        committed = [Fate(token.origin.value) for token in self.tokens if token.from_draft]
+        beyond = len(self.draft_tokens) - len(self.rejected) - len(committed)
+        refused = [Fate.REJECTED, *[Fate.DISCARDED] * (len(self.rejected) - 1)] if self.rejected else []
+        return (*committed, *[Fate.BEYOND] * beyond, *refused)

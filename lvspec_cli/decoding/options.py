@@ -29,6 +29,7 @@ class DecodingOptions:
     stop_tokens: frozenset[int] = frozenset()  # vocabulary indices; the first one committed ends the output
     detect_repetition: bool = True  # end the output when it loops
     looseness: Looseness = field(default_factory=Looseness)  # of the lossy methods
+    trace: bool = False  # whether rounds carry the evidence that costs time; the tokens are the same
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stop_tokens", frozenset(self.stop_tokens))

@@ -172,7 +172,12 @@ def watched_layers(looseness: Looseness, calibration: Calibration | None, layer_
     layers = in_force.attention_layers
     if in_force.relevance == "table":
         return WatchedLayers(layers) if layers else None
-    return WatchedLayers(layers or tuple(sorted({layer_count * sixths // 6 for sixths in (3, 4, 5)})))
+    return WatchedLayers(layers or upper_layers(layer_count))
+
+
+def upper_layers(layer_count: int) -> tuple[int, ...]:
+    """Three layers of the upper half, whose attention is looked at where nobody chose any."""
+    return tuple(sorted({layer_count * sixths // 6 for sixths in (3, 4, 5)}))
 
 
 def check_calibrated(looseness: Looseness, calibration: Calibration) -> None:

@@ -36,6 +36,7 @@ class Proposal:
 
     tokens: Tensor  # int64 [g], g may be 0
     probabilities: Tensor | None  # [g, vocabulary] that the tokens were drawn from; None when greedy or when g is 0
+    log_probabilities: Tensor | None = None  # float32 [g], nats: the draft's own, before temperature; None: not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class Decision:
     choice_log_probabilities: tuple[float, ...]  # [g + 1], nats
     draft_log_probabilities: tuple[float, ...]  # [g], nats
     relevance: tuple[float | None, ...]  # [g]
+    fillers: tuple[bool | None, ...]  # [g], None where nothing was judged
+    own_log_probabilities: tuple[float, ...] | None  # [g], nats: the draft's own; None: not told
     refusal: Refusal | None  # of the first token that was not kept
 
 
@@ -135,7 +138,7 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
     if count:
         reasons = verdict.reasons
         parts += [verdict.accepted, proposal.tokens, target.draft_log_probabilities]
-        parts += [] if verdict.relevance is None else [verdict.relevance]
+        parts += [part for part in (proposal.log_probabilities, verdict.relevance) if part is not None]
         if reasons is not None:  # joined first, so that they are converted together
             parts += [torch.cat([part for name in MARKS if (part := getattr(reasons, name)) is not None])]
     if not greedy:
@@ -146,6 +149,7 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
     accepted = int(next(numbers)) if count else 0
     tokens = tuple(map(int, islice(numbers, count)))
     of_draft = tuple(islice(numbers, count))
+    own = None if proposal.log_probabilities is None else tuple(islice(numbers, count))
     relevance: tuple[float | None, ...] = (None,) * count
     if verdict.relevance is not None:
         relevance = tuple(None if isnan(value) else value for value in islice(numbers, count))
@@ -163,6 +167,8 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
         choice_log_probabilities=of_choices,
         draft_log_probabilities=of_draft,
         relevance=relevance,
+        fillers=(None,) * count if verdict.relevance is None else why.fillers(),
+        own_log_probabilities=own,
         refusal=None if accepted == count else why.refusal(accepted),
     )
 
@@ -193,6 +199,10 @@ class _ReasonsOnHost:
         if self._is("improbable", place) and (self._is("loose", place) or self._is("shifted", place)):
             return Refusal.GUARD
         return self._otherwise
+
+    def fillers(self) -> tuple[bool, ...]:
+        """Of tokens that were judged: those that the method would keep whatever the target prefers."""
+        return tuple(map(bool, self._holds["loose"]))
 
     def _is(self, name: str, place: int) -> bool:
         return name in self._holds and bool(self._holds[name][place])

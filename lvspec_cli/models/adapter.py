@@ -17,10 +17,12 @@ from lvspec_cli.decoding.model import Extension
 from lvspec_cli.models.attention import ATTENTION_NAME
 from lvspec_cli.models.cache import TransformersCache, cache_argument
 from lvspec_cli.models.compiled_stack import CAPACITY_STEP, compiled_stack
+from lvspec_cli.models.grounding import GroundingProbe, GroundingSource
 from lvspec_cli.models.prompt import (
     EncodedVideo,
     FrameSize,
     PreparedPrompt,
+    VideoLayout,
     VideoSize,
     check_frames,
     check_prompt,
@@ -84,6 +86,7 @@ class VideoLanguageModel(ABC):
         self._cache = KVCache(len(self._text_model.layers), step=CAPACITY_STEP if compiled_lengths else 1)
         self._past = {cache_argument(self._text_model): TransformersCache(self._cache)}
         self._watch: Watch | None = None
+        self._probe: GroundingProbe | None = None
         self._prompt_length = 0  # positions of the prompt in the cache, and its last token
         self._last_position = torch.zeros((1, 1), dtype=torch.int64)  # [..., 1]
         self._rotary: Rotary = (torch.zeros(0), torch.zeros(0))
@@ -144,6 +147,18 @@ class VideoLanguageModel(ABC):
         """What the passes after the next prefill are to note about the video; None: nothing."""
         self._watch = None if layers is None else Watch(layers)
 
+    @property
+    def grounding(self) -> GroundingSource | None:
+        """Where passes read what their positions look at in the video, if they do."""
+        return None if self._probe is None else self._probe.source
+
+    def ground(self, source: GroundingSource | None) -> None:
+        """What the passes after the next prefill are to tell of where in the video they look; None: nothing.
+
+        Cosines are those of the states that are watched.
+        """
+        self._probe = None if source is None else GroundingProbe(source)
+
     def prepares_like(self, other: VideoLanguageModel) -> bool:
         """Whether `prepare` gives the same for both, so that it need run only once."""
         return (
@@ -188,6 +203,9 @@ class VideoLanguageModel(ABC):
         video = self._encode_video(inputs).kept(keep)
         embeddings = self._embed_prompt(inputs.token_ids[staying], mask, video.tokens)
         positions = self.prompt_positions(inputs).to(self._entry)[..., staying.to(self._entry)]
+        if self._probe is not None:
+            layout = self.video_layout(inputs)
+            self._probe.show_video(mask, inputs.video_tokens if layout is None else layout.places)
         self._cache.clear()
         self._cache.reserve(length + reserve)
         if length > 1:
@@ -232,16 +250,20 @@ class VideoLanguageModel(ABC):
         if last > self._rotary[0].shape[0]:
             self._extend_rotary(2 * last)
         rotary = self._rotary[0][first:last], self._rotary[1][first:last]
-        embeddings, watch = self._embed_tokens(tokens.to(self._entry)), self._watch
-        if watch is not None:
-            watch.begin()
-        hidden = self._stack.run(embeddings, rotary, self._cache, watch)
+        embeddings, watch, probe = self._embed_tokens(tokens.to(self._entry)), self._watch, self._probe
+        for onlooker in (watch, probe):
+            if onlooker is not None:
+                onlooker.begin()
+        hidden = self._stack.run(embeddings, rotary, self._cache, watch, probe)
         self._cache.advance(tokens.shape[0])
         logits = self._head(hidden)[:, : self.vocabulary_size]
+        grounding = None if probe is None else probe.read(None if watch is None else watch.cosines).to(logits.device)
         if watch is None:
-            return Extension(logits)
-        signals = (None if signal is None else signal.to(logits.device) for signal in (watch.attention, watch.cosine))
-        return Extension(logits, *signals)
+            return Extension(logits, grounding=grounding)
+        attention, cosine = (
+            None if signal is None else signal.to(logits.device) for signal in (watch.attention, watch.cosine)
+        )
+        return Extension(logits, attention, cosine, grounding)
 
     def _watching(self, video_mask: Tensor) -> AbstractContextManager[None]:
         if self._watch is None:
@@ -275,6 +297,10 @@ class VideoLanguageModel(ABC):
         ``video_processor``: the model's own, or None for the family's as transformers makes it. Raises ValueError if
         it cannot take frames of this shape.
         """
+
+    def video_layout(self, inputs: PreparedPrompt) -> VideoLayout | None:
+        """How the video tokens of a prompt lie in the video; None: they make no grid."""
+        return None
 
     @classmethod
     @abstractmethod

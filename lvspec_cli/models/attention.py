@@ -16,6 +16,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
 if TYPE_CHECKING:
+    from lvspec_cli.models.grounding import GroundingProbe
     from lvspec_cli.models.video_attention import VideoAttention
     from lvspec_cli.models.watch import Watch
 
@@ -160,18 +161,21 @@ def attention_forward(
     scaling: float | None = None,
     video_attention: VideoAttention | None = None,
     watch: Watch | None = None,
+    probe: GroundingProbe | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """`attend`, the way transformers calls attention: the masks it makes itself, [1, 1, n, m], are understood too.
 
-    ``video_attention``, of a prefill, and ``watch``, of a later pass, come down with the language model's forward and
-    look on.
+    ``video_attention``, of a prefill, and ``watch`` and ``probe``, of a later pass, come down with the language model's
+    forward and look on.
     """
     if attention_mask is not None and attention_mask.dim() == 4:
         attention_mask = attention_mask.repeat(1, 1, query.shape[1] // key.shape[1], 1)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if video_attention is not None:
         video_attention.observe(query, key, scale)
+    if probe is not None and module.layer_idx in probe.layers:
+        probe.note(query, key, scale)
     if watch is not None and watch.wants_attention(getattr(module, "layer_idx", -1)):
         mixed = watch.attend(query, key, value, attention_mask, scale)
     else:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.errors import ModelError
+from lvspec_cli.models.grounding import GroundingProbe
 from lvspec_cli.models.text_stack import FusedTextStack, Rotary, TextStack
 from lvspec_cli.models.watch import Watch
 
@@ -43,14 +44,26 @@ class CompiledTextStack:
         """See `TextStack.prepare_rotary`."""
         return self._fused.prepare_rotary(cosines, sines)
 
-    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None = None) -> Tensor:
+    def run(
+        self,
+        hidden: Tensor,
+        rotary: Rotary,
+        cache: KVCache,
+        watch: Watch | None = None,
+        probe: GroundingProbe | None = None,
+    ) -> Tensor:
         """See `TextStack.run`. A pass that is watched is not compiled."""
         new = hidden.shape[0]
         if watch is not None or new not in self.lengths:
-            return self._fused.run(hidden, rotary, cache, watch)
+            return self._fused.run(hidden, rotary, cache, watch, probe)
         if cache.length + new > cache.capacity:
             cache.reserve(cache.length + new)
         keys, values = cache.buffers()
         start = torch.full((), cache.length, device=hidden.device)
-        states: Tensor = self._static(hidden, rotary, start, keys, values)
+        probed = () if probe is None else probe.layers
+        states: Tensor
+        states, queries = self._static(hidden, rotary, start, keys, values, probed)
+        if probe is not None:
+            for layer, query in zip(probed, queries, strict=True):
+                probe.note(query, keys[layer][:, :, : cache.length + new], self._fused.scale)
         return states.clone() if hidden.is_cuda else states  # the next replay of a CUDA graph writes over its output

@@ -11,7 +11,7 @@ from torch import Tensor
 from lvspec_cli.models.activations import pixel_bytes, siglip_bytes
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.families import register_family
-from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoSize
+from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoLayout, VideoSize
 
 
 @register_family("llava_onevision")
@@ -35,7 +35,7 @@ class LlavaOneVision(VideoLanguageModel):
         side = vision.image_size // vision.patch_size
         return VideoSize(
             patches=frames * side**2,
-            tokens=frames * (-(-side // 2)) ** 2 + 1,  # one more ends the video
+            tokens=frames * _pooled_side(vision) ** 2 + 1,  # one more ends the video
             input_bytes=frames * 3 * vision.image_size**2 * torch.float32.itemsize,
         )
 
@@ -57,3 +57,14 @@ class LlavaOneVision(VideoLanguageModel):
         pixels = inputs.tensors["pixel_values_videos"].to(self.device, self.model.dtype)
         features: Tensor = self.model.get_video_features(pixels).pooler_output
         return EncodedVideo(features.flatten(0, 1))
+
+    def video_layout(self, inputs: PreparedPrompt) -> VideoLayout:
+        """See `VideoLanguageModel.video_layout`; the token that ends the video has no place."""
+        side = _pooled_side(self.model.config.vision_config)
+        return VideoLayout(len(inputs.times), side, side, frames_per_step=1)
+
+
+def _pooled_side(vision: Any) -> int:
+    """Tokens in a row of a frame, and rows; ``vision``: the vision tower's configuration."""
+    side: int = vision.image_size // vision.patch_size
+    return -(-side // 2)

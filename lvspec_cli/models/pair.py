@@ -17,6 +17,7 @@ from lvspec_cli.decoding.relevance import (
     Calibration,
     PairKnowledge,
     check_calibrated,
+    upper_layers,
     watched_layers,
 )
 from lvspec_cli.errors import PairError, PresetError, UsageError
@@ -25,6 +26,7 @@ from lvspec_cli.models.architecture import read_processor
 from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
 from lvspec_cli.models.critical import critical_tokens
+from lvspec_cli.models.grounding import GroundingSource
 from lvspec_cli.models.loading import (
     attention_backend,
     check_compilable,
@@ -80,10 +82,9 @@ class Pair:
 
         Raises UsageError if the method watches a layer that the target does not have.
         """
-        if not METHODS[options.method].lossy:
-            self.target.watch(None)
-            return NOTHING_KNOWN
-        self.target.watch(_watched(options, self.calibration, self.target.layer_count))
+        watched = _watched(options, self.calibration, self.target.layer_count)
+        self.target.watch(watched)
+        self.target.ground(_grounded(watched, self.target.layer_count) if options.trace else None)
         if not METHODS[options.method].spares:
             return NOTHING_KNOWN
         words = options.looseness.critical_words
@@ -236,6 +237,14 @@ def _watched(options: DecodingOptions, calibration: Calibration | None, layer_co
     if watched is not None and max((*watched.attention, watched.states or 0)) >= layer_count:
         raise UsageError(f"the target has {layer_count} layers: watch layers from 0 to {layer_count - 1}")
     return watched
+
+
+def _grounded(watched: WatchedLayers | None, layer_count: int) -> GroundingSource:
+    """Where a trace reads what a target looks at: what is watched anyway, or else the attention of upper layers."""
+    if watched is not None and watched.states is not None:
+        return GroundingSource("cosine")
+    layers = () if watched is None else watched.attention
+    return GroundingSource("attention", tuple(sorted(set(layers))) or upper_layers(layer_count))
 
 
 def _check_tokenizers(target: Any, draft: Any) -> None:

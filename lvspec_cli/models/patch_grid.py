@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from lvspec_cli.models.prompt import VideoSize
+from lvspec_cli.models.prompt import VideoLayout, VideoSize
 
 
 def patch_grid_size(
@@ -34,3 +35,10 @@ def patch_grid_size(
         tokens=patches // vision.spatial_merge_size**2,
         input_bytes=patches * numbers * torch.float32.itemsize,
     )
+
+
+def patch_grid_layout(grids: Tensor, vision: Any) -> VideoLayout:
+    """Of one video, from int64 [1, 3]: its patches in time, height and width; ``vision``: as in `patch_grid_size`."""
+    steps, height, width = grids[0].tolist()
+    merge = vision.spatial_merge_size
+    return VideoLayout(steps, height // merge, width // merge, vision.temporal_patch_size)

@@ -55,6 +55,25 @@ class VideoSize:
 
 
 @dataclass(frozen=True)
+class VideoLayout:
+    """How video tokens lie in a video: step by step, in a step row by row, in a row from left to right.
+
+    Step i shows the frames from i * frames_per_step on, the last step perhaps fewer than the others. What comes behind
+    these tokens has no place in the video.
+    """
+
+    steps: int  # in time
+    rows: int  # of tokens in a frame, over its whole height
+    columns: int  # of tokens in a frame, over its whole width
+    frames_per_step: int
+
+    @property
+    def places(self) -> int:
+        """Tokens that have a place."""
+        return self.steps * self.rows * self.columns
+
+
+@dataclass(frozen=True)
 class EncodedVideo:
     """What the vision tower makes of a video, in the language model's space; v video tokens of d numbers."""
 

@@ -13,8 +13,8 @@ from transformers.video_utils import VideoMetadata
 from lvspec_cli.models.activations import pixel_bytes, rotary_tower_bytes
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.families import register_family
-from lvspec_cli.models.patch_grid import patch_grid_size
-from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoSize
+from lvspec_cli.models.patch_grid import patch_grid_layout, patch_grid_size
+from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoLayout, VideoSize
 from lvspec_cli.models.timestamps import mean_spacing, temporal_positions
 
 
@@ -74,6 +74,10 @@ class Qwen25VL(VideoLanguageModel):
         pixels = inputs.tensors["pixel_values_videos"].to(self.device)
         features = self.model.get_video_features(pixels, inputs.tensors["video_grid_thw"].to(self.device))
         return EncodedVideo(torch.cat(tuple(features.pooler_output)))
+
+    def video_layout(self, inputs: PreparedPrompt) -> VideoLayout:
+        """See `VideoLanguageModel.video_layout`."""
+        return patch_grid_layout(inputs.tensors["video_grid_thw"], self.model.config.vision_config)
 
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """int64 [3, 1, n]: time, height and width."""

@@ -13,8 +13,8 @@ from transformers import Qwen3VLVideoProcessor
 from lvspec_cli.models.activations import pixel_bytes, rotary_tower_bytes
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.families import register_family
-from lvspec_cli.models.patch_grid import patch_grid_size
-from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoSize
+from lvspec_cli.models.patch_grid import patch_grid_layout, patch_grid_size
+from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoLayout, VideoSize
 from lvspec_cli.models.timestamps import written_times
 
 
@@ -74,6 +74,10 @@ class Qwen3VL(VideoLanguageModel):
         # Both come cut into videos, of which there is one; earlier versions of transformers leave the second whole.
         deeper = (part if isinstance(part, Tensor) else torch.cat(tuple(part)) for part in features.deepstack_features)
         return EncodedVideo(torch.cat(tuple(features.pooler_output)), tuple(deeper))
+
+    def video_layout(self, inputs: PreparedPrompt) -> VideoLayout:
+        """See `VideoLanguageModel.video_layout`."""
+        return patch_grid_layout(inputs.tensors["video_grid_thw"], self.model.config.vision_config)
 
     def prompt_positions(self, inputs: PreparedPrompt) -> Tensor:
         """int64 [3, 1, n]: time, height and width."""

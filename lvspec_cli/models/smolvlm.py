@@ -11,7 +11,7 @@ from torch import Tensor
 from lvspec_cli.models.activations import siglip_bytes
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.families import register_family
-from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoSize
+from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoLayout, VideoSize
 from lvspec_cli.models.timestamps import written_times
 
 
@@ -72,3 +72,9 @@ class SmolVLM(VideoLanguageModel):
             tensors["pixel_values"].to(self.device), tensors["pixel_attention_mask"].to(self.device)
         )
         return EncodedVideo(torch.cat(tuple(features.pooler_output)))
+
+    def video_layout(self, inputs: PreparedPrompt) -> VideoLayout:
+        """See `VideoLanguageModel.video_layout`."""
+        config = self.model.config
+        side = config.vision_config.image_size // config.vision_config.patch_size // config.scale_factor
+        return VideoLayout(len(inputs.times), side, side, frames_per_step=1)

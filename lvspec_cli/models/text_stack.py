@@ -20,6 +20,7 @@ from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.models.attention import attend, causal_mask
 from lvspec_cli.models.cache import TransformersCache, cache_argument
+from lvspec_cli.models.grounding import GroundingProbe
 from lvspec_cli.models.watch import Watch
 from lvspec_cli.models.weight import PACKING_LIMIT, Weight, by_columns
 
@@ -38,10 +39,17 @@ class TextStack(Protocol):
         """Bring cosines and sines [n, head_dim], as the model's rotary module gives them, into this stack's form."""
         ...
 
-    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None = None) -> Tensor:
+    def run(
+        self,
+        hidden: Tensor,
+        rotary: Rotary,
+        cache: KVCache,
+        watch: Watch | None = None,
+        probe: GroundingProbe | None = None,
+    ) -> Tensor:
         """Append n embeddings [n, d] to the cache, which the caller then advances; return final states [n, d].
 
-        ``watch``: what to note on the way.
+        ``watch``, ``probe``: what to note on the way.
         """
         ...
 
@@ -87,12 +95,21 @@ class ModuleTextStack:
         """As given."""
         return cosines, sines
 
-    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None = None) -> Tensor:
+    def run(
+        self,
+        hidden: Tensor,
+        rotary: Rotary,
+        cache: KVCache,
+        watch: Watch | None = None,
+        probe: GroundingProbe | None = None,
+    ) -> Tensor:
         """See `TextStack.run`."""
         new = hidden.shape[0]
         mask = causal_mask(new, cache.length + new, self._groups, hidden.dtype, hidden.device)
         states, embeddings = hidden[None], (rotary[0][None], rotary[1][None])
-        more = {self._cache_argument: TransformersCache(cache), **({} if watch is None else {"watch": watch})}
+        more: dict[str, Any] = {self._cache_argument: TransformersCache(cache)}
+        more |= {} if watch is None else {"watch": watch}
+        more |= {} if probe is None else {"probe": probe}
         for index, layer in enumerate(self._layers):
             states = layer(states, attention_mask=mask, position_embeddings=embeddings, use_cache=True, **more)
             if watch is not None:
@@ -144,37 +161,58 @@ class FusedTextStack:
         signed = torch.cat((-sines[:, :half], sines[:, half:]), dim=-1)
         return cosines[:, None].contiguous(), signed[:, None]
 
-    def run(self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None = None) -> Tensor:
+    def run(
+        self,
+        hidden: Tensor,
+        rotary: Rotary,
+        cache: KVCache,
+        watch: Watch | None = None,
+        probe: GroundingProbe | None = None,
+    ) -> Tensor:
         """See `TextStack.run`."""
         new = hidden.shape[0]
         groups = self._heads // self._kv_heads
         mask = causal_mask(new, cache.length + new, groups, hidden.dtype, hidden.device)
         for index, layer in enumerate(self._layers):
             normed = _normalise(hidden, layer.attention_norm, layer.attention_epsilon)
-            hidden = hidden + self._attention(index, layer, normed, rotary, mask, cache, watch)
+            hidden = hidden + self._attention(index, layer, normed, rotary, mask, cache, watch, probe)
             hidden = hidden + _feed_forward(layer, hidden)
             if watch is not None:
                 watch.note_states(index, hidden)
         return _normalise(hidden, self._norm, self._epsilon)
 
+    @property
+    def scale(self) -> float:
+        """What queries are multiplied by."""
+        return self._scale  # type: ignore[no-any-return]
+
     def run_static(
-        self, hidden: Tensor, rotary: Rotary, start: Tensor, keys: list[Tensor], values: list[Tensor]
-    ) -> Tensor:
+        self,
+        hidden: Tensor,
+        rotary: Rotary,
+        start: Tensor,
+        keys: list[Tensor],
+        values: list[Tensor],
+        probed: tuple[int, ...] = (),
+    ) -> tuple[Tensor, list[Tensor]]:
         """`run` for `torch.compile`: nothing in it depends on a number that changes from pass to pass.
 
         ``start``: int64 [], cached positions; ``keys``, ``values``: buffers [1, kv_heads, capacity, head_dim] of every
         layer, into which the pass writes, finite where nothing was written. Attention reads them whole, under a mask.
+        With the final states come the queries [1, heads, n, head_dim] of the layers that are ``probed``.
         """
         new, width, groups = hidden.shape[0], self._width, self._heads // self._kv_heads
         positions = start + torch.arange(new, device=hidden.device)
         later = torch.arange(keys[0].shape[2], device=hidden.device) > positions[:, None]
         mask = torch.zeros(later.shape, dtype=hidden.dtype, device=hidden.device).masked_fill(later, float("-inf"))
-        mask = mask.repeat(groups, 1)
-        for layer, layer_keys, layer_values in zip(self._layers, keys, values, strict=True):
+        mask, queries = mask.repeat(groups, 1), []
+        for index, (layer, layer_keys, layer_values) in enumerate(zip(self._layers, keys, values, strict=True)):
             normed = _normalise(hidden, layer.attention_norm, layer.attention_epsilon)
             query, new_keys, new_values = self._project(layer, linear(normed, layer.qkv.matrix, layer.qkv.bias), rotary)
             layer_keys.index_copy_(2, positions, new_keys)
             layer_values.index_copy_(2, positions, new_values)
+            if index in probed:
+                queries.append(query)
             packed = query.reshape(1, self._kv_heads, groups * new, width)
             mixed = scaled_dot_product_attention(packed, layer_keys, layer_values, attn_mask=mask, scale=self._scale)
             mixed = mixed.reshape(1, self._heads, new, width)[0].transpose(0, 1).reshape(new, -1)
@@ -182,7 +220,7 @@ class FusedTextStack:
             normed = _normalise(hidden, layer.mlp_norm, layer.mlp_epsilon)
             gate, up = linear(normed, layer.gate_up.matrix, layer.gate_up.bias).chunk(2, dim=-1)
             hidden = hidden + linear(layer.activation(gate) * up, layer.down.matrix, layer.down.bias)
-        return _normalise(hidden, self._norm, self._epsilon)
+        return _normalise(hidden, self._norm, self._epsilon), queries
 
     def _project(self, layer: _Layer, projected: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [1, h, n, w], keys and values [1, k, n, w] of what the projection [n, (h + 2k) * w] gave."""
@@ -203,9 +241,12 @@ class FusedTextStack:
         mask: Tensor | None,
         cache: KVCache,
         watch: Watch | None,
+        probe: GroundingProbe | None,
     ) -> Tensor:
         query, keys, values = self._project(layer, layer.qkv.multiply(normed), rotary)
         keys, values = cache.update(keys, values, index)
+        if probe is not None and index in probe.layers:
+            probe.note(query, keys, self._scale)
         if watch is not None and watch.wants_attention(index):
             mixed = watch.attend(query, keys, values, mask, self._scale)
         else:

@@ -26,11 +26,11 @@ class Watch:
         self._video: Tensor | None = None  # [prompt], 1 for a video token and 0 for text
         self._video_states: Tensor | None = None  # [video tokens, d], of length 1
         self.shares: list[Tensor] = []  # [n] each: a watched layer's shares of attention on the video, in order
-        self._states: Tensor | None = None  # [n, d]
+        self.cosines: Tensor | None = None  # [n, video tokens] of a layer's states to those of the video tokens
 
     def begin(self) -> None:
         """A pass begins."""
-        self.shares, self._states = [], None
+        self.shares, self.cosines = [], None
 
     def show_video(self, mask: Tensor, like: Tensor) -> None:
         """Which positions of the prompt (bool [n]) are video tokens; ``like``: a tensor with the device and dtype."""
@@ -68,8 +68,8 @@ class Watch:
 
     def note_states(self, layer: int, states: Tensor) -> None:
         """States [n, d] behind a layer."""
-        if layer == self._layers.states:
-            self._states = states
+        if layer == self._layers.states and self._video_states is not None:
+            self.cosines = normalize(states, dim=-1) @ self._video_states.T
 
     @property
     def attention(self) -> Tensor | None:
@@ -82,7 +82,6 @@ class Watch:
     @property
     def cosine(self) -> Tensor | None:
         """[n]: mean of the largest cosines between a position's state and those of the video tokens, or None."""
-        if self._states is None or self._video_states is None:
+        if self.cosines is None:
             return None
-        cosines = normalize(self._states, dim=-1) @ self._video_states.T
-        return cosines.topk(min(self._layers.nearest, cosines.shape[1]), dim=-1).values.mean(-1)
+        return self.cosines.topk(min(self._layers.nearest, self.cosines.shape[1]), dim=-1).values.mean(-1)

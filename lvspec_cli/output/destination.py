@@ -26,8 +26,8 @@ class Destination:
 
 
 @contextmanager
-def open_destination(output: str | None) -> Iterator[Destination]:
-    """Open stdout (`output` is None) or a file.
+def open_destination(output: str | None, flag: str = "-o") -> Iterator[Destination]:
+    """Open stdout (`output` is None) or a file; `flag`: the option that named it, for messages.
 
     A file is written beside its name and renamed when the block ends well. If the block raises, what was written is
     kept as ``FILE.partial`` and an older FILE is left as it was; so are both if nothing was written at all. Devices
@@ -42,12 +42,12 @@ def open_destination(output: str | None) -> Iterator[Destination]:
             raise LvspecError(STDOUT_CLOSED)
         yield Destination(sys.stdout, sys.stdout.isatty())
     elif os.path.exists(output) and not os.path.isfile(output):
-        stream = _open_directly(output)
+        stream = _open_directly(output, flag)
         with _closing(stream):
             yield Destination(stream, stream.isatty())
     else:
         # A link stays a link: what it points at is replaced.
-        with _replacing(Path(os.path.realpath(output))) as file:
+        with _replacing(Path(os.path.realpath(output)), flag) as file:
             yield Destination(file, False)
 
 
@@ -64,18 +64,18 @@ class _PartialFile(TextIOWrapper):
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[_PartialFile]:
+def _replacing(path: Path, flag: str) -> Iterator[_PartialFile]:
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
     earlier = partial.exists()
     try:  # from here on: an interrupt may come while the file is being made
-        file = _open_partial(partial, path)
+        file = _open_partial(partial, path, flag)
         with _closing(file):
             yield file
     finally:
         if not earlier:
             _drop_if_empty(partial)
     if file.begun:
-        _put_in_place(partial, path)
+        _put_in_place(partial, path, flag)
 
 
 @contextmanager
@@ -90,23 +90,23 @@ def _closing(stream: TextIO) -> Iterator[None]:
     stream.close()
 
 
-def _open_directly(output: str) -> TextIO:
+def _open_directly(output: str, flag: str) -> TextIO:
     try:
         return open(output, "w", encoding="utf-8", errors="surrogateescape", newline="\n")
     except OSError as error:
-        raise _not_writable(output, error) from error
+        raise _not_writable(flag, output, error) from error
 
 
-def _open_partial(partial: Path, path: Path) -> _PartialFile:
+def _open_partial(partial: Path, path: Path, flag: str) -> _PartialFile:
     try:
         # For appending: that does not empty the file.
         return _PartialFile(open(partial, "ab"), encoding="utf-8", errors="surrogateescape", newline="\n")
     except OSError as error:
-        raise _not_writable(path, error) from error
+        raise _not_writable(flag, path, error) from error
 
 
-def _not_writable(output: str | Path, error: OSError) -> UsageError:
-    return UsageError(f"-o {output} cannot be written: {error.strerror}")
+def _not_writable(flag: str, output: str | Path, error: OSError) -> UsageError:
+    return UsageError(f"{flag} {output} cannot be written: {error.strerror}")
 
 
 def _drop_if_empty(partial: Path) -> None:
@@ -115,8 +115,8 @@ def _drop_if_empty(partial: Path) -> None:
             partial.unlink()
 
 
-def _put_in_place(partial: Path, path: Path) -> None:
+def _put_in_place(partial: Path, path: Path, flag: str) -> None:
     try:
         partial.replace(path)
     except OSError as error:
-        raise LvspecError(f"-o {path} cannot be written: {error.strerror}; the results are in {partial}") from error
+        raise LvspecError(f"{flag} {path} cannot be written: {error.strerror}; all of it is in {partial}") from error

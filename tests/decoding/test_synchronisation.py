@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from lvspec_cli.decoding import clock
 from lvspec_cli.decoding.clock import RoundClock
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.looseness import Looseness
-from lvspec_cli.decoding.model import Extension
+from lvspec_cli.decoding.model import Extension, VideoGrounding
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.decoding.relevance import Calibration, PairKnowledge
 
@@ -90,6 +91,24 @@ def test_lossy_methods_look_no_more_often(method: str, relevance: dict[str, Any]
     rounds = decode(_TensorModel(0), _TensorModel(1), options, 1, known)
     for _ in range(8):
         assert looks(lambda: next(rounds)) == 1
+
+
+class _Seeing(_TensorModel):
+    """Says where it looks, too."""
+
+    def extend(self, tokens: Tensor) -> Extension:
+        seen = torch.nn.functional.one_hot(tokens, 9).float()
+        return replace(super().extend(tokens), grounding=VideoGrounding(seen, seen.sum(-1)))
+
+
+@pytest.mark.parametrize("sampling", [{}, {"temperature": 1.0}])
+def test_a_trace_costs_one_copy_more_and_that_only_for_the_video(sampling: dict[str, Any]) -> None:
+    options = DecodingOptions("strict", max_tokens=60, trace=True, **sampling)
+    for target, copies in ((_TensorModel(0), 0), (_Seeing(0), 1)):
+        rounds = decode(target, _TensorModel(1), options, 1)
+        for _ in range(8):
+            # A copy is seen twice: as it is made, and as the host reads it.
+            assert looks(lambda rounds=rounds: next(rounds)) == 1 + 2 * copies  # type: ignore[misc]
 
 
 def test_hidden_reads_would_be_counted() -> None:

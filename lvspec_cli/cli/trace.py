@@ -1,0 +1,37 @@
+"""`--trace FILE`: what is checked of it before anything is loaded, and the file itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from lvspec_cli.errors import UsageError
+from lvspec_cli.output.destination import open_destination
+from lvspec_cli.output.trace import TraceWriter
+
+
+def check_trace(trace: str | None, *, output: str | None, paths: Sequence[str], dry_run: bool) -> None:
+    """Raise UsageError if a trace cannot go with the rest of the call. ``paths``: the videos."""
+    if trace is None:
+        return
+    if dry_run:
+        raise UsageError("--trace and --dry-run exclude each other: a dry run decodes nothing")
+    if trace in ("", "-"):
+        raise UsageError("--trace needs the name of a file: stdout is for captions")
+    if os.path.exists(trace) and not os.path.isfile(trace):
+        return  # a device or a pipe, or a folder, which is refused when it is opened
+    if output is not None and os.path.realpath(output) == os.path.realpath(trace):
+        raise UsageError(f"--trace {trace} is where the captions go: name another file")
+    if any(os.path.realpath(path) == os.path.realpath(trace) for path in paths):
+        raise UsageError(f"--trace {trace} is one of the videos: name another file")
+
+
+@contextmanager
+def open_trace(trace: str | None) -> Iterator[TraceWriter | None]:
+    """A writer to the file, which appears as `open_destination` says; None if no trace is asked for."""
+    if trace is None:
+        yield None
+        return
+    with open_destination(trace, flag="--trace") as destination:
+        yield TraceWriter(destination.stream)

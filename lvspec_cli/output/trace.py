@@ -1,0 +1,92 @@
+"""The trace of a run: JSON lines that tell, round by round, what the decoder did (docs/trace.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from lvspec_cli.caption import Part, Progress
+from lvspec_cli.errors import TraceError
+from lvspec_cli.output.json_text import json_text
+from lvspec_cli.output.result import Result
+from lvspec_cli.output.trace_lines import line, part_line, round_line
+from lvspec_cli.text_stream import INCOMPLETE
+
+if TYPE_CHECKING:
+    from lvspec_cli.token_texts import TokenTexts
+
+_WHOLE = Part(0, 1)  # of a video that is not captioned in parts
+
+
+class TraceWriter:
+    """Hears of every step of a run and of every result, and writes lines as soon as they are there.
+
+    Nothing is kept but the last few tokens. Both methods raise TraceError if a line cannot be written.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._video = 0  # number of the current input
+        self._part = _WHOLE
+        self._pieces: _Pieces | None = None  # of that part; None: its decoding has not begun
+
+    def progress(self, step: Progress) -> None:
+        """Take a step of the current input."""
+        if step.stage == "reading":  # also when a part begins again with fewer frames
+            self._pieces = None
+        if step.round is None:
+            return
+        assert step.setup is not None
+        assert step.sight is not None
+        assert step.texts is not None  # all three come with every round
+        part = step.part or _WHOLE
+        if self._pieces is None or part != self._part:
+            self._part, self._pieces = part, _Pieces(step.texts)
+            self._write(part_line(self._video, part, step.setup, step.sight))
+        before = self._pieces.last
+        pieces = self._pieces.push([token.id for token in step.round.tokens], step.round.finish_reason is not None)
+        self._write(round_line(self._video, part, step.round, step.text, pieces, step.texts, before))
+
+    def result(self, result: Result) -> None:
+        """The current input has its caption, or failed."""
+        self._write(line("caption", self._video, record=result.as_record()))
+        self._pieces = None
+        self._video += 1
+
+    def _write(self, value: dict[str, Any]) -> None:
+        text = json_text(value)
+        try:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+        except (OSError, ValueError) as error:  # ValueError: somebody closed it
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise TraceError(f"the trace cannot be written: {reason}; try another place with --trace") from error
+
+
+class _Pieces:
+    """What each token adds to the text of a part, round by round; joined, the pieces are that text.
+
+    A character whose tokens come in two rounds stands at its last token.
+    """
+
+    def __init__(self, texts: TokenTexts) -> None:
+        self._texts = texts
+        self._before: int | None = None  # the token before those that wait
+        self._waiting: list[int] = []  # tokens whose bytes are not a whole character yet
+        self.last: int | None = None  # the last token so far
+
+    def push(self, tokens: Sequence[int], ends: bool) -> list[str]:
+        """The pieces of the next tokens; ``ends``: no others follow, so that half a character is shown as such."""
+        waited = len(self._waiting)
+        joined = [*self._waiting, *tokens]
+        pieces = self._texts.pieces(joined, self._before)
+        settled = len(joined)
+        if pieces[-1].endswith(INCOMPLETE) and not ends:
+            settled -= 1
+            pieces[settled] = ""
+            while settled and not pieces[settled - 1]:  # tokens that say nothing yet, the character's first ones
+                settled -= 1
+        self._before = joined[settled - 1] if settled else self._before
+        self._waiting = joined[settled:]
+        self.last = joined[-1]
+        return pieces[waited:]

@@ -1,0 +1,147 @@
+"""The lines of a trace as JSON values, schema ``lvspec.trace/1``; docs/trace.md explains every key."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import asdict
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from lvspec_cli.caption import Part, Setup, Sight
+from lvspec_cli.decoding.events import Fate, Grounding, Round, Token
+
+if TYPE_CHECKING:
+    from lvspec_cli.token_texts import TokenTexts
+
+TRACE_SCHEMA = "lvspec.trace/1"
+MOST_THUMBNAILS = 128  # frames of a part; more would make the file heavy and no report shows them
+
+
+def line(kind: str, video: int, **known: Any) -> dict[str, Any]:
+    """A line of some type about the input number ``video``, counted from 0."""
+    return {"schema": TRACE_SCHEMA, "type": kind, "video": video, **known}
+
+
+def part_line(video: int, part: Part, setup: Setup, sight: Sight) -> dict[str, Any]:
+    """What is known when the decoding of a part begins."""
+    facts = asdict(sight.facts)
+    del facts["path"], facts["fingerprint"]
+    return line(
+        "part",
+        video,
+        part=part.index,
+        parts=part.count,
+        summary=part.summary,
+        **asdict(setup.request),
+        preset=setup.preset,
+        method=setup.method,
+        lossy=setup.lossy,
+        target=asdict(setup.target),
+        draft=asdict(setup.draft) if setup.draft else None,
+        settings=dict(setup.settings),
+        video_facts=facts,
+        start_s=sight.start_s,
+        end_s=sight.end_s,
+        frame_times_s=sight.frame_times,
+        thumbnails=_thumbnails(sight),
+        layout=asdict(setup.layout) if setup.layout else None,
+        signal=setup.signal,
+        threshold=setup.threshold,
+        grounding=setup.grounding,
+    )
+
+
+def _thumbnails(sight: Sight) -> list[str]:
+    if sight.frames is None or len(sight.frames) > MOST_THUMBNAILS:
+        return []
+    from lvspec_cli.video.thumbnails import thumbnails
+
+    return thumbnails(sight.frames)
+
+
+def round_line(
+    video: int, part: Part, event: Round, text: str, pieces: Sequence[str], texts: TokenTexts, before: int | None
+) -> dict[str, Any]:
+    """One round: ``text`` is what it showed, ``pieces`` its tokens' parts of the whole text.
+
+    ``before``: the token that was committed last before the round; None in the first.
+    """
+    following = event.tokens[-1]
+    return line(
+        "round",
+        video,
+        part=part.index,
+        index=event.index,
+        places=_places(event, texts, before),
+        next=None if following.from_draft else _next(event, following, texts, before),
+        tokens=[token.id for token in event.tokens],
+        texts=pieces,
+        text=text,
+        draft_seconds=_short(event.draft_seconds),
+        verify_seconds=_short(event.verify_seconds),
+        round_seconds=_short(event.round_seconds),
+        finish_reason=event.finish_reason,
+    )
+
+
+def _places(event: Round, texts: TokenTexts, before: int | None) -> list[dict[str, Any]]:
+    """One for each draft token, in order."""
+    places = []
+    for place, (token, fate) in enumerate(zip(event.draft_tokens, event.fates, strict=True)):
+        own = event.own_log_probabilities
+        rejected = fate is Fate.REJECTED
+        explained = rejected or (fate in _ACCEPTED and not event.fillers[place])
+        places.append(
+            {
+                "draft": {
+                    "id": token,
+                    "text": texts.text(token, before),
+                    "draft_log_probability": None if own is None else _short(own[place]),
+                    "target_log_probability": _short(event.draft_log_probabilities[place]),
+                },
+                "choice": _choice(event.choices[place], event.choice_log_probabilities[place], texts, before),
+                "relevance": _short(event.relevance[place]),
+                "filler": event.fillers[place],
+                "verdict": fate.value,
+                "refusal": event.refusal.value if rejected and event.refusal else None,
+                "grounding": _grounding(event, place) if explained else None,
+            }
+        )
+        before = token
+    return places
+
+
+_ACCEPTED = (Fate.EXACT, Fate.LOOSE, Fate.SHIFTED)
+
+
+def _next(event: Round, token: Token, texts: TokenTexts, before: int | None) -> dict[str, Any]:
+    """The target's own token, behind what was accepted of the draft."""
+    place = len(event.tokens) - 1
+    before = event.tokens[-2].id if place else before
+    return {
+        "id": token.id,
+        "text": texts.text(token.id, before),
+        "origin": token.origin.value,
+        "log_probability": _short(token.log_probability),
+        "choice": _choice(token.choice, token.choice_log_probability, texts, before),
+        "grounding": _grounding(event, place),
+    }
+
+
+def _choice(token: int, log_probability: float, texts: TokenTexts, before: int | None) -> dict[str, Any]:
+    return {"id": token, "text": texts.text(token, before), "log_probability": _short(log_probability)}
+
+
+def _grounding(event: Round, place: int) -> dict[str, Any] | None:
+    """What the target looked at where it chose the token of a place."""
+    if event.groundings is None:
+        return None
+    seen: Grounding = event.groundings[place]
+    levels = b64encode(seen.levels).decode("ascii")
+    return {"share": _short(seen.share), "levels": levels, "largest": _short(seen.largest)}
+
+
+def _short(number: float | None) -> float | None:
+    """To six digits, which is what float32 knows; None for what JSON cannot say, such as the logarithm of 0."""
+    return float(f"{number:.6g}") if number is not None and isfinite(number) else None

@@ -1,0 +1,172 @@
+"""What rounds tell of every draft place, and the evidence that they carry when it is asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lvspec_cli.decoding.engine import decode
+from lvspec_cli.decoding.events import Fate, Origin, Round
+from lvspec_cli.decoding.grounding import packed_grounding, read_groundings
+from lvspec_cli.decoding.looseness import Looseness
+from lvspec_cli.decoding.model import Extension, VideoGrounding
+from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.decoding.relevance import Calibration, PairKnowledge
+from tests.decoding.toy_models import ToyModel
+
+VOCABULARY = 9
+PLACES = 6
+TABLE = torch.tensor([0.0, 1.0, float("nan"), 3.0, 0.1, 2.0, 0.2, 0.3, 5.0])
+KNOWN = PairKnowledge(Calibration(table=TABLE, thresholds={"table": 1.0}), torch.arange(VOCABULARY) == 4)
+METHODS = ("strict", "lvspec", "fly", "random", "ar")
+
+
+class _Seeing(ToyModel):
+    """A toy that also says where it looks: at a place that the fed token decides."""
+
+    def extend(self, tokens: Tensor) -> Extension:
+        weights = torch.nn.functional.one_hot(tokens % PLACES, PLACES) * 0.5 + 0.1
+        return replace(super().extend(tokens), grounding=VideoGrounding(weights, weights.sum(-1)))
+
+
+def rounds_of(options: DecodingOptions, seed: int = 3, share: float = 0.7, seeing: bool = True) -> list[Round]:
+    target = (_Seeing if seeing else ToyModel)(VOCABULARY)
+    draft = ToyModel(VOCABULARY, seed, share)
+    first = target.prefill((1, 2))
+    draft.prefill((1, 2))
+    return list(decode(target, draft, options, first, KNOWN))
+
+
+options_of_any_kind = st.builds(
+    DecodingOptions,
+    method=st.sampled_from(METHODS),
+    draft_tokens=st.integers(1, 10),
+    max_tokens=st.integers(1, 60),
+    temperature=st.sampled_from((0.0, 0.0, 0.8)),
+    top_k=st.sampled_from((0, 3)),
+    seed=st.integers(0, 99),
+    stop_tokens=st.frozensets(st.integers(0, VOCABULARY - 1), max_size=2),
+    looseness=st.just(Looseness(relevance="table", min_probability=0.02, fly_window=1)),
+    trace=st.booleans(),
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(options_of_any_kind, st.integers(0, 30))
+def test_every_draft_token_has_one_place_and_one_fate(options: DecodingOptions, seed: int) -> None:
+    for event in rounds_of(options, seed):
+        count = len(event.draft_tokens)
+        per_place = (event.draft_log_probabilities, event.relevance, event.fillers, event.fates)
+        assert {len(values) for values in per_place} == {count}
+        assert len(event.choices) == len(event.choice_log_probabilities) == count + 1
+        fates = Counter(event.fates)
+        assert fates[Fate.REJECTED] == bool(event.rejected)
+        assert fates[Fate.REJECTED] + fates[Fate.DISCARDED] == len(event.rejected)
+        assert (event.refusal is not None) == bool(event.rejected)
+        assert fates[Fate.BEYOND] == 0 or event.finish_reason is not None
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(options_of_any_kind, st.integers(0, 30))
+def test_places_and_committed_tokens_tell_the_same(options: DecodingOptions, seed: int) -> None:
+    for event in rounds_of(options, seed):
+        drafted = [token for token in event.tokens if token.from_draft]
+        for place, token in enumerate(drafted):
+            assert (token.id, token.origin.value) == (event.draft_tokens[place], event.fates[place].value)
+            assert token.log_probability == event.draft_log_probabilities[place]
+            assert token.relevance == event.relevance[place]
+        for place, token in enumerate(event.tokens):
+            assert token.choice == event.choices[place]
+            assert token.choice_log_probability == event.choice_log_probabilities[place]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_evidence_changes_no_token(method: str, temperature: float) -> None:
+    loose = Looseness(relevance="table", fly_window=2)
+    options = DecodingOptions(method, 5, 80, temperature=temperature, seed=4, looseness=loose)
+    tokens = [
+        [[token.id for token in event.tokens] for event in rounds_of(replace(options, trace=trace), seeing=trace)]
+        for trace in (False, True)
+    ]
+    assert tokens[0] == tokens[1]
+
+
+def test_without_a_trace_there_is_no_evidence() -> None:
+    for event in rounds_of(DecodingOptions(max_tokens=20), seeing=False):
+        assert event.own_log_probabilities is None
+        assert event.groundings is None
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_the_draft_tells_its_own_log_probabilities(temperature: float) -> None:
+    options = DecodingOptions(draft_tokens=4, max_tokens=40, temperature=temperature, top_k=3, trace=True)
+    draft, committed = ToyModel(VOCABULARY, 3, 0.7), [1, 2]
+    for event in rounds_of(options):
+        draft.rollback(0)
+        logits = draft.extend(torch.tensor([*committed, *event.draft_tokens])).logits[len(committed) - 1 :]
+        expected = [logits.log_softmax(-1)[place, token].item() for place, token in enumerate(event.draft_tokens)]
+        assert (event.own_log_probabilities or ()) == pytest.approx(expected)
+        committed += [token.id for token in event.tokens]
+
+
+def test_a_grounding_is_that_of_the_token_before() -> None:
+    before = 2
+    for event in rounds_of(DecodingOptions(draft_tokens=4, max_tokens=40, trace=True)):
+        assert event.groundings is not None
+        assert len(event.groundings) == len(event.draft_tokens) + 1
+        for seen, token in zip(event.groundings, (before, *event.draft_tokens), strict=True):
+            assert seen.levels.index(255) == token % PLACES
+            assert (seen.share, seen.largest) == pytest.approx((0.5 + 0.1 * PLACES, 0.6))
+        before = event.tokens[-1].id
+
+
+def test_what_counts_as_a_filler_is_told_where_the_method_asks() -> None:
+    options = DecodingOptions("lvspec", 6, 60, looseness=Looseness(relevance="table", min_probability=0.0))
+    judged = [event for seed in range(1, 6) for event in rounds_of(options, seed, share=0.3)]
+    for event in judged:
+        for token, choice, filler in zip(event.draft_tokens, event.choices, event.fillers, strict=False):
+            known = TABLE[[token, choice]]
+            assert filler is bool((known < 1.0).all())
+    assert Origin.LOOSE in {token.origin for event in judged for token in event.tokens}
+    for method in ("strict", "fly", "random"):
+        rounds = rounds_of(replace(options, method=method))
+        assert {filler for event in rounds for filler in event.fillers} == {None}
+
+
+def test_a_stop_token_in_the_draft_leaves_accepted_tokens_beyond_the_end() -> None:
+    options = DecodingOptions(draft_tokens=8, max_tokens=9)
+    (whole,) = rounds_of(options, seed=0)
+    place = next(place for place, pair in enumerate(pairwise(whole.draft_tokens)) if pair[1] not in pair[:1]) + 1
+    stop = whole.draft_tokens[place]
+    first = whole.draft_tokens.index(stop)
+    (event,) = rounds_of(replace(options, stop_tokens=frozenset({stop})), seed=0)
+    assert event.fates == (*[Fate.EXACT] * (first + 1), *[Fate.BEYOND] * (7 - first))
+    assert event.finish_reason == "stop"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.floats(-1, 1, width=32), min_size=5, max_size=5), min_size=1, max_size=4))
+def test_levels_are_shares_of_the_largest(rows: Sequence[Sequence[float]]) -> None:
+    weights = torch.tensor(rows)
+    for row, seen in zip(
+        rows, read_groundings(packed_grounding(VideoGrounding(weights, weights.sum(-1)))), strict=True
+    ):
+        assert seen.share == pytest.approx(torch.tensor(row).sum().item())
+        assert seen.largest == max(0.0, *row)
+        for number, level in zip(row, seen.levels, strict=True):
+            assert level / 255 * seen.largest == pytest.approx(max(0.0, number), abs=seen.largest / 400 + 1e-29)
+
+
+def test_half_precision_is_packed_as_well() -> None:
+    weights = torch.tensor([[0.25, 0.5, 0.0]], dtype=torch.bfloat16)
+    (seen,) = read_groundings(packed_grounding(VideoGrounding(weights, weights.sum(-1))))
+    assert (seen.levels, seen.share, seen.largest) == (bytes((128, 255, 0)), 0.75, 0.5)

@@ -1,0 +1,133 @@
+"""Where the target looks is what transformers' own attention and states say, and asking changes nothing."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from lvspec_cli.decoding.looseness import Looseness, WatchedLayers
+from lvspec_cli.decoding.options import DecodingOptions
+from lvspec_cli.models.adapter import VideoLanguageModel
+from lvspec_cli.models.attention import attend_in_parts_watching
+from lvspec_cli.models.grounding import GroundingSource, attention_rows
+from lvspec_cli.models.text_stack import ModuleTextStack
+from tests.models.conftest import TinyPair
+from tests.models.test_watch import ANSWER, eager, prepared
+
+ATTENTION = GroundingSource("attention", (0, 2))
+COSINE = GroundingSource("cosine")
+
+
+def extension(
+    model: VideoLanguageModel, source: GroundingSource | None, watched: WatchedLayers | None = None
+) -> tuple[Any, Any]:
+    """The prompt, and a pass over an answer behind it."""
+    inputs = prepared(model)
+    model.watch(watched)
+    model.ground(source)
+    model.prefill(inputs)
+    seen = model.extend(torch.cat((inputs.token_ids[-1:], ANSWER)))
+    model.watch(None)
+    model.ground(None)
+    return inputs, seen
+
+
+@pytest.fixture(params=[False, True], ids=["fused", "modules"])
+def target(tiny_pair: TinyPair, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Each family's target, over either text stack."""
+    model = tiny_pair.pair.target
+    if request.param:
+        monkeypatch.setattr(model, "_stack", ModuleTextStack(model._text_model))
+    return model
+
+
+def test_the_attention_is_that_of_the_plain_model(tiny_pair: TinyPair, target: VideoLanguageModel) -> None:
+    inputs, seen = extension(target, ATTENTION)
+    attention, _ = eager(tiny_pair, inputs, 0)
+    rows, layout = slice(inputs.length - 1, None), target.video_layout(inputs)
+    expected = attention[list(ATTENTION.layers)][:, :, rows, : inputs.length][..., inputs.video_mask].mean((0, 1))
+    assert layout is not None
+    assert seen.grounding.weights.shape == (len(ANSWER) + 1, layout.places)
+    torch.testing.assert_close(seen.grounding.weights, expected[:, : layout.places], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(seen.grounding.share, expected.sum(-1), atol=1e-4, rtol=1e-3)
+
+
+def test_the_cosines_are_those_that_are_watched(target: VideoLanguageModel) -> None:
+    _, seen = extension(target, COSINE, WatchedLayers((), 1, nearest=1))
+    torch.testing.assert_close(seen.grounding.share, seen.video_cosine)
+    assert (seen.grounding.weights.amax(-1) <= seen.grounding.share).all()
+
+
+@pytest.mark.parametrize(
+    ("source", "watched"),
+    [(ATTENTION, None), (ATTENTION, WatchedLayers((0, 1), 1)), (COSINE, WatchedLayers((0, 1), 1))],
+)
+def test_asking_changes_no_bit_of_the_pass(
+    target: VideoLanguageModel, source: GroundingSource, watched: WatchedLayers | None
+) -> None:
+    _, plain = extension(target, None, watched)
+    _, asked = extension(target, source, watched)
+    assert plain.grounding is None
+    assert torch.equal(plain.logits, asked.logits)
+    for one, other in ((plain.video_attention, asked.video_attention), (plain.video_cosine, asked.video_cosine)):
+        assert (one is None and other is None) or torch.equal(one, other)
+
+
+def test_nothing_of_a_pass_is_kept_when_it_is_over(target: VideoLanguageModel) -> None:
+    inputs = prepared(target)
+    target.ground(ATTENTION)
+    target.prefill(inputs)
+    target.extend(inputs.token_ids[-1:])
+    assert target._probe is not None
+    assert target._probe._noted == []
+    target.ground(None)
+
+
+def test_a_long_cache_gives_the_shares_that_watching_it_in_parts_does() -> None:
+    torch.manual_seed(0)
+    query, keys = torch.randn(1, 4, 1, 16), torch.randn(1, 2, 103, 16)
+    watched = (torch.arange(80) % 3 == 0).float()
+    packed = query.reshape(1, 2, 2, 16)
+    _, shares = attend_in_parts_watching(packed, keys, torch.randn(1, 2, 103, 16), None, 0.3, watched)
+    rows = attention_rows(query, keys, 0.3)
+    torch.testing.assert_close(rows.sum(-1), torch.ones(1))
+    torch.testing.assert_close((rows[0, :80] * watched).sum(), shares.mean())
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_a_compiled_pass_stays_compiled_and_the_same(
+    pairs: dict[str, TinyPair], family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = pairs[family].pair.target
+    model = copy.deepcopy(pairs[family].reference)
+    compiled = type(target)(model, target.processor, target.vocabulary_size, target.frame_size, (1, len(ANSWER) + 1))
+    _, plain = extension(compiled, None)
+    monkeypatch.setattr(compiled._stack._fused, "run", lambda *_: pytest.fail("the pass was not compiled"))
+    _, asked = extension(compiled, ATTENTION)
+    assert torch.equal(plain.logits, asked.logits)
+    _, expected = extension(target, ATTENTION)
+    torch.testing.assert_close(asked.grounding.weights, expected.grounding.weights, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        (DecodingOptions("strict"), GroundingSource("attention", (1, 2))),
+        (DecodingOptions("ar"), GroundingSource("attention", (1, 2))),
+        (DecodingOptions("lvspec", looseness=Looseness(attention_layers=(2, 0))), ATTENTION),
+        (DecodingOptions("lvspec", looseness=Looseness(relevance="cosine")), COSINE),
+    ],
+)
+def test_a_trace_shows_what_is_watched_or_upper_layers(
+    pairs: dict[str, TinyPair], options: DecodingOptions, source: GroundingSource
+) -> None:
+    pair = pairs["smolvlm"].pair
+    pair.ready_for(replace(options, trace=True))
+    assert pair.target.grounding == source
+    pair.ready_for(options)
+    assert pair.target.grounding is None
+    pair.target.watch(None)
