@@ -8,11 +8,13 @@ from typing import Any
 from lvspec_cli.caption import Failure, Request
 from lvspec_cli.models.footprint import ModelFootprint, PairFootprint, estimate_pair
 from lvspec_cli.models.room import GIB, Room, free_bytes, rooms
+from lvspec_cli.parsing import SCENES
 from lvspec_cli.plan import Plan, in_force
 from lvspec_cli.preset import Preset
 from lvspec_cli.video.clip import VideoFacts
 from lvspec_cli.video.limits import output_box
 from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.segmentation import Span, cut
 from lvspec_cli.video.selection import select
 
 SCHEMA = "lvspec.dry_run/1"
@@ -23,6 +25,7 @@ class Forecast:
     """Frames, tokens and memory of one video, as a result that can be written."""
 
     request: Request
+    segments: int | None  # that are captioned one by one, of which the largest counts; None: not cut, or not known
     width: int  # pixels of a frame as it is read
     height: int
     preset: str  # its name
@@ -46,8 +49,9 @@ class Forecast:
         pair = self.footprint
         draft = f" ({pair.draft_video_tokens} to the draft)" if self.drafts else ""
         models = [f"target {_in_words(pair.target)}", *([f"draft {_in_words(pair.draft)}"] if self.drafts else [])]
+        each = "" if self.segments is None else f"{self.segments} segments, each of at most "
         return (
-            f"{pair.frame_count} frames of {self.width}x{self.height}, {pair.video_tokens} video tokens{draft}, "
+            f"{each}{pair.frame_count} frames of {self.width}x{self.height}, {pair.video_tokens} video tokens{draft}, "
             f"{pair.prompt_tokens} prompt tokens; {'; '.join(models)}; {', '.join(map(str, self.rooms))}"
         )
 
@@ -57,6 +61,7 @@ class Forecast:
         return _record(
             self.request,
             preset=self.preset,
+            segments=self.segments,
             frames=pair.frame_count,
             frame_width=self.width,
             frame_height=self.height,
@@ -84,12 +89,15 @@ def forecast(request: Request, facts: VideoFacts, plan: Plan, preset: Preset) ->
     Raises ModelError or PresetError as `estimate_pair` does, and VideoError if the video is not one that could be shown
     in this way.
     """
-    frames = _frame_count(plan.read, facts)
+    spans = _spans(plan, facts)
+    reads = [plan.between(span.start_s, span.end_s).read for span in spans] or [plan.read]
+    frames = max(_frame_count(read, facts) for read in reads)
     box = output_box(request.path, (facts.width, facts.height), frames, plan.read)
     asked = in_force(preset, plan, request.question or request.prompt or "")
     footprint = estimate_pair(asked, frames, (box.height, box.width))
     return Forecast(
         request=request,
+        segments=len(spans) or None,
         width=box.width,
         height=box.height,
         preset=preset.name,
@@ -99,14 +107,24 @@ def forecast(request: Request, facts: VideoFacts, plan: Plan, preset: Preset) ->
     )
 
 
+def _spans(plan: Plan, facts: VideoFacts) -> list[Span]:
+    """The segments, as far as a header tells; none if the video is not cut, or at its scenes."""
+    segments = plan.segments
+    if segments is None or segments.segment is None or segments.segment == SCENES or not facts.duration_s:
+        return []
+    whole = select(plan.read, facts.duration_s)
+    return cut(whole.start_s, whole.end_s, segments.segment, segments.overlap)
+
+
 def _frame_count(options: ReadOptions, facts: VideoFacts) -> int:
     """The frames that would be shown: as many as are asked for, if a header that tells the length has as many."""
     if not facts.duration_s:
         return options.frame_count or options.max_frames
-    wanted = len(select(options, facts.duration_s).moments)
+    selection = select(options, facts.duration_s)
+    wanted = len(selection.moments)
     if facts.average_frame_rate is None:
         return 1 if facts.decoder == "pillow" else wanted
-    return min(wanted, max(1, round(facts.duration_s * facts.average_frame_rate)))
+    return min(wanted, max(1, round((selection.end_s - selection.start_s) * facts.average_frame_rate)))
 
 
 def _in_words(model: ModelFootprint) -> str:
@@ -120,7 +138,16 @@ def _gib(count: int) -> str:
 
 def _record(request: Request, **known: Any) -> dict[str, Any]:
     """A record with every key there is, null where nothing is known."""
-    keys = ("preset", "frames", "frame_width", "frame_height", "video_tokens", "draft_video_tokens", "prompt_tokens")
+    keys = (
+        "preset",
+        "segments",
+        "frames",
+        "frame_width",
+        "frame_height",
+        "video_tokens",
+        "draft_video_tokens",
+        "prompt_tokens",
+    )
     record = {
         "schema": SCHEMA,
         "path": request.path,

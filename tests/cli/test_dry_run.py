@@ -110,6 +110,25 @@ def test_a_pair_that_is_not_here_is_foretold(lvspec, clip, published, monkeypatc
     assert (text.code, text.out.endswith("does not fit\n")) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("options", "segments", "frames"),
+    [
+        (("--segment", "0.5"), 4, 4),
+        (("--segment", "1", "--fps", "6"), 2, 6),
+        (("--segment", "1", "--overlap", "0.5", "--end", "1.5"), 2, 4),
+        (("--segment", "scenes"), None, 4),
+        ((), None, 4),
+    ],
+)
+def test_of_a_video_in_segments_the_largest_one_counts(caption, clip, options, segments, frames):
+    record = foretold(caption(clip, "--dry-run", "--format", "json", *options))
+    assert (record["segments"], record["frames"]) == (segments, frames)
+
+
+def test_the_line_of_a_video_in_segments_tells_how_many(caption, clip):
+    assert caption(clip, "--dry-run", "--segment", "1").out.startswith("2 segments, each of at most 4 frames of 56x56")
+
+
 def test_a_question_counts(ask, clip):
     short, long = (
         foretold(ask(clip, question, "--dry-run", "--format", "json"))["prompt_tokens"]
