@@ -148,9 +148,8 @@ def check_prompt(prompt: str, tokenizer: Any, placeholders: Sequence[str] = (), 
 def without_control_tokens(text: str, tokenizer: Any, placeholders: Sequence[str] = ()) -> str:
     """A text, such as one that a model has made, without what `check_prompt` would refuse in it."""
     control = re.compile("|".join(map(re.escape, _control_tokens(tokenizer, placeholders))))
-    found = 1
-    while found:  # what stood on both sides of a token may make up another one
-        text, found = control.subn("", text)
+    while (left := control.sub("", text)) != text:  # what stood on both sides of a token may make up another one
+        text = left
     return text
 
 
