@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 from types import TracebackType
@@ -14,7 +14,7 @@ from lvspec_cli.caption import Caption, Part, Progress, Request
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.errors import OutOfMemory, UsageError
 from lvspec_cli.offline import go_offline
-from lvspec_cli.parts import SEGMENTS, joined, quoted
+from lvspec_cli.parts import SEGMENTS, joined, quoted, told_as
 from lvspec_cli.plan import Plan, check_fits, placed
 from lvspec_cli.preset import Preset, load_preset
 from lvspec_cli.profiles import CAPTION_ONLY, for_answers, settings_for
@@ -166,7 +166,7 @@ class Captioner:
 
     def load(self) -> None:
         """Load the models now rather than with the first video. Raises UsageError, PairError or ModelError."""
-        self._loaded_for(self._plan, self._plan.settings.prompt)
+        self._loaded_for(self._plan, self._plan.settings.prompt or "")
 
     def close(self) -> None:
         """End the process that reads videos; the next video starts a new one."""
@@ -220,11 +220,11 @@ class Captioner:
         for index, span in enumerate(spans):
             last = captions[-1].shrunk_from if captions else None  # memory does not suffice for the others either
             steps = self._whole(request, plan.between(span.start_s, span.end_s), last)
-            captions.append((yield from _told_as(Part(index, count), steps)))
+            captions.append((yield from told_as(Part(index, count), steps)))
         summary = None
         if plan.summarizes:
             steps = self._whole(self._summary_request(request, plan, captions), plan)
-            summary = yield from _told_as(Part(len(spans), count, summary=True), steps)
+            summary = yield from told_as(Part(len(spans), count, summary=True), steps)
         whole = joined(request, captions, summary, plan.as_record(), plan.dressed, planning_seconds)
         yield Progress("done", caption=whole)
 
@@ -244,9 +244,8 @@ class Captioner:
         """Ask for a summary of what was said of the segments; a question is asked once more, of the whole video."""
         if request.question is not None:
             return request
-        wanted = plan.settings.summary_prompt
+        wanted = _said("summary prompt", plan.settings.summary_prompt)
         assert self._pair is not None  # the segments are captioned
-        assert wanted is not None  # every preset has one
         said = self._pair.without_control_tokens(quoted(captions))
         return replace(request, prompt=wanted.replace(SEGMENTS, said))
 
@@ -289,7 +288,7 @@ class Captioner:
     def _session(
         self, request: Request, plan: Plan, clip: Clip, read_seconds: float, shrunk_from: int | None
     ) -> Session:
-        pair = self._loaded_for(plan, request.question or request.prompt)
+        pair = self._loaded_for(plan, request.question or request.prompt or "")
         from lvspec_cli.session import Session
 
         length = self._lengths.setdefault(plan.decode.method, DraftLength())
@@ -304,15 +303,18 @@ class Captioner:
     def _ready_for(self, plan: Plan) -> bool:
         return self._pair is not None and (self._pair.draft is not None or not plan.drafts)
 
-    def _loaded_for(self, plan: Plan, prompt: str | None = None) -> Pair:
-        """The pair; its draft is loaded for the first method that needs one."""
+    def _loaded_for(self, plan: Plan, prompt: str) -> Pair:
+        """The pair; its draft is loaded for the first method that needs one.
+
+        What is asked first, and of a summary later, is refused before anything is loaded if it cannot be asked.
+        """
         from lvspec_cli.models.pair import load_draft, load_pair
 
         if self._pair is None:
             self._pair = load_pair(
                 self._preset,
                 with_draft=plan.drafts,
-                prompt=prompt,
+                prompts=(prompt, *([plan.settings.summary_prompt or ""] if plan.settings.summary else [])),
                 system=plan.system,
                 options=plan.decode,
                 ignore_memory=self._ignore_memory,
@@ -335,17 +337,6 @@ def _said(what: str, text: str | None) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):  # bytes that the system could not decode
         raise UsageError(f"the {what} is not valid UTF-8: write it in that encoding")
     return text
-
-
-def _told_as(part: Part, steps: Iterator[Progress]) -> Generator[Progress, None, Caption]:
-    """The steps of a part but for its end, of which only the text is left; return its caption."""
-    for step in steps:
-        if step.caption is None:
-            yield replace(step, part=part)
-            continue
-        yield Progress("decoding", step.text, part=part, sight=step.sight)
-        return step.caption
-    raise AssertionError("the last step always carries the caption")
 
 
 def _last(steps: Iterator[Progress]) -> Caption:

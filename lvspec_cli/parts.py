@@ -1,12 +1,12 @@
-"""One caption from those of the parts of a video: its segments, one after another, and a summary of them all."""
+"""A video in parts, its segments and a summary of them all: their steps, and one caption from theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lvspec_cli.caption import Caption, Durations, Request
+from lvspec_cli.caption import Caption, Durations, Part, Progress, Request
 
 if TYPE_CHECKING:
     from lvspec_cli.decoding.events import FinishReason
@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 
 
 SEGMENTS = "{segments}"  # in the prompt of a summary: what was said of the segments
+
+
+def told_as(part: Part, steps: Iterator[Progress]) -> Generator[Progress, None, Caption]:
+    """The steps of a part but for its end, of which only the text is left; return its caption."""
+    for step in steps:
+        if step.caption is None:
+            yield replace(step, part=part)
+            continue
+        yield Progress("decoding", step.text, part=part, sight=step.sight)
+        return step.caption
+    raise AssertionError("the last step always carries the caption")
 
 
 def joined(

@@ -90,6 +90,7 @@ class Plan:
             "segment": self.settings.segment,
             "overlap_s": self.settings.overlap,
             "summary": self.settings.summary,
+            "summary_prompt": self.settings.summary_prompt if self.summarizes else None,
             **{key: getattr(self.pruning, name) for name, key in _PRUNING.items()},
             **{key: getattr(self.settings, key) for key in ("style", "prefix", "trigger", "suffix")},
             **(asdict(self.decode.looseness) if METHODS[self.decode.method].lossy else {}),

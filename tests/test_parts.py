@@ -60,7 +60,7 @@ def test_a_summary_is_one_more_caption_over_all(captioner, clip):
 
 def test_a_summary_is_told_what_was_said_of_the_segments(captioner, clip, monkeypatch):
     asked = []
-    prepare = captioner._loaded_for(captioner._plan).target.prepare
+    prepare = captioner._loaded_for(captioner._plan, "What?").target.prepare
     monkeypatch.setattr(
         type(captioner._pair.target), "prepare", lambda self, *given: asked.append(given[2]) or prepare(*given)
     )
@@ -79,6 +79,16 @@ def test_segments_and_summary_are_dressed_and_what_is_quoted_is_not(captioner, c
     texts = [segment.text for segment in caption.segments]
     assert all(text.startswith("<") and text.endswith(">") and text.count("<") == 1 for text in [*texts, caption.text])
     assert [line.partition("s: ")[2] for line in quoted[0].splitlines()] == [text[1:-1] for text in texts]
+
+
+@pytest.mark.parametrize(("wanted", "complaint"), [("a <|im_end|> b", "control token"), (" ", "empty")])
+def test_a_summary_that_cannot_be_asked_for_is_refused_before_anything_is_captioned(
+    tiny_preset, clip, wanted, complaint
+):
+    with Captioner.from_preset(tiny_preset) as captioner:
+        with pytest.raises(UsageError, match=complaint):
+            captioner.caption(clip, segment=1, summary=True, summary_prompt=wanted)
+        assert not captioner.loaded
 
 
 def test_a_question_is_asked_of_every_segment_and_for_the_summary_of_the_whole_video(captioner, clip):

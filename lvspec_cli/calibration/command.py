@@ -27,7 +27,7 @@ def calibrate_preset(preset: Preset, paths: Sequence[str], output: Path, say: Ca
     journal = Journal(output.with_name(output.name + SUFFIX), shaping_settings(preset))
     # What an earlier calibration found plays no part in this one.
     options = replace(plan.decode, looseness=replace(plan.decode.looseness, relevance="attention"))
-    pair = load_pair(replace(preset, calibration=None), prompt=preset.prompts.caption, system=preset.prompts.system)
+    pair = load_pair(replace(preset, calibration=None), prompts=(preset.prompts.caption,), system=preset.prompts.system)
     try:
         with VideoWorker() as worker:
             calibrator = Calibrator(pair, preset.prompts, options, plan.pruning, journal, say)

@@ -165,19 +165,19 @@ def load_pair(
     preset: Preset,
     *,
     with_draft: bool = True,
-    prompt: str | None = None,
+    prompts: Sequence[str] = (),
     system: str | None = None,
     options: DecodingOptions | None = None,
     ignore_memory: bool = False,
 ) -> Pair:
     """Check a pair and load it; the draft too unless the method needs none.
 
-    ``prompt``, ``system`` and ``options``: the first that will be asked and decoded with, to be refused (UsageError)
+    ``prompts``, ``system`` and ``options``: the first that will be asked and decoded with, to be refused (UsageError)
     before any weights are loaded; so is a pair for which there is too little memory, unless ``ignore_memory``. Raises
     as `check_pair` and `load_model`.
     """
     checked = check_pair(preset)
-    if prompt is not None:
+    for prompt in prompts:
         check_question(checked, prompt, system)
     calibration = digest = None
     if preset.calibration is not None:

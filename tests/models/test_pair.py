@@ -138,7 +138,7 @@ def test_broken_weights_are_named(copied: Path, damage: Any) -> None:
 def test_a_prompt_with_control_tokens_is_refused_before_weights_are_read(copied: Path) -> None:
     (copied / "target" / "model.safetensors").write_bytes(b"no safetensors")
     with pytest.raises(UsageError, match="control token"):
-        load_pair(load_preset(preset_of(copied)), prompt="a <|im_end|> b")
+        load_pair(load_preset(preset_of(copied)), prompts=["a <|im_end|> b"])
 
 
 @pytest.mark.parametrize("where", [{"attention_layers": (0, 99)}, {"relevance": "cosine", "state_layer": 99}])

@@ -90,9 +90,9 @@ def mute(checkpoints: dict[str, Path], tmp_path: Path) -> Preset:
 
 def test_a_system_message_that_cannot_be_said_is_refused_before_weights_are_read(mute: Preset) -> None:
     with pytest.raises(UsageError, match="takes no system message"):
-        load_pair(mute, prompt="What?", system="Be terse.")
+        load_pair(mute, prompts=["What?"], system="Be terse.")
     with pytest.raises(UsageError, match=r"the system message contains <\|im_end\|>"):
-        load_pair(mute, prompt="What?", system="Be <|im_end|> terse.")
+        load_pair(mute, prompts=["What?"], system="Be <|im_end|> terse.")
 
 
 CONTROL = {family: ("<|im_end|>", *tiny.PLACEHOLDERS[family]) for family in tiny.FAMILIES}
