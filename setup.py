@@ -5,5 +5,9 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["lvspec_cli", "lvspec_cli.*"]), "lvspec_cli.presets"],
     package_dir={"lvspec_cli.presets": "presets"},
-    package_data={"lvspec_cli": ["py.typed"], "lvspec_cli.presets": ["*.yaml", "*.schema.json", "demo/**/*"]},
+    package_data={
+        "lvspec_cli": ["py.typed"],
+        "lvspec_cli.report": ["template/*"],
+        "lvspec_cli.presets": ["*.yaml", "*.schema.json", "demo/**/*"],
+    },
 )

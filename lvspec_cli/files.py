@@ -14,6 +14,8 @@ def check_output(flag: str, output: str) -> Path:
     path = Path(output)
     if path.is_dir():
         raise UsageError(f"{flag} {output} is a folder: name a file in it")
+    if _takes_writing(path):
+        return path
     if not path.parent.is_dir():
         raise UsageError(f"{flag} {output} cannot be written: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK):  # the folder, not the file: that is replaced as a whole
@@ -27,15 +29,27 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file beside the path, then put it in its place. Raises LvspecError."""
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    """Let ``write`` make a file beside the path, then put it in its place. Raises LvspecError.
+
+    A link stays a link: what it points at is replaced. Devices and pipes are written directly.
+    """
+    place = Path(os.path.realpath(path))
+    direct = _takes_writing(place)
+    beside = place if direct else place.with_name(f".{place.stem}.{os.getpid()}{place.suffix}")
     try:
         write(beside)
-        beside.replace(path)
+        if not direct:
+            beside.replace(place)
     except OSError as error:
         raise LvspecError(f"{path} cannot be written: {error.strerror}; choose another place") from error
     finally:
-        beside.unlink(missing_ok=True)
+        if not direct:
+            beside.unlink(missing_ok=True)
+
+
+def _takes_writing(path: Path) -> bool:
+    """Whether it is a device or a pipe, which is there for being written and never replaced."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def user_folder() -> Path:

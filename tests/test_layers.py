@@ -52,12 +52,13 @@ ALLOWED = {
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
     "output": {"errors", "caption"},
+    "report": {"", "errors", "files", "caption"},
     "ui": CAPTIONER | {"output"},
     "demo": DECODING | {"models", "video", "captioner", "caption"},
     "calibration": CAPTIONER,
     "doctor": CAPTIONER,
     "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
-    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor", "preset_reader"},
+    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor", "report", "preset_reader"},
 }
 
 # Libraries that only some parts may import.
@@ -74,6 +75,8 @@ HOMES = {
     "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "memory", "doctor"},
     "torchvision": {"models"},
     "matplotlib": {"bench"},
+    "jinja2": {"report"},
+    "markupsafe": {"report"},
 }
 
 # No file of these parts may import such a library when it is itself imported: help must be instant.
@@ -90,7 +93,7 @@ LIGHT = {
     "token_texts",
     "output",
 }
-LIGHT |= {"plan", "captioner", "selection", "profiles", "files", "offline", "doctor"}
+LIGHT |= {"plan", "captioner", "selection", "profiles", "files", "offline", "doctor", "report"}
 LIGHT |= {"preset_keys", "preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {
     "torch",
@@ -103,6 +106,8 @@ HEAVY = {
     "PIL",
     "bitsandbytes",
     "matplotlib",
+    "jinja2",
+    "markupsafe",
 }
 
 
