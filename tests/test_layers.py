@@ -58,7 +58,8 @@ ALLOWED = {
     "calibration": CAPTIONER,
     "doctor": CAPTIONER,
     "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
-    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor", "report", "preset_reader"},
+    "cli": CAPTIONER
+    | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor", "report", "preset_reader"},
 }
 
 # Libraries that only some parts may import.

@@ -14,6 +14,7 @@ HEIGHT = 100  # units of the plot, the highest bar
 _STEP = 10  # units from bar to bar
 _GAP = 2  # units between two bars
 _ROW = 80  # bars beside each other, at most
+_FEWEST = 16  # bars that there is room for, at least
 _STACKED = (*KEPT, *OWN, "rejected")  # from the bottom up
 
 
@@ -104,8 +105,10 @@ def histogram_chart(histogram: Sequence[float]) -> BarChart | None:
     if len(histogram) < 2 or not any(histogram):
         return None
     counts = [Counter({"exact": int(rounds)}) for rounds in histogram]
-    titles = [f"{counted(kept, 'draft token')} kept: {counted(rounds, 'round')}" for kept, rounds in enumerate(histogram)]
-    bars = [(kept, each, title) for (kept, each), title in zip(enumerate(counts), titles, strict=True)]
+    bars = [
+        (kept, each, f"{counted(kept, 'draft token')} kept: {counted(each.total(), 'round')}")
+        for kept, each in enumerate(counts)
+    ]
     return _chart(bars, int(max(histogram)), "Rounds by the number of draft tokens that they kept")
 
 
@@ -127,7 +130,9 @@ def time_split(figures: Figures) -> TimeSplit | None:
     for name, kind, duration in durations:
         width = 100 * duration / total
         if duration > 0:
-            pieces.append(TimePiece(name, kind, round(x, 3), round(width, 3), seconds(duration), share(duration / total)))
+            pieces.append(
+                TimePiece(name, kind, round(x, 3), round(width, 3), seconds(duration), share(duration / total))
+            )
         x += width
     summary = ", ".join(f"{piece.name} {piece.duration}" for piece in pieces)
     return TimeSplit(tuple(pieces), seconds(total), f"Time by what it was spent on: {summary}")
@@ -147,7 +152,7 @@ def _round_title(number: int, counts: Counter[str]) -> str:
 
 def _chart(bars: Sequence[tuple[int, Counter[str], str]], top: int, summary: str) -> BarChart:
     groups = [bars[at : at + _ROW] for at in range(0, len(bars), _ROW)]
-    width = _STEP * len(groups[0])
+    width = _STEP * max(len(groups[0]), _FEWEST)
     rows = tuple(
         BarRow(
             tuple(

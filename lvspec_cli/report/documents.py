@@ -90,7 +90,9 @@ def _foreign(where: str, schema: str | None) -> LvspecError:
     for known in (RECORD_SCHEMA, TRACE_SCHEMA):
         if schema is not None and schema.startswith(known.rpartition("/")[0] + "/"):
             advice = "take the lvspec that wrote it, or caption the video again"
-            return LvspecError(f"{where}: {schema} is of another version than {known}, which this lvspec reads: {advice}")
+            return LvspecError(
+                f"{where}: {schema} is of another version than {known}, which this lvspec reads: {advice}"
+            )
     what = "it has no schema" if schema is None else f"its schema is {schema!r}"
     return LvspecError(f"{where} is neither a record ({RECORD_SCHEMA}) nor a trace ({TRACE_SCHEMA}): {what}")
 

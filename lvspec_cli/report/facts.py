@@ -10,7 +10,7 @@ from lvspec_cli.report.documents import VideoDocument
 from lvspec_cli.report.fields import is_number
 from lvspec_cli.report.figures import Figures
 from lvspec_cli.report.record import Model
-from lvspec_cli.report.wording import UNKNOWN, count, counted, decimal, moment, setting, share, size, times
+from lvspec_cli.report.wording import TIMES, UNKNOWN, count, counted, decimal, moment, setting, share, size, times
 
 Pairs = tuple[tuple[str, str], ...]  # names and values of a table
 
@@ -61,15 +61,14 @@ def fidelity(video: VideoDocument, figures: Figures) -> tuple[str, ...]:
         return ()
     if not video.run.lossy:
         return (f"Lossless: {_lossless(video.run.settings)}.",)
-    if not figures.loosened:
-        return ("Lossy method: the text may differ from the target's own. No token was loosened, so here it does not.",)
-    kept = f"{count(figures.loose)} of {counted(figures.tokens, 'token')} were kept loosely, {count(figures.shifted)} shifted"
-    cost = f"That cost {decimal(figures.gap_nats)} nats in all, {decimal(figures.gap_per_token or 0)} a token"
-    sentences = [f"Lossy: the text may differ from the target's own. {kept}.", f"{cost}."]
-    if figures.loosened_ratio is not None:
-        ratio = decimal(figures.loosened_ratio)
-        sentences.append(f"To the target, such a token is on average {ratio} times as probable as its own choice there.")
-    return tuple(sentences)
+    lossy = "Lossy: the text may differ from the target's own."
+    if figures.loosened_ratio is None:
+        return (f"{lossy} No token was loosened here.",)
+    tokens = counted(figures.tokens, "token")
+    kept = f"{count(figures.loose)} of {tokens} were kept loosely, {count(figures.shifted)} shifted"
+    cost = f"That cost {decimal(figures.gap_nats)} nats in all, {decimal(figures.gap_per_token or 0)} a token."
+    ratio = f"on average {decimal(figures.loosened_ratio)} times as probable as its own choice there"
+    return f"{lossy} {kept}.", cost, f"To the target, such a token is {ratio}."
 
 
 def _lossless(values: Mapping[str, Any]) -> str:
@@ -107,7 +106,7 @@ def video_facts(video: VideoDocument) -> Pairs:
     facts = {name: value for name, value in video.run.facts.items() if value not in (None, [], "")}
     pairs = [("path", video.run.path)]
     if is_number(facts.get("width")) and is_number(facts.get("height")):
-        pairs.append(("size", f"{facts.pop('width'):g} × {facts.pop('height'):g} pixels"))
+        pairs.append(("size", f"{facts.pop('width'):g}{TIMES}{facts.pop('height'):g} pixels"))
     if is_number(facts.get("duration_s")):
         pairs.append(("duration", moment(facts.pop("duration_s"))))
     pairs += [(name.replace("_", " "), setting(value)) for name, value in facts.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeGuard, TypeVar
 
 from lvspec_cli.errors import LvspecError
 
@@ -37,7 +37,8 @@ class Fields:
 
     def text_or_none(self, key: str) -> str | None:
         """A text, or None for null."""
-        return self._taken(key, lambda value: isinstance(value, str), "a text")
+        text: str | None = self._taken(key, lambda value: isinstance(value, str), "a text")
+        return text
 
     def number(self, key: str) -> float:
         """A finite number."""
@@ -45,16 +46,18 @@ class Fields:
 
     def number_or_none(self, key: str) -> float | None:
         """A finite number, or None for null."""
-        return self._taken(key, is_number, "a number")
+        number: float | None = self._taken(key, is_number, "a number")
+        return number
 
     def whole(self, key: str) -> int:
         """A whole number of 0 or more."""
-        value = self._taken(key, _is_whole, "a whole number of 0 or more")
+        value: int | None = self._taken(key, _is_whole, "a whole number of 0 or more")
         return self._needed(key, value, "a whole number")
 
     def truth(self, key: str) -> bool | None:
         """True or false, or None for null."""
-        return self._taken(key, lambda value: isinstance(value, bool), "true or false")
+        truth: bool | None = self._taken(key, lambda value: isinstance(value, bool), "true or false")
+        return truth
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts; none for null."""
@@ -98,9 +101,14 @@ class Fields:
         return value
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a JSON value is a number that can be drawn: finite, and neither true nor false."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floating-point ones
+        return False
 
 
 def _is_whole(value: object) -> bool:

@@ -11,7 +11,10 @@ from lvspec_cli.report.heat import heat
 from lvspec_cli.report.trace import Choice, Grounding, OwnToken, Part, Place, Round
 
 # Characters without an ink of their own, and what stands for a token that is nothing else.
-_SIGNS = str.maketrans({"\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}", "\t": "\N{RIGHTWARDS ARROW}", " ": "\N{OPEN BOX}"})
+_SIGNS = str.maketrans(
+    {"\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}", "\t": "\N{RIGHTWARDS ARROW}", " ": "\N{OPEN BOX}"}
+)
+_WHITE = " \n\t"
 _NOTHING = "\N{DOTTED CIRCLE}"  # stands for a token without any text: a part of a character
 
 
@@ -21,10 +24,10 @@ class Item:
 
     kind: str  # an origin, `rejected` or `discarded`
     text: str  # what is styled
-    round: int  # 1 for the first
     before: str = ""  # white space in front of it
     after: str = ""  # line breaks behind it
     ends: bool = False  # whether it is the stop token
+    blank: bool = False  # whether it is nothing but white space, and a sign is shown for it
 
 
 @dataclass(frozen=True)
@@ -49,23 +52,30 @@ def token_data(part: Part) -> TokenData:
 
 def _of_round(number: int, each: Round, part: Part) -> Iterator[tuple[Item, dict[str, Any] | None]]:
     texts = iter(each.texts)
-    for place in each.kept:
-        yield _item(place.verdict, next(texts), number), _of_place(place, number, part)
+    kept = list(each.kept)
+    stops = each.finish_reason == "stop"
+    for at, place in enumerate(kept, 1):
+        ends = stops and each.next is None and at == len(kept)
+        yield _item(place.verdict, next(texts), ends), _of_place(place, number, part)
     if each.refused is not None:
-        yield _item("rejected", each.refused.text, number), _of_place(each.refused, number, part)
+        yield Item("rejected", _unbroken(each.refused.text)), _of_place(each.refused, number, part)
     if each.discarded:
-        yield Item("discarded", "".join(place.text for place in each.discarded).strip() or _NOTHING, number), None
+        yield Item("discarded", _unbroken("".join(place.text for place in each.discarded))), None
     if each.next is not None:
-        ends = each.finish_reason == "stop"
-        yield _item(each.next.origin, next(texts), number, ends), _of_own(each.next, each.refused, number, part)
+        yield _item(each.next.origin, next(texts), stops), _of_own(each.next, each.refused, number, part)
 
 
-def _item(kind: str, text: str, number: int, ends: bool = False) -> Item:
-    inner = text.strip(" \n\t")
+def _item(kind: str, text: str, ends: bool) -> Item:
+    inner = text.strip(_WHITE)
     if not inner:
-        return Item(kind, text.translate(_SIGNS) or _NOTHING, number, "", "\n" * text.count("\n"), ends)
+        return Item(kind, text.translate(_SIGNS) or _NOTHING, "", "\n" * text.count("\n"), ends, blank=True)
     at = text.index(inner)
-    return Item(kind, inner, number, text[:at], text[at + len(inner) :], ends)
+    return Item(kind, inner, text[:at], text[at + len(inner) :], ends)
+
+
+def _unbroken(text: str) -> str:
+    """What is not in the text as it is seen in it: it moves nothing."""
+    return (text.strip(" ") or text).translate({ord("\n"): _SIGNS[ord("\n")]}) or _NOTHING
 
 
 def _of_place(place: Place, number: int, part: Part) -> dict[str, Any]:

@@ -152,11 +152,13 @@ class Round:
         if len(texts) != kept + (own is not None):
             fields.refuse(f"texts has {len(texts)} pieces for {kept} kept draft tokens and {int(own is not None)} more")
         return cls(
-            places,
-            OwnToken.of(own, layout) if own else None,
-            texts,
-            *map(fields.number, ("draft_seconds", "verify_seconds", "round_seconds")),
-            fields.text_or_none("finish_reason"),
+            places=places,
+            next=OwnToken.of(own, layout) if own else None,
+            texts=texts,
+            draft_seconds=fields.number("draft_seconds"),
+            verify_seconds=fields.number("verify_seconds"),
+            round_seconds=fields.number("round_seconds"),
+            finish_reason=fields.text_or_none("finish_reason"),
         )
 
     @property

@@ -10,12 +10,13 @@ from typing import Any
 from lvspec_cli.report.charts import BarChart, TimeSplit, histogram_chart, rounds_chart, time_split
 from lvspec_cli.report.documents import Documents, VideoDocument
 from lvspec_cli.report.facts import ModelRow, Pairs, Tile, fidelity, models, settings, tiles, video_facts
+from lvspec_cli.report.fields import is_number
 from lvspec_cli.report.figures import Figures
 from lvspec_cli.report.heat import Frame, frames
 from lvspec_cli.report.record import Record, Segment
 from lvspec_cli.report.tokens import Item, token_data
-from lvspec_cli.report.trace import Part
-from lvspec_cli.report.wording import counted, moment
+from lvspec_cli.report.trace import Part, PartHead
+from lvspec_cli.report.wording import count, counted, moment
 
 _MOST_DETAILED = 50  # records without a trace that are shown in detail; of more, the rows must do
 _MOST_OPEN = 3  # videos that are unfolded from the start
@@ -163,10 +164,8 @@ def _as_written(part: Part, record: Record | None, segments: Sequence[Segment]) 
     """What the record has as the text of a part, if it is more or other than what the tokens say."""
     if record is None or record.text is None:
         return ""
-    whole = part.head.summary or part.head.parts == 1
-    if whole:
-        text = record.text
-    else:
+    text = record.text
+    if not part.head.summary and part.head.parts > 1:
         text = segments[part.head.part].text if part.head.part < len(segments) else ""
     return "" if text.strip() in part.text else text
 
@@ -183,8 +182,17 @@ def _data(part: Part, payload: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "scale": max([*relevances, head.threshold or 0.0], default=0.0),
         "grounding": head.grounding,
         "layout": layout and [layout.steps, layout.rows, layout.columns, layout.frames_per_step],
+        "aspect": _aspect(head),
         "times": [moment(time) for time in head.frame_times_s],
     }
+
+
+def _aspect(head: PartHead) -> float:
+    """Width over height of a frame, kept within what can be shown."""
+    width, height = head.run.facts.get("width"), head.run.facts.get("height")
+    if not is_number(width) or not is_number(height) or min(width, height) <= 0:
+        return 1
+    return round(min(max(width / height, 0.25), 4), 3)
 
 
 def _recorded(record: Record | None) -> list[PartView]:
@@ -194,9 +202,9 @@ def _recorded(record: Record | None) -> list[PartView]:
     segments = record.segments
     if len(segments) <= 1 and (not segments or segments[0].text == record.text):
         return [_plain("", "", record.text)]
-    count = len(segments)
+    number = len(segments)
     views = [
-        _plain(f"Part {at} of {count}" if count > 1 else "Segment", _segment_span(each), each.text)
+        _plain(f"Part {at} of {number}" if number > 1 else "Segment", _segment_span(each), each.text)
         for at, each in enumerate(segments, 1)
     ]
     joined = "\n".join(segment.text for segment in segments)
@@ -218,7 +226,9 @@ def _span(start: float, end: float) -> str:
 def _row(video: VideoDocument, figures: Figures, numbers: dict[int, int]) -> Row:
     record = video.record
     failed = record is not None and record.error_type is not None
-    status = "interrupted" if record is None else f"{record.error_type}: {record.error_message}" if failed else ""
+    status = "interrupted" if record is None else ""
+    if record is not None and failed:
+        status = f"failed ({record.error_type}): {record.error_message}"
     text = record.text if record else " ".join(part.text for part in video.parts)
     return Row(video.run.path, numbers.get(id(video)), text or "", figures, status, failed)
 
@@ -227,9 +237,13 @@ def _counts(videos: Sequence[VideoDocument]) -> tuple[str, ...]:
     failed = sum(video.record is not None and video.record.error_type is not None for video in videos)
     interrupted = sum(video.record is None for video in videos)
     traced = sum(bool(video.parts) for video in videos)
-    told = (f"{len(videos) - failed - interrupted} captioned", failed and f"{failed} failed")
-    more = (interrupted and f"{interrupted} interrupted", traced and f"{traced} with a trace")
-    return tuple(each for each in (*told, *more) if each)
+    numbers = {
+        "captioned": len(videos) - failed - interrupted,
+        "failed": failed,
+        "interrupted": interrupted,
+        "with a trace": traced,
+    }
+    return tuple(f"{count(number)} {what}" for what, number in numbers.items() if number)
 
 
 def _name(path: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SPACE = "\N{NO-BREAK SPACE}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 UNKNOWN = "\N{EN DASH}"
 # Marks of a caption -> what they mean, in the order of the legend.
 KINDS = (
@@ -28,8 +29,10 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character: bytes of a file
 
 def harmless(text: str) -> str:
     """The text with a visible sign for everything that would steer its reader, and nothing that UTF-8 cannot hold."""
-    text = _REORDERING.sub(lambda match: f"\N{MATHEMATICAL LEFT ANGLE BRACKET}U+{ord(match[0]):04X}"
-                           "\N{MATHEMATICAL RIGHT ANGLE BRACKET}", text)
+    text = _REORDERING.sub(
+        lambda match: f"\N{MATHEMATICAL LEFT ANGLE BRACKET}U+{ord(match[0]):04X}\N{MATHEMATICAL RIGHT ANGLE BRACKET}",
+        text,
+    )
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _CONTROL.sub(_picture, text))
 
 
@@ -77,18 +80,24 @@ def share(value: float) -> str:
 
 def times(value: float) -> str:
     """A ratio of speeds."""
-    return f"{decimal(value)}×"
+    return f"{decimal(value)}{TIMES}"
 
 
 def seconds(value: float) -> str:
     """A duration of work."""
+    if value >= 120:
+        hours, minutes = divmod(round(value / 60), 60)
+        return f"{hours}{SPACE}h{SPACE}{minutes}{SPACE}min" if hours else f"{minutes}{SPACE}min"
     return f"{decimal(1000 * value)}{SPACE}ms" if abs(value) < 1 else f"{decimal(value)}{SPACE}s"
 
 
 def moment(value: float) -> str:
     """A time in a video."""
+    value = round(value, 2)
     minutes, rest = divmod(value, 60)
-    return f"{value:.2f}{SPACE}s" if value < 60 else f"{minutes:.0f}:{rest:05.2f}"
+    if value >= 60:
+        return f"{minutes:.0f}:{rest:05.2f}"
+    return f"{value:.2f}".rstrip("0").rstrip(".") + f"{SPACE}s"
 
 
 def size(bytes_: float) -> str:

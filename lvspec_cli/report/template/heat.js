@@ -54,11 +54,17 @@ class Heat {
 
 /** The frames of a part, as the page shows them: heat comes over them and goes again. */
 class Strip {
-  constructor(list, perStep) {
+  constructor(list, perStep, aspect) {
     this.list = list;
     this.places = [...list.children];
     this.perStep = perStep;
-    for (const place of this.places) place.querySelector(".time").append(make("b", {}));
+    for (const place of this.places) {
+      place.querySelector(".time").append(make("b", {}));
+      const box = place.querySelector(".frame");
+      if (box.querySelector("img")) continue;
+      box.classList.add("bare");
+      box.style.aspectRatio = aspect;
+    }
   }
 
   /** The picture of a step's first frame; null if it has none. */

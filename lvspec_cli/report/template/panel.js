@@ -17,6 +17,11 @@ function quoted(text) {
   return make("bdi", {}, `‘${shown(text)}’`);
 }
 
+/** A number to three digits. */
+function brief(value) {
+  return String(Number(value.toPrecision(3)));
+}
+
 function percent(logProbability) {
   const value = 100 * Math.exp(Math.min(logProbability, 0));
   return value > 0 && value < 0.1 ? "< 0.1 %" : `${value.toFixed(value < 9.95 || value > 99 ? 1 : 0)} %`;
@@ -78,9 +83,9 @@ function relevance(token, data) {
   const kind = token.filler === undefined ? "" : token.filler ? "filler" : "anchor";
   const scale = 1.05 * data.scale || 1;
   const mark = data.threshold === null ? null : data.threshold / scale;
-  const bar = meter(kind, token.relevance / scale, token.relevance.toPrecision(3), `of-${kind || "target"}`, mark);
+  const bar = meter(kind, token.relevance / scale, brief(token.relevance), `of-${kind || "target"}`, mark);
   const of = token.own && token.draft ? "Relevance of the rejected token" : "Relevance";
-  const note = data.threshold === null ? null : make("span", { class: "muted" }, ` threshold ${data.threshold.toPrecision(3)}`);
+  const note = data.threshold === null ? null : make("span", { class: "muted" }, ` threshold ${brief(data.threshold)}`);
   return [make("h5", {}, of, data.signal ? ` (${data.signal})` : "", note), bar];
 }
 
@@ -95,14 +100,20 @@ function grounds(token, data, strip, heat) {
   if (!heat) return rows;
   const best = heat.ranked.slice(0, 3).map((step, rank) => {
     const picture = strip?.picture(step) ?? null;
-    const box = make("div", { class: "frame" }, picture, heat.canvas(step, !picture), make("span", { class: "rank" }, String(rank + 1)));
-    const time = data.times[step * heat.perStep] ?? "";
-    return make("li", {}, box, make("span", { class: "time" }, time, make("b", {}, heat.carried(step))));
+    const box = make("div", { class: picture ? "frame" : "frame bare" }, picture, heat.canvas(step, !picture), make("span", { class: "rank" }, String(rank + 1)));
+    if (!picture) box.style.aspectRatio = data.aspect;
+    return make("li", {}, box, make("span", { class: "time" }, timesOf(step, data, heat), make("b", {}, heat.carried(step))));
   });
   rows.push(make("ol", { class: "best", "aria-label": "Frames that carry most of it" }, ...best));
   if (heat.weights.length > 3) rows.push(...spread(heat, data));
   rows.push(make("div", { class: "ramp" }, "low", paint(Uint8Array.from({ length: 64 }, (_, at) => 4 * at), 64, true), "high"));
   return rows;
+}
+
+/** When the frames of a step are shown. */
+function timesOf(step, data, heat) {
+  const shown = data.times.slice(step * heat.perStep, (step + 1) * heat.perStep);
+  return shown.length > 1 ? `${shown[0].split("\u00a0")[0]}–${shown.at(-1)}` : (shown[0] ?? "");
 }
 
 function spread(heat, data) {

@@ -34,7 +34,7 @@ class Caption {
   get data() {
     const data = JSON.parse(this.part.querySelector("script.data").textContent);
     const list = this.part.querySelector(".frames");
-    this.strip = list && data.layout ? new Strip(list, data.layout[3]) : null;
+    this.strip = list && data.layout ? new Strip(list, data.layout[3], data.aspect) : null;
     Object.defineProperty(this, "data", { value: data });
     return data;
   }
@@ -49,7 +49,7 @@ class Caption {
     this.text.addEventListener("focusin", (event) => indexOf(event) >= 0 && this.choose(indexOf(event)));
     this.text.addEventListener("keydown", (event) => this.press(event));
     this.part.querySelector(".smooth")?.addEventListener("change", (event) => {
-      this.part.classList.toggle("smoothed", event.target.checked);
+      this.part.classList.toggle("blocky", !event.target.checked);
     });
     this.part.querySelector(".bars")?.addEventListener("click", (event) => {
       const number = Number(event.target.closest(".bar")?.dataset.number);
@@ -132,8 +132,7 @@ class Caption {
     close.addEventListener("click", () => this.choose(null));
     const name = make("span", { class: `token ${kind}` }, this.tokens[index].textContent);
     this.panel.replaceChildren(
-      close,
-      make("p", { class: "head" }, name, make("span", {}, kind), make("span", { class: "place" }, `round ${token.round}`)),
+      make("p", { class: "head" }, name, make("span", {}, kind), make("span", { class: "place" }, `round ${token.round}`), close),
       make("p", {}, storyOf(kind, token)),
       ...probabilities(token).filter((row) => row !== null),
       ...relevance(token, this.data),
