@@ -25,7 +25,8 @@ def render(view: PageView) -> str:
     """The page: all that came from a model or a file name is text in it and nothing else."""
     style, script = _joined(_STYLES), f'"use strict";\n{{\n{_joined(_SCRIPTS)}}}\n'
     template = _environment().get_template("page.html.jinja")
-    return template.render(page=view, style=style, script=script, policy=_policy(style, script), version=__version__)
+    policy = _policy(style, script)
+    return template.render(page=view, style=style, script=script, policy=policy, version=__version__) + "\n"
 
 
 def _environment() -> Environment:

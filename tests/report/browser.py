@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from base64 import b64decode
 
 from lvspec_cli.report.picture import find_chromium
@@ -149,11 +150,10 @@ def _start(profile):
         *("--no-first-run", "--disable-background-networking", "--hide-scrollbars", "--mute-audio"),
         *("--remote-debugging-pipe", f"--user-data-dir={profile}"),
     ]
-    shell = (
-        f'exec "$@" {READS}<&{theirs_in} {WRITES}>&{theirs_out}'  # the descriptors of the shell move to their places
-    )
+    # A small program in between puts the descriptors where they must be.
+    places = f"os.dup2({theirs_in}, {READS}); os.dup2({theirs_out}, {WRITES})"
     process = subprocess.Popen(
-        ["sh", "-c", shell, "sh", *command],
+        [sys.executable, "-c", f"import os, sys; {places}; os.execv(sys.argv[1], sys.argv[1:])", *command],
         pass_fds=(theirs_in, theirs_out),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

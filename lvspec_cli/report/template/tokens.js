@@ -96,6 +96,7 @@ class Caption {
   /** Keep a token in the panel; null lets it go. */
   choose(index) {
     if (index === this.chosen && index !== null) return;
+    if (index !== null) captions.forEach((each) => each !== this && each.chosen !== null && each.choose(null));
     this.chosen = index;
     this.tokens.forEach((token, each) => {
       token.classList.toggle("chosen", each === index);
