@@ -13,7 +13,7 @@ from lvspec_cli.errors import LvspecError, UsageError
 from lvspec_cli.files import check_output, replace_text
 
 _Files = Annotated[
-    list[str], typer.Argument(metavar="RECORD|TRACE...", help="JSON from caption and ask, and files of --trace.")
+    list[str], typer.Argument(metavar="FILE...", help="Records (JSON of caption and ask) and traces (--trace), mixed.")
 ]
 _Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE.html|-", help="The page to write.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but what went wrong.")]
@@ -27,8 +27,8 @@ def report(
 ) -> None:
     """Show what the decoder did, as one HTML page that needs no network.
 
-    With a trace, every token tells how it came to be, and where in the video it looks. Records and traces may be
-    mixed; a video that is in several is shown once.
+    With a trace, every token tells how it came to be, and where in the video it looks. A video that is in
+    several files is shown once.
     """
     _check_output(output, files)
     from lvspec_cli.report import read_documents, render_report

@@ -66,7 +66,7 @@ class Figures:
         gaps = [
             place.choice.log_probability - place.target_log_probability
             for place in loosened
-            if place.choice is not None and place.target_log_probability is not None
+            if place.choice and place.choice.log_probability is not None and place.target_log_probability is not None
         ]
         return cls(
             tokens=sum(len(each.texts) for each in rounds),

@@ -57,12 +57,13 @@ def _of_round(number: int, each: Round, part: Part) -> Iterator[tuple[Item, dict
     for at, place in enumerate(kept, 1):
         ends = stops and each.next is None and at == len(kept)
         yield _item(place.verdict, next(texts), ends), _of_place(place, number, part)
+    if each.next is None:  # the output ended within the draft: what follows was never weighed against a text
+        return
     if each.refused is not None:
         yield Item("rejected", _unbroken(each.refused.text)), _of_place(each.refused, number, part)
     if each.discarded:
         yield Item("discarded", _unbroken("".join(place.text for place in each.discarded))), None
-    if each.next is not None:
-        yield _item(each.next.origin, next(texts), stops), _of_own(each.next, each.refused, number, part)
+    yield _item(each.next.origin, next(texts), stops), _of_own(each.next, each.refused, number, part)
 
 
 def _item(kind: str, text: str, ends: bool) -> Item:
@@ -109,7 +110,7 @@ def _draft(place: Place) -> dict[str, Any]:
 
 
 def _choice(choice: Choice | None) -> dict[str, Any] | None:
-    return None if choice is None else {"text": choice.text, "target": choice.log_probability}
+    return None if choice is None else _known(text=choice.text, target=choice.log_probability)
 
 
 def _grounding(grounding: Grounding | None, part: Part) -> dict[str, Any] | None:

@@ -60,7 +60,7 @@ class Grounding:
         if fields is None:
             return None
         levels = b"" if layout is None else _levels(fields, layout.size)
-        return cls(fields.number("share"), levels, fields.number("largest"))
+        return cls(fields.number_or_none("share") or 0, levels, fields.number_or_none("largest") or 0)
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ class Choice:
     """A token and how probable the target finds it, before temperature."""
 
     text: str
-    log_probability: float  # nats
+    log_probability: float | None  # nats; None for the logarithm of 0
 
     @classmethod
     def of(cls, fields: Fields) -> Choice:
         """The token that an object describes. Raises LvspecError."""
-        return cls(fields.text("text"), fields.number("log_probability"))
+        return cls(fields.text("text"), fields.number_or_none("log_probability"))
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Place:
     """A draft token and what became of it."""
 
     text: str
-    draft_log_probability: float | None  # nats
-    target_log_probability: float | None  # nats
+    draft_log_probability: float | None  # nats; None for the logarithm of 0, or if it is not known
+    target_log_probability: float | None  # nats; likewise
     choice: Choice | None  # the target's
     relevance: float | None  # in the unit of the method's signal; None where it was not judged
     filler: bool | None  # None where it was not judged

@@ -14,7 +14,7 @@ function colourOf(level, opaque) {
   const at = level * (INFERNO.length - 1);
   const low = Math.min(Math.floor(at), INFERNO.length - 2);
   const mixed = INFERNO[low].map((channel, index) => channel + (at - low) * (INFERNO[low + 1][index] - channel));
-  return [...mixed, 255 * (opaque ? 1 : Math.min(0.9, 0.1 + 1.2 * level))];
+  return [...mixed, 255 * (opaque ? 1 : Math.min(0.9, 1.2 * level ** 1.3))];
 }
 
 /** A canvas with one pixel a video token; style stretches it. */

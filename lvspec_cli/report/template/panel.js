@@ -24,7 +24,8 @@ function brief(value) {
 
 function percent(logProbability) {
   const value = 100 * Math.exp(Math.min(logProbability, 0));
-  return value > 0 && value < 0.1 ? "< 0.1 %" : `${value.toFixed(value < 9.95 || value > 99 ? 1 : 0)} %`;
+  if (value > 0 && value < 0.1) return "< 0.1 %";
+  return `${value.toFixed(value < 9.95 || (value > 99 && value < 99.95) ? 1 : 0)} %`;
 }
 
 /** A bar with its name and number; `mark` is a tick on it. Lengths are parts of 1. */

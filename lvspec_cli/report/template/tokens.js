@@ -17,8 +17,9 @@ class Caption {
 
   prepareText() {
     // For readers of the screen a list of tokens; the text as a whole is read from a copy.
-    const whole = this.tokens.filter((token) => !token.matches(".rejected, .ends")).map((token) => token.textContent).join(" ");
-    this.text.before(make("p", { class: "unseen" }, whole));
+    const whole = this.text.cloneNode(true);
+    for (const each of whole.querySelectorAll("del, .ends, .blank")) each.remove();
+    this.text.before(make("p", { class: "unseen" }, whole.textContent));
     this.text.setAttribute("role", "listbox");
     this.text.setAttribute("aria-label", "Tokens of the caption");
     this.text.setAttribute("aria-orientation", "horizontal");
