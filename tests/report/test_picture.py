@@ -31,7 +31,7 @@ def test_a_picture_shows_the_token_in_the_wanted_theme_and_is_small(page, tmp_pa
     image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
     assert image.shape == (1000, 1200, 3)
     assert image[2, 2].max() < 60
-    hot = (image[..., 0] > 230) & (image[..., 1] > 180) & (image[..., 2] < 150)
+    hot = (image[..., 0] > 220) & (image[..., 1] > 170) & (image[..., 2] < 180)
     assert hot.sum() > 20, "there is no heat in it"
 
 
