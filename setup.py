@@ -8,6 +8,6 @@ setup(
     package_data={
         "lvspec_cli": ["py.typed"],
         "lvspec_cli.report": ["template/*"],
-        "lvspec_cli.presets": ["*.yaml", "*.schema.json", "demo/**/*"],
+        "lvspec_cli.presets": ["*.yaml", "*.schema.json", "styles/*.yaml", "demo/**/*"],
     },
 )

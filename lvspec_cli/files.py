@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 
 from lvspec_cli.errors import LvspecError, UsageError
 
@@ -31,20 +32,35 @@ def replace_text(path: Path, text: str) -> None:
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` make a file beside the path, then put it in its place. Raises LvspecError.
 
-    A link stays a link: what it points at is replaced. Devices and pipes are written directly.
+    Its content is on the disk before it has its name: after a power failure, no file that is there is empty. A link
+    stays a link: what it points at is replaced. Devices and pipes are written directly.
     """
+    if _takes_writing(path):
+        _write_directly(path, write)
+        return
     place = Path(os.path.realpath(path))
-    direct = _takes_writing(place)
-    beside = place if direct else place.with_name(f".{place.stem}.{os.getpid()}{place.suffix}")
+    # By chance, for others may write here too, from other machines; and short, for the path's name may be long.
+    beside = place.with_name(f".lvspec-{token_hex(8)}{place.suffix}")
     try:
         write(beside)
-        if not direct:
-            beside.replace(place)
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(place)
     except OSError as error:
-        raise LvspecError(f"{path} cannot be written: {error.strerror}; choose another place") from error
+        raise _not_written(path, error) from error
     finally:
-        if not direct:
-            beside.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
+
+
+def _write_directly(path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        write(path)
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> LvspecError:
+    return LvspecError(f"{path} cannot be written: {error.strerror}; choose another place")
 
 
 def _takes_writing(path: Path) -> bool:

@@ -136,12 +136,12 @@ def _figures(video: VideoDocument) -> Figures:
 def _traced(video: VideoDocument) -> list[PartView]:
     segments = video.record.segments if video.record else ()
     views = []
-    for part in video.parts:
+    for part in sorted(video.parts, key=lambda part: not part.head.summary):
         head, tokens = part.head, token_data(part)
         span = "" if head.start_s is None or head.end_s is None else _span(head.start_s, head.end_s)
         views.append(
             PartView(
-                title=_part_title(part) if head.parts > 1 else "",
+                title=_part_title(head) if head.parts > 1 else "",
                 span="" if head.summary else span,
                 text=_as_written(part, video.record, segments),
                 items=tokens.items,
@@ -156,8 +156,10 @@ def _traced(video: VideoDocument) -> list[PartView]:
     return views
 
 
-def _part_title(part: Part) -> str:
-    return "Summary" if part.head.summary else f"Part {part.head.part + 1} of {part.head.parts}"
+def _part_title(head: PartHead) -> str:
+    if head.summary:
+        return "Summary"
+    return f"Segment {head.part + 1} of {head.parts - bool(head.run.settings.get('summary'))}"
 
 
 def _as_written(part: Part, record: Record | None, segments: Sequence[Segment]) -> str:
@@ -204,7 +206,7 @@ def _recorded(record: Record | None) -> list[PartView]:
         return [_plain("", "", record.text)]
     number = len(segments)
     views = [
-        _plain(f"Part {at} of {number}" if number > 1 else "Segment", _segment_span(each), each.text)
+        _plain(f"Segment {at} of {number}" if number > 1 else "Segment", _segment_span(each), each.text)
         for at, each in enumerate(segments, 1)
     ]
     joined = "\n".join(segment.text for segment in segments)

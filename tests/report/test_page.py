@@ -198,16 +198,18 @@ def test_a_failed_and_an_interrupted_video_say_so(tmp_path):
 
 
 def segmented():
+    settings = {**traces.SETTINGS, "summary": True}
+    spans = [{"start_s": 4.0 * number, "end_s": 4.0 * number + 4} for number in range(3)]
     heads = [
-        traces.head(part=number, parts=3, summary=number == 2, start_s=4.0 * number, end_s=4.0 * number + 4)
-        for number in range(3)
+        traces.head(part=number, parts=3, summary=number == 2, settings=settings, **span)
+        for number, span in enumerate(spans)
     ]
     return traces.trace(*((head, traces.rounds()) for head in heads))
 
 
 def test_every_part_of_a_video_has_a_block_of_its_own(tmp_path):
     words = Taken(page_of(tmp_path, segmented())).words
-    places = [words.index(title) for title in ("Part 1 of 3 0 s to 4 s", "Part 2 of 3 4 s to 8 s", "Summary")]
+    places = [words.index(title) for title in ("Summary", "Segment 1 of 2 0 s to 4 s", "Segment 2 of 2 4 s to 8 s")]
     assert places == sorted(places)
 
 
@@ -218,7 +220,7 @@ def test_segments_of_a_record_are_shown_with_their_times_behind_the_summary(tmp_
         {"start_s": 61.5, "end_s": 80, "text": "Two.", **shared},
     ]
     words = Taken(page_of(tmp_path, [traces.record(text="Both.", segments=segments)])).words
-    assert "Summary Both. Part 1 of 2 0 s to 1:01.50 One. Part 2 of 2 1:01.50 to 1:20.00 Two." in words
+    assert "Summary Both. Segment 1 of 2 0 s to 1:01.50 One. Segment 2 of 2 1:01.50 to 1:20.00 Two." in words
 
 
 def test_a_text_that_is_written_otherwise_than_it_was_decoded_is_shown_as_written(tmp_path):
