@@ -7,6 +7,7 @@ setup(
     package_dir={"lvspec_cli.presets": "presets"},
     package_data={
         "lvspec_cli": ["py.typed"],
+        "lvspec_cli.report": ["template/*"],
         "lvspec_cli.presets": ["*.yaml", "*.schema.json", "styles/*.yaml", "demo/**/*"],
     },
 )

@@ -15,6 +15,8 @@ def check_output(flag: str, output: str) -> Path:
     path = Path(output)
     if path.is_dir():
         raise UsageError(f"{flag} {output} is a folder: name a file in it")
+    if _takes_writing(path):
+        return path
     if not path.parent.is_dir():
         raise UsageError(f"{flag} {output} cannot be written: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK):  # the folder, not the file: that is replaced as a whole
@@ -22,27 +24,53 @@ def check_output(flag: str, output: str) -> Path:
     return path
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file. Raises LvspecError."""
-    replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8", errors="surrogateescape"))
+def replace_text(path: Path, text: str, *, follow_link: bool = True) -> None:
+    """Write a text file as `replace_file` does. Raises LvspecError."""
+
+    def write(beside: Path) -> None:
+        beside.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+    replace_file(path, write, follow_link=follow_link)
 
 
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+def replace_file(path: Path, write: Callable[[Path], object], *, follow_link: bool = True) -> None:
     """Let ``write`` make a file beside the path, then put it in its place. Raises LvspecError.
 
-    Its content is on the disk before it has its name: after a power failure, no file that is there is empty.
+    Its content is on the disk before it has its name: after a power failure, no file that is there is empty. A link
+    stays a link: what it points at is replaced; without ``follow_link`` the link itself is. Devices and pipes are
+    written directly.
     """
+    if _takes_writing(path):
+        _write_directly(path, write)
+        return
+    place = Path(os.path.realpath(path)) if follow_link else path
     # By chance, for others may write here too, from other machines; and short, for the path's name may be long.
-    beside = path.with_name(f".lvspec-{token_hex(8)}{path.suffix}")
+    beside = place.with_name(f".lvspec-{token_hex(8)}{place.suffix}")
     try:
         write(beside)
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
-        beside.replace(path)
+        beside.replace(place)
     except OSError as error:
-        raise LvspecError(f"{path} cannot be written: {error.strerror}; choose another place") from error
+        raise _not_written(path, error) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _write_directly(path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        write(path)
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> LvspecError:
+    return LvspecError(f"{path} cannot be written: {error.strerror}; choose another place")
+
+
+def _takes_writing(path: Path) -> bool:
+    """Whether it is a device or a pipe, which is there for being written and never replaced."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def user_folder() -> Path:

@@ -49,12 +49,14 @@ ALLOWED = {
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
     "output": {"errors", "caption", "files", "settings", "decoding", "video", "text_stream"},
+    "report": {"", "errors", "files", "caption"},
     "ui": CAPTIONER | {"output"},
     "demo": DECODING | {"models", "video", "captioner", "caption"},
     "calibration": CAPTIONER,
     "doctor": CAPTIONER,
     "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
-    "cli": CAPTIONER | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor", "preset_reader"},
+    "cli": CAPTIONER
+    | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor", "report", "preset_reader"},
 }
 
 # Libraries that only some parts may import.
@@ -72,6 +74,8 @@ HOMES = {
     "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "memory", "doctor"},
     "torchvision": {"models"},
     "matplotlib": {"bench"},
+    "jinja2": {"report", "models"},
+    "markupsafe": {"report"},
 }
 
 # No file of these parts may import such a library when it is itself imported: help must be instant.
@@ -88,7 +92,7 @@ LIGHT = {
     "token_texts",
     "output",
 }
-LIGHT |= {"plan", "parts", "captioner", "selection", "profiles", "files", "offline", "doctor"}
+LIGHT |= {"plan", "parts", "captioner", "selection", "profiles", "files", "offline", "doctor", "report"}
 LIGHT |= {"named_files", "style", "style_reader", "yaml_sections", "dressing"}
 LIGHT |= {"preset_keys", "preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {
@@ -103,6 +107,8 @@ HEAVY = {
     "PIL",
     "bitsandbytes",
     "matplotlib",
+    "jinja2",
+    "markupsafe",
 }
 
 

@@ -1,4 +1,4 @@
-"""What is installed: presets lie inside the package, all of them and whole."""
+"""What is installed: presets lie inside the package, all of them and whole, and so does the template of reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_presets_are_installed_inside_the_package(tmp_path: Path) -> None:
+def test_data_files_are_installed_inside_the_package(tmp_path: Path) -> None:
     pytest.importorskip("setuptools")
     source = tmp_path / "source"  # a copy: building leaves files beside what is built
     for name in ("presets", "lvspec_cli"):
@@ -26,3 +26,5 @@ def test_presets_are_installed_inside_the_package(tmp_path: Path) -> None:
     command = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "built")]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
     assert files(tmp_path / "built" / "lvspec_cli" / "presets") == files(ROOT / "presets")
+    template = Path("lvspec_cli") / "report" / "template"
+    assert files(tmp_path / "built" / template) == files(ROOT / template)

@@ -16,6 +16,7 @@ from lvspec_cli.cli.doctor import doctor
 from lvspec_cli.cli.help import GroupedCommand
 from lvspec_cli.cli.presets import presets
 from lvspec_cli.cli.pull import pull
+from lvspec_cli.cli.report import report
 from lvspec_cli.cli.styles import styles
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.command(no_args_is_help=True)(pull)
 app.command()(doctor)
 app.command(no_args_is_help=True)(calibrate)
 app.command(cls=GroupedCommand)(bench)
+app.command(no_args_is_help=True)(report)
 app.add_typer(presets, name="presets")
 app.command()(styles)
 app.add_typer(demo, name="demo")

@@ -39,7 +39,7 @@ class FolderSink(Sink):
             return
         for name, path in self._missing(result.path).items():
             _make_folder(path.parent)
-            replace_text(path, _rendered(name, result))
+            replace_text(path, _rendered(name, result), follow_link=False)
 
     @property
     def whereabouts(self) -> str:

@@ -13,7 +13,7 @@ import pytest
 from lvspec_cli.cli import main
 
 LVSPEC = [sys.executable, "-m", "lvspec_cli"]
-HEAVY = {"torch", "torchvision", "transformers", "numpy", "av", "decord", "PIL", "rich", "huggingface_hub"}
+HEAVY = {"torch", "torchvision", "transformers", "numpy", "av", "decord", "PIL", "rich", "huggingface_hub", "jinja2"}
 posix = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are others there")
 
 
@@ -23,7 +23,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are ot
         ["--help"],
         ["--version"],
         ["demo", "clip", "-h"],
-        *([name, "-h"] for name in ("caption", "ask", "presets", "pull", "doctor")),
+        *([name, "-h"] for name in ("caption", "ask", "presets", "pull", "doctor", "report")),
     ],
 )
 def test_help_imports_nothing_heavy(arguments):

@@ -1,0 +1,54 @@
+"""Files of results: there whole or not at all, links stay links, devices stay devices."""
+
+import os
+import stat
+
+import pytest
+
+from lvspec_cli.errors import LvspecError, UsageError
+from lvspec_cli.files import check_output, replace_file, replace_text
+
+posix = pytest.mark.skipif(os.name == "nt", reason="links, devices and permissions are others there")
+
+
+def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    replace_text(path, "new \u00e9")
+    assert path.read_text(encoding="utf-8") == "new \u00e9"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fill_the_disk(beside):
+        beside.write_text("ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(LvspecError, match=r"a\.txt cannot be written: No space left on device; choose another place"):
+        replace_file(path, fill_the_disk)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@posix
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    replace_text(tmp_path / "link", "text")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "text"
+
+
+@posix
+def test_a_device_is_written_and_never_replaced():
+    replace_text(check_output("-o", os.devnull), "text")
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+
+
+def test_a_place_that_cannot_be_written_names_the_flag(tmp_path):
+    with pytest.raises(UsageError, match=r"^--flag .* is a folder: name a file in it$"):
+        check_output("--flag", str(tmp_path))
+    with pytest.raises(UsageError, match=r"^--flag .*: there is no folder .*no$"):
+        check_output("--flag", str(tmp_path / "no" / "file"))
