@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from lvspec_cli.video.clip import Clip
 
 
+_TIMED_STEPS = 3  # the fastest counts: the first one also warms up, and other programs may disturb one
+
+
 class Session:
     """The state of one caption: call `prefill`, take the `rounds`, `push` each, then `finish`, then `caption`."""
 
@@ -122,14 +125,15 @@ class Session:
         """Seconds of the target's pass over one token behind this prompt; to be called after `prefill`."""
         target = self._pair.target
         token, length = torch.tensor([self._first_token], device=target.device), target.length
+        seconds = []
         with self._explained_memory():
-            for _ in range(2):  # the first one also warms up
+            for _ in range(_TIMED_STEPS):
                 started = perf_counter()
                 target.extend(token)
                 _wait_for(target.device)
-                seconds = perf_counter() - started
+                seconds.append(perf_counter() - started)
                 target.rollback(length)
-        return seconds
+        return min(seconds)
 
     def rounds(self) -> Iterator[Round]:
         """Decode to the end."""
