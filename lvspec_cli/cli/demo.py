@@ -41,10 +41,9 @@ def clip(
     """Draw a synthetic clip, and write what happens in it as JSON beside it."""
     _check_seconds(seconds)
     path = checked_output(output)
-    from lvspec_cli.demo.clip import write_clip, write_long_clip
     from lvspec_cli.ui import say
 
-    truth = write_clip(seed, path) if seconds is None else write_long_clip(seed, seconds, path)
+    truth = _write(seed, seconds, path)
     say(f"wrote {path} and what happens in it as {truth}")
 
 
@@ -56,28 +55,24 @@ def clips(
     seconds: Seconds = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """Draw synthetic clips of consecutive seeds into a folder, each with what happens in it as JSON beside it.
-
-    With --seconds, each clip begins with the seed after the last one of the clip before.
-    """
+    """Draw synthetic clips of consecutive seeds into a folder, each with what happens in it as JSON beside it."""
     _check_seconds(seconds)
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"-o {output} cannot be a folder: {error.strerror}") from error
-    from lvspec_cli.demo.clip import scenes_of, write_clip, write_long_clip
     from lvspec_cli.ui import say
 
-    for _ in range(count):
-        path = checked_output(str(folder / f"clip-{seed:06d}.mp4"))
-        if seconds is None:
-            write_clip(seed, path)
-            seed += 1
-        else:
-            write_long_clip(seed, seconds, path)
-            seed = scenes_of(seed, seconds)[-1].seed + 1
+    for each in range(seed, seed + count):
+        _write(each, seconds, checked_output(str(folder / f"clip-{each:06d}.mp4")))
     say(f"wrote {count} clips to {folder}, and what happens in them as JSON beside them")
+
+
+def _write(seed: int, seconds: float | None, path: Path) -> Path:
+    from lvspec_cli.demo.clip import write_clip, write_long_clip
+
+    return write_clip(seed, path) if seconds is None else write_long_clip(seed, seconds, path)
 
 
 def _check_seconds(seconds: float | None) -> None:

@@ -23,6 +23,7 @@ from lvspec_cli.video.writer import write_mp4
 SIDE = 160  # pixels of the square picture
 FRAME_RATE = 8  # frames per second
 SCENE_SECONDS = 10.0  # of a long clip's scenes
+SEED_STEP = 10_000  # from one of them to the next: so long clips of consecutive seeds share none
 SHORTEST_LAST_SCENE = 0.3  # of SCENE_SECONDS; the scene before takes in a shorter rest
 SCHEMA, LONG_SCHEMA = "lvspec.clip/1", "lvspec.clip/2"
 
@@ -60,10 +61,10 @@ def write_long_clip(seed: int, seconds: float, path: Path) -> Path:
 
 
 def scenes_of(seed: int, seconds: float) -> list[PlacedScene]:
-    """The scenes of a long clip: that of the seed and those of the seeds that follow, 10 s each, the last the rest.
+    """The scenes of a long clip: that of the seed, then those of every ten thousandth seed after it.
 
-    A seed whose background is that of the scene before is left out, so that every cut can be seen. A rest under 3 s
-    goes to the scene before it. The clip lasts a whole number of frames.
+    A seed whose background is that of the scene before is left out, so that every cut can be seen. Each scene lasts
+    10 s, the last one the rest; a rest under 3 s goes to the scene before. The clip lasts a whole number of frames.
     """
     duration = max(1, round(seconds * FRAME_RATE)) / FRAME_RATE
     spans = cut(0.0, duration, SCENE_SECONDS, shortest_rest=SHORTEST_LAST_SCENE)
@@ -72,7 +73,7 @@ def scenes_of(seed: int, seconds: float) -> list[PlacedScene]:
 
 def _distinct_scenes(first: int) -> Iterator[tuple[int, Scene]]:
     background = ""
-    for seed in itertools.count(first):
+    for seed in itertools.count(first, SEED_STEP):
         scene = scene_of_seed(seed)
         if scene.truth.background != background:
             background = scene.truth.background

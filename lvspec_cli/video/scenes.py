@@ -46,8 +46,9 @@ def import_detector() -> tuple[Any, Any]:
     try:
         from scenedetect import common, detectors
     except Exception as error:  # OpenCV raises whatever comes to hand where its parts do not fit one another
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SceneDetectorUnavailable(
-            f"--segment {SCENES} needs PySceneDetect 0.7, which cannot be imported ({error}): "
+            f"--segment {SCENES} needs PySceneDetect 0.7 or later, which cannot be imported ({reason}): "
             "pip install 'lvspec[scenes]'"
         ) from error
     return detectors, common

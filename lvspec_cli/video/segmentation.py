@@ -89,10 +89,11 @@ def cut(
         )
     spans: list[Span] = []
     while True:
-        start = start_s + len(spans) * step  # not added up: that would add up the rounding, too
-        if end_s - (start + seconds) < rest:
+        # Multiples, since sums would add up the rounding; and an end that is exactly where the next span begins.
+        start, following = (start_s + number * step for number in (len(spans), len(spans) + 1))
+        if end_s - (following + overlap) < rest:
             return [*spans, Span(start, end_s)]
-        spans.append(Span(start, start + seconds))
+        spans.append(Span(start, following + overlap))
 
 
 def cut_at(scene_starts: Iterable[float], start_s: float, end_s: float) -> list[Span]:

@@ -123,7 +123,7 @@ class VideoWorker:
 def _too_long(request: Request) -> str:
     took = f"{shown(request.path)} took longer than {request.options.deadline_seconds:g} s"
     if request.action == "scenes":
-        return f"finding the scenes of {took}, since every frame is decoded: raise --timeout, or cut every --segment 30"
+        return f"finding the scenes of {took}, for every frame is decoded: raise --timeout, or give --segment seconds"
     return f"reading {took}: cut the video, or raise --timeout"
 
 

@@ -13,7 +13,7 @@ from transformers import AutoModelForImageTextToText
 
 from lvspec_cli.captioner import Captioner
 from lvspec_cli.demo.architecture import SIZES, VIDEO_TOKENS, build_model
-from lvspec_cli.demo.clip import write_clip
+from lvspec_cli.demo.clip import scenes_of, write_clip, write_long_clip
 from lvspec_cli.demo.evaluation import ClipScore, score_clips, summarise
 from lvspec_cli.demo.tokenizer import train_tokenizer
 from lvspec_cli.preset import load_preset
@@ -62,6 +62,16 @@ def test_captions_name_nearly_all_attributes_and_answers_are_mostly_right(scores
 def test_strict_decoding_says_what_the_target_says_in_fewer_rounds(scores: list[ClipScore]) -> None:
     assert all(score.strict_agrees for score in scores)
     assert sum(score.strict_tokens for score in scores) > 2 * sum(score.strict_rounds for score in scores)
+
+
+def test_each_scene_of_a_long_clip_is_captioned_by_its_own_frames(captioner: Captioner, tmp_path: Path) -> None:
+    path = tmp_path / "long.mp4"
+    write_long_clip(3, 30, path)
+    for placed in scenes_of(3, 30):
+        said = captioner.caption(path, start=placed.span.start_s, end=placed.span.end_s).text
+        words = set(said.lower().replace(".", " ").replace(",", " ").split())
+        missing = set(placed.scene.truth.as_dict().values()) - words
+        assert len(missing) <= 1, f"seed {placed.seed}: no word of {missing} in {said}"
 
 
 def test_a_clip_becomes_about_a_hundred_video_tokens(captioner: Captioner, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from tests.video.barcode import HEIGHT, WIDTH, barcode_frame
 
@@ -36,6 +38,7 @@ class Encoding:
     size: tuple[int, int] = (WIDTH, HEIGHT)  # pixels
     times_ms: tuple[int, ...] | None = None  # when each frame is shown; None: evenly at the rate
     shift: int = 0  # frames by which packets are shifted in time before muxing; those before zero are not shown
+    picture: Callable[[int, int, int], NDArray[np.uint8]] = barcode_frame  # of a number, a width and a height
     adjust: Callable[[VideoStream], Any] | None = None  # a last touch to the stream before encoding
 
     @property
@@ -48,12 +51,12 @@ class Encoding:
 
 
 def encode(encoding: Encoding, path: Path) -> Path:
-    """Write the video: frame k shows barcode k."""
+    """Write the video: frame k shows barcode k, or whatever picture the encoding makes of k."""
     container = av.open(str(path), "w", format=encoding.format, options=encoding.container_options)
     with container:
         stream = _stream(container, encoding)
         for number in range(encoding.frame_count):
-            frame = av.VideoFrame.from_ndarray(barcode_frame(number, *encoding.size), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(encoding.picture(number, *encoding.size), format="rgb24")
             if encoding.times_ms is not None:
                 frame.pts, frame.time_base = encoding.times_ms[number], Fraction(1, 1000)
             else:
