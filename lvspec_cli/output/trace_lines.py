@@ -9,7 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from lvspec_cli.caption import Part, Setup, Sight
-from lvspec_cli.decoding.events import Fate, Grounding, Round, Token
+from lvspec_cli.decoding.events import Fate, Round, Token
 
 if TYPE_CHECKING:
     from lvspec_cli.token_texts import TokenTexts
@@ -91,7 +91,6 @@ def _places(event: Round, texts: TokenTexts, before: int | None) -> list[dict[st
     for place, (token, fate) in enumerate(zip(event.draft_tokens, event.fates, strict=True)):
         own = event.own_log_probabilities
         rejected = fate is Fate.REJECTED
-        explained = rejected or (fate in _ACCEPTED and not event.fillers[place])
         places.append(
             {
                 "draft": {
@@ -105,14 +104,11 @@ def _places(event: Round, texts: TokenTexts, before: int | None) -> list[dict[st
                 "filler": event.fillers[place],
                 "verdict": fate.value,
                 "refusal": event.refusal.value if rejected and event.refusal else None,
-                "grounding": _grounding(event, place) if explained else None,
+                "grounding": _grounding(event, place),
             }
         )
         before = token
     return places
-
-
-_ACCEPTED = (Fate.EXACT, Fate.LOOSE, Fate.SHIFTED)
 
 
 def _next(event: Round, token: Token, texts: TokenTexts, before: int | None) -> dict[str, Any]:
@@ -135,9 +131,9 @@ def _choice(token: int, log_probability: float, texts: TokenTexts, before: int |
 
 def _grounding(event: Round, place: int) -> dict[str, Any] | None:
     """What the target looked at where it chose the token of a place."""
-    if event.groundings is None:
+    seen = None if event.groundings is None else event.groundings[place]
+    if seen is None:
         return None
-    seen: Grounding = event.groundings[place]
     levels = b64encode(seen.levels).decode("ascii")
     return {"share": _short(seen.share), "levels": levels, "largest": _short(seen.largest)}
 

@@ -98,7 +98,10 @@ class _Seeing(_TensorModel):
 
     def extend(self, tokens: Tensor) -> Extension:
         seen = torch.nn.functional.one_hot(tokens, 9).float()
-        return replace(super().extend(tokens), grounding=VideoGrounding(seen, seen.sum(-1)))
+        return replace(
+            super().extend(tokens),
+            grounding=lambda rows: VideoGrounding(seen.index_select(0, rows), seen.index_select(0, rows).sum(-1)),
+        )
 
 
 @pytest.mark.parametrize("sampling", [{}, {"temperature": 1.0}])
