@@ -14,8 +14,8 @@ from torch import Tensor
 class VideoGrounding:
     """What k positions look at in the video."""
 
-    weights: Tensor  # [k, places], attention on each place of the video, or cosine to it
-    share: Tensor  # [k], attention on all of the video, or the largest cosine
+    weights: Tensor  # float32 [k, places], attention on each place of the video, or cosine to it, 0 at least
+    share: Tensor  # float32 [k, 1], attention on all of the video, or the largest cosine
 
 
 @dataclass(frozen=True, slots=True)

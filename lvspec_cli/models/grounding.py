@@ -1,11 +1,13 @@
 """What the new positions of a pass look at in the video: a number for every place of it.
 
-The queries that layers have at hand anyway are kept until the next pass, and compared with the cached keys once more
-where somebody asks. So nothing in the pass itself is computed in another way, and the tokens stay what they were.
+What layers have at hand anyway is kept until the next pass: attention weights where they are watched, or else queries,
+which are compared with the cached keys once more where somebody asks. So nothing in the pass itself is computed in
+another way, and the tokens stay what they were.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -28,11 +30,12 @@ class GroundingSource:
 
 @dataclass(frozen=True)
 class NotedLayer:
-    """What attention began with in a layer."""
+    """What attention began with in a layer, and came to."""
 
     query: Tensor  # [1, heads, n, head_dim], rotated
     keys: Tensor  # [1, kv_heads, m, head_dim], rotated
     scale: float
+    weights: Tensor | None = None  # [1, kv_heads, heads / kv_heads * n, m], where they are at hand
 
 
 class GroundingProbe:
@@ -57,9 +60,9 @@ class GroundingProbe:
         """A pass begins."""
         self._noted = []
 
-    def note(self, query: Tensor, keys: Tensor, scale: float) -> None:
-        """Take down a layer; see `NotedLayer`."""
-        self._noted.append(NotedLayer(query, keys, scale))
+    def note(self, layer: NotedLayer) -> None:
+        """Take down one of `layers`."""
+        self._noted.append(layer)
 
     def attention(self, rows: Tensor) -> VideoGrounding:
         """Attention on the video, mean over layers and heads, of the positions ``rows`` (int64 [k]) of the last pass.
@@ -69,35 +72,40 @@ class GroundingProbe:
         weights = attention_rows(self._noted, rows)
         self._video = self._video.to(weights.device)
         weights = weights.index_select(-1, self._video)
-        return VideoGrounding(weights[:, : self._places], weights.sum(-1))
+        return VideoGrounding(weights[:, : self._places], weights.sum(-1, keepdim=True))
 
     def similarity(self, cosines: Tensor, rows: Tensor) -> VideoGrounding:
         """The cosines of those positions, from those of all [n, video tokens]."""
-        chosen = cosines.index_select(0, rows.to(cosines.device))
-        return VideoGrounding(chosen[:, : self._places], chosen.amax(-1))
+        chosen = cosines.index_select(0, rows.to(cosines.device)).float()
+        return VideoGrounding(chosen[:, : self._places].clamp_min(0.0), chosen.amax(-1, keepdim=True))
 
 
-def attention_rows(layers: list[NotedLayer], rows: Tensor) -> Tensor:
-    """The attention of some of the last n of m positions on all of them, mean over layers and heads: float32 [k, m].
+def attention_rows(layers: Sequence[NotedLayer], rows: Tensor) -> Tensor:
+    """The attention of some of the last n of m positions on all of them, mean over layers and heads: [k, m].
 
     ``layers``: on any devices; ``rows``: int64 [k], counted from the first of the n.
     """
-    new = layers[0].query.shape[2]
     device = layers[0].query.device
     rows = rows.to(device)
-    scores = torch.stack([_scores(layer, rows).to(device) for layer in layers])  # [layers, heads, k, m]
-    if new > 1:
-        scores[..., -new:] += _future(new, device).index_select(0, rows)
-    return scores.softmax(-1).mean((0, 1))
+    at_hand = [layer.weights for layer in layers if layer.weights is not None]
+    if len(at_hand) == len(layers):
+        # As few operations as it takes: small models spend more on starting them than on these numbers.
+        new, total = layers[0].query.shape[2], layers[0].keys.shape[2]
+        every = torch.cat([weights.view(-1, new, total).to(device) for weights in at_hand])
+        return every.mean(0, dtype=torch.float32).index_select(0, rows)
+    return torch.stack([_recomputed(layer, rows).to(device) for layer in layers]).mean((0, 1))
 
 
-def _scores(layer: NotedLayer, rows: Tensor) -> Tensor:
-    """Of k rows, before the softmax and without a mask: float32 [heads, k, m]."""
-    _, heads, _, width = layer.query.shape
+def _recomputed(layer: NotedLayer, rows: Tensor) -> Tensor:
+    """The attention weights of one layer: float32 [heads, k, m]."""
+    _, heads, new, width = layer.query.shape
     kv_heads, total = layer.keys.shape[1:3]
-    query = layer.query[0].index_select(1, rows.to(layer.query.device)) * layer.scale
-    packed = query.view(kv_heads, -1, width) @ layer.keys[0].transpose(1, 2)
-    return packed.float().view(heads, -1, total)
+    rows = rows.to(layer.query.device)
+    query = layer.query[0].index_select(1, rows) * layer.scale
+    scores = (query.view(kv_heads, -1, width) @ layer.keys[0].mT).float().view(heads, -1, total)
+    if new > 1:
+        scores[..., -new:] += _future(new, rows.device).index_select(0, rows)
+    return scores.softmax(-1)
 
 
 @lru_cache(maxsize=64)

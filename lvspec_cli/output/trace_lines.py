@@ -87,19 +87,22 @@ def round_line(
 
 def _places(event: Round, texts: TokenTexts, before: int | None) -> list[dict[str, Any]]:
     """One for each draft token, in order."""
-    places = []
+    places, own = [], event.own_log_probabilities
     for place, (token, fate) in enumerate(zip(event.draft_tokens, event.fates, strict=True)):
-        own = event.own_log_probabilities
-        rejected = fate is Fate.REJECTED
+        rejected, choice, text = fate is Fate.REJECTED, event.choices[place], texts.text(token, before)
         places.append(
             {
                 "draft": {
                     "id": token,
-                    "text": texts.text(token, before),
+                    "text": text,
                     "draft_log_probability": None if own is None else _short(own[place]),
                     "target_log_probability": _short(event.draft_log_probabilities[place]),
                 },
-                "choice": _choice(event.choices[place], event.choice_log_probabilities[place], texts, before),
+                "choice": {
+                    "id": choice,
+                    "text": text if choice == token else texts.text(choice, before),
+                    "log_probability": _short(event.choice_log_probabilities[place]),
+                },
                 "relevance": _short(event.relevance[place]),
                 "filler": event.fillers[place],
                 "verdict": fate.value,
@@ -120,13 +123,13 @@ def _next(event: Round, token: Token, texts: TokenTexts, before: int | None) -> 
         "text": texts.text(token.id, before),
         "origin": token.origin.value,
         "log_probability": _short(token.log_probability),
-        "choice": _choice(token.choice, token.choice_log_probability, texts, before),
+        "choice": {
+            "id": token.choice,
+            "text": texts.text(token.choice, before),
+            "log_probability": _short(token.choice_log_probability),
+        },
         "grounding": _grounding(event, place),
     }
-
-
-def _choice(token: int, log_probability: float, texts: TokenTexts, before: int | None) -> dict[str, Any]:
-    return {"id": token, "text": texts.text(token, before), "log_probability": _short(log_probability)}
 
 
 def _grounding(event: Round, place: int) -> dict[str, Any] | None:
