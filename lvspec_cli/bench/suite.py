@@ -32,6 +32,7 @@ from lvspec_cli.bench.report import Subject
 from lvspec_cli.bench.signal_cost import long_prompt, measure_signals, signal_subject
 from lvspec_cli.bench.startup import startup_subject
 from lvspec_cli.bench.step_cost import measure_steps, step_subject
+from lvspec_cli.bench.trace_cost import trace_subject
 from lvspec_cli.models.pair import Pair, load_pair
 from lvspec_cli.plan import Plan
 from lvspec_cli.preset import load_preset
@@ -60,6 +61,8 @@ class Bench:
             yield self._signals()
         if "compile" in self._wanted:
             yield compile_subject(measure_compiled(self._pair, self._preset, self._workload.clips[0]))
+        if "trace" in self._wanted:
+            yield trace_subject(self._preset, self._seeds, self._max_tokens)
         if "nf4" in self._wanted:
             found = measure_quantized(self._pair, self._preset, self._workload.clips, self._max_tokens)
             yield quantized_subject(found)
@@ -84,6 +87,10 @@ class Bench:
         )
 
     @property
+    def _seeds(self) -> range:
+        return range(self.options.seed, self.options.seed + self.options.clips)
+
+    @property
     def _max_tokens(self) -> int:
         return self.options.max_tokens or self._preset.generation.max_tokens
 
@@ -102,8 +109,7 @@ class Bench:
 
     @cached_property
     def _workload(self) -> Workload:
-        seeds = range(self.options.seed, self.options.seed + self.options.clips)
-        clips: list[BenchClip] = make_clips(self._pair, self._preset, seeds)
+        clips: list[BenchClip] = make_clips(self._pair, self._preset, self._seeds)
         return Workload(clips, self._max_tokens, self.options.draft_tokens)
 
     def _decoding(self) -> Iterator[Subject]:

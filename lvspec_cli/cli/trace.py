@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from lvspec_cli.errors import UsageError
+from lvspec_cli.errors import TraceError, UsageError
 from lvspec_cli.output.destination import open_destination
 from lvspec_cli.output.trace import TraceWriter
 
@@ -34,4 +34,11 @@ def open_trace(trace: str | None) -> Iterator[TraceWriter | None]:
         yield None
         return
     with open_destination(trace, flag="--trace") as destination:
-        yield TraceWriter(destination.stream)
+        writer = TraceWriter(destination.stream)
+        try:
+            yield writer
+        except BaseException:
+            with suppress(TraceError):  # what ended the run goes before what else is wrong
+                writer.close()
+            raise
+        writer.close()

@@ -49,7 +49,8 @@ class Drafter:
             if self._trace:
                 noted.append(logits)
         drawn_from = self._join(probabilities) if probabilities else None
-        return Proposal(self._join(tokens), drawn_from, self._log_probabilities(noted, tokens) if noted else None)
+        joined = self._join(tokens)
+        return Proposal(joined, drawn_from, self._log_probabilities(noted, joined) if noted else None)
 
     def settle(self, proposal: Proposal, accepted: int, next_token: Tensor) -> None:
         """Take over a round's outcome: the cache forgets what was not accepted.
@@ -65,10 +66,10 @@ class Drafter:
         self._model.rollback(self._model.length - (count - 1 - accepted))
         self._pending = next_token
 
-    def _log_probabilities(self, logits: list[Tensor], tokens: list[Tensor]) -> Tensor:
-        """float32 [g] of g tokens, each [1], from the logits [1, vocabulary] of each."""
-        chosen = torch.cat(tokens).unsqueeze(-1)
-        return torch.cat(logits).log_softmax(-1, dtype=torch.float32).gather(-1, chosen).squeeze(-1).to(self._device)
+    def _log_probabilities(self, logits: list[Tensor], tokens: Tensor) -> Tensor:
+        """float32 [g] of g tokens, from the logits [1, vocabulary] of each."""
+        of_all = torch.cat(logits).log_softmax(-1, dtype=torch.float32)  # where the draft is: they are many
+        return of_all.gather(-1, tokens.to(of_all.device).unsqueeze(-1)).squeeze(-1).to(self._device)
 
     def _join(self, parts: list[Tensor]) -> Tensor:
         return torch.cat(parts).to(self._device)

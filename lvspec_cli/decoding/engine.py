@@ -10,7 +10,7 @@ from lvspec_cli.decoding.clock import RoundClock, RoundTimes
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.drafting import Drafter
 from lvspec_cli.decoding.events import FinishReason, Grounding, Origin, Round, Token
-from lvspec_cli.decoding.grounding import packed_grounding, read_groundings
+from lvspec_cli.decoding.grounding import ground
 from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.model import DecodableModel
 from lvspec_cli.decoding.options import DecodingOptions
@@ -93,13 +93,14 @@ class _Engine:
         base = self._target.length
         fed = self._feed if proposal is self._nothing else torch.cat((self._feed, proposal.tokens))
         extension = self._target.extend(fed)
-        packed = None if extension.grounding is None else packed_grounding(extension.grounding)
         target = read_pass(proposal, extension)
         verdict = self._policy.verify(proposal, target, self._sampler)
         decision = read_verdict(proposal, target, verdict, greedy=self._sampler.greedy)
-        groundings = None if packed is None else read_groundings(packed)
         self._clock.verified()
         tokens = self._transcript.commit(candidates(decision))
+        groundings = None
+        if extension.grounding is not None:
+            groundings = ground(extension.grounding, explained_places(decision, len(tokens)), len(decision.choices))
         self._settle(base + len(tokens), proposal, verdict, len(tokens) - 1)
         times = self._clock.stop()
         if self._length is not None:
@@ -141,6 +142,17 @@ def candidates(decision: Decision) -> Iterator[Token]:
     )
 
 
+def explained_places(decision: Decision, committed: int) -> list[int]:
+    """Where it is told what the target looked at: everything but fillers that were accepted, up to what is rejected.
+
+    ``committed``: tokens; places behind the end of the output are left out.
+    """
+    places = [place for place in range(min(committed, decision.accepted)) if not decision.fillers[place]]
+    own = committed > decision.accepted  # or else the output ended within the draft
+    rejected = decision.refusal is not None
+    return [*places, decision.accepted] if own or rejected else places
+
+
 def _origin_of_next(decision: Decision) -> Origin:
     if not decision.draft_tokens:
         return Origin.TARGET
@@ -150,7 +162,7 @@ def _origin_of_next(decision: Decision) -> Origin:
 def _event(
     index: int,
     decision: Decision,
-    groundings: tuple[Grounding, ...] | None,
+    groundings: tuple[Grounding | None, ...] | None,
     tokens: tuple[Token, ...],
     finish_reason: FinishReason | None,
     times: RoundTimes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,14 +12,10 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class VideoGrounding:
-    """What n new tokens look at in the video."""
+    """What k positions look at in the video."""
 
-    weights: Tensor  # [n, places], attention on each place of the video, or cosine to it
-    share: Tensor  # [n], attention on all of the video, or the largest cosine
-
-    def to(self, device: torch.device) -> VideoGrounding:
-        """The same on a device."""
-        return VideoGrounding(self.weights.to(device), self.share.to(device))
+    weights: Tensor  # float32 [k, places], attention on each place of the video, or cosine to it, 0 at least
+    share: Tensor  # float32 [k, 1], attention on all of the video, or the largest cosine
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class Extension:
     logits: Tensor  # [n, vocabulary_size]; row i predicts the token after input token i
     video_attention: Tensor | None = None  # [n] share of attention on the video at watched layers, or None
     video_cosine: Tensor | None = None  # [n] nearness of a watched layer's states to the video's, -1 to 1, or None
-    grounding: VideoGrounding | None = None  # where the model was told to note it
+    grounding: Callable[[Tensor], VideoGrounding] | None = None  # of rows int64 [k]; to be asked before the next pass
 
 
 class DecodableModel(Protocol):

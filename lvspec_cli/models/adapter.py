@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -257,7 +258,9 @@ class VideoLanguageModel(ABC):
         hidden = self._stack.run(embeddings, rotary, self._cache, watch, probe)
         self._cache.advance(tokens.shape[0])
         logits = self._head(hidden)[:, : self.vocabulary_size]
-        grounding = None if probe is None else probe.read(None if watch is None else watch.cosines).to(logits.device)
+        grounding = None if probe is None else probe.attention
+        if probe is not None and watch is not None and watch.cosines is not None and probe.source.kind == "cosine":
+            grounding = partial(probe.similarity, watch.cosines)
         if watch is None:
             return Extension(logits, grounding=grounding)
         attention, cosine = (

@@ -15,8 +15,9 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
+from lvspec_cli.models.grounding import GroundingProbe, NotedLayer
+
 if TYPE_CHECKING:
-    from lvspec_cli.models.grounding import GroundingProbe
     from lvspec_cli.models.video_attention import VideoAttention
     from lvspec_cli.models.watch import Watch
 
@@ -57,22 +58,23 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, sca
 
 def attend_watching(
     query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float, watched: Tensor
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """`attend` of one query, or with a mask, and the share of its attention that goes to ``watched`` positions.
 
     ``watched``: [p] with 1 for a position that counts and 0 for one that does not; p is at most m, and positions from p
-    on do not count. The shares [n] are means over the heads. All scores of the few new queries are held at once.
+    on do not count. The shares [n] are means over the heads. All scores of the few new queries are held at once; last
+    comes what the softmax makes of them, [1, kv_heads, heads / kv_heads * n, m], or None where they are cut in parts.
     """
     batch, heads, new, width = query.shape
     kv_heads = keys.shape[1]
     packed = query.reshape(batch, kv_heads, heads // kv_heads * new, width)
     if _pays_to_split(keys, mask):
         mixed, shares = attend_in_parts_watching(packed, keys, values, mask, scale, watched)
-        return mixed.reshape(query.shape), shares.view(heads, new).mean(0)
+        return mixed.reshape(query.shape), shares.view(heads, new).mean(0), None
     scores = (packed * scale) @ keys.transpose(2, 3)
     weights = (scores if mask is None else scores + mask).softmax(-1)
     shares = (weights[..., : watched.shape[0]] @ watched).view(heads, new).mean(0)
-    return (weights @ values).reshape(query.shape), shares
+    return (weights @ values).reshape(query.shape), shares, weights
 
 
 def _causal_attention(query: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tensor:
@@ -174,12 +176,13 @@ def attention_forward(
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if video_attention is not None:
         video_attention.observe(query, key, scale)
-    if probe is not None and module.layer_idx in probe.layers:
-        probe.note(query, key, scale)
-    if watch is not None and watch.wants_attention(getattr(module, "layer_idx", -1)):
-        mixed = watch.attend(query, key, value, attention_mask, scale)
+    layer, weights = getattr(module, "layer_idx", -1), None
+    if watch is not None and watch.wants_attention(layer):
+        mixed, weights = watch.attend(query, key, value, attention_mask, scale)
     else:
         mixed = attend(query, key, value, attention_mask, scale)
+    if probe is not None and layer in probe.layers:
+        probe.note(NotedLayer(query, key, scale, weights))
     return mixed.transpose(1, 2).contiguous(), None
 
 

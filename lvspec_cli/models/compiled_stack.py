@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.errors import ModelError
-from lvspec_cli.models.grounding import GroundingProbe
+from lvspec_cli.models.grounding import GroundingProbe, NotedLayer
 from lvspec_cli.models.text_stack import FusedTextStack, Rotary, TextStack
 from lvspec_cli.models.watch import Watch
 
@@ -65,5 +65,5 @@ class CompiledTextStack:
         states, queries = self._static(hidden, rotary, start, keys, values, probed)
         if probe is not None:
             for layer, query in zip(probed, queries, strict=True):
-                probe.note(query, keys[layer][:, :, : cache.length + new], self._fused.scale)
+                probe.note(NotedLayer(query, keys[layer][:, :, : cache.length + new], self._fused.scale))
         return states.clone() if hidden.is_cuda else states  # the next replay of a CUDA graph writes over its output

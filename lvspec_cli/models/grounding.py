@@ -1,19 +1,21 @@
 """What the new positions of a pass look at in the video: a number for every place of it.
 
-The queries that layers have at hand anyway are kept for the length of a pass, and compared with the cached keys once
-more when it is over. So nothing in the pass itself is computed in another way, and the tokens stay what they were.
+What layers have at hand anyway is kept until the next pass: attention weights where they are watched, or else queries,
+which are compared with the cached keys once more where somebody asks. So nothing in the pass itself is computed in
+another way, and the tokens stay what they were.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from lvspec_cli.decoding.model import VideoGrounding
-from lvspec_cli.models.attention import causal_mask
 
 GroundingKind = Literal["attention", "cosine"]
 
@@ -26,18 +28,28 @@ class GroundingSource:
     layers: tuple[int, ...] = ()  # ascending, whose attention is averaged; cosines are of the layer that is watched
 
 
+@dataclass(frozen=True)
+class NotedLayer:
+    """What attention began with in a layer, and came to."""
+
+    query: Tensor  # [1, heads, n, head_dim], rotated
+    keys: Tensor  # [1, kv_heads, m, head_dim], rotated
+    scale: float
+    weights: Tensor | None = None  # [1, kv_heads, heads / kv_heads * n, m], where they are at hand
+
+
 class GroundingProbe:
-    """Keeps what a pass shows: `begin` it, let the layers tell, then read it, once."""
+    """Keeps what a pass shows: `begin` it, let the layers tell, then ask for what its positions look at."""
 
     def __init__(self, source: GroundingSource) -> None:
         self.source = source
         self._video = torch.empty(0, dtype=torch.int64)  # positions of the video tokens in the prompt
         self._places = 0  # how many of them, from the first, are places of the video
-        self._noted: list[tuple[Tensor, Tensor, float]] = []  # queries, keys and scale of a layer
+        self._noted: list[NotedLayer] = []
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """The layers that tell their queries and keys, in order."""
+        """The layers that tell their queries and keys."""
         return self.source.layers
 
     def show_video(self, mask: Tensor, places: int) -> None:
@@ -48,36 +60,55 @@ class GroundingProbe:
         """A pass begins."""
         self._noted = []
 
-    def note(self, query: Tensor, keys: Tensor, scale: float) -> None:
-        """Take down one layer: queries [1, heads, n, head_dim] and keys [1, kv_heads, m, head_dim], both rotated."""
-        self._noted.append((query, keys, scale))
+    def note(self, layer: NotedLayer) -> None:
+        """Take down one of `layers`."""
+        self._noted.append(layer)
 
-    def read(self, cosines: Tensor | None) -> VideoGrounding:
-        """Of the pass that is over; ``cosines``: [n, video tokens] of the layer that is watched, where that is asked.
+    def attention(self, rows: Tensor) -> VideoGrounding:
+        """Attention on the video, mean over layers and heads, of the positions ``rows`` (int64 [k]) of the last pass.
 
-        The weights are means over layers and heads.
+        To be asked before anything else is written into the cache.
         """
-        if self.source.kind == "cosine":
-            assert cosines is not None  # the layer is watched
-            return VideoGrounding(cosines[:, : self._places], cosines.amax(-1))
-        noted, self._noted = self._noted, []
-        device = noted[0][0].device  # layers may lie on different ones
-        self._video = self._video.to(device)
-        rows = sum((attention_rows(*layer).to(device) for layer in noted[1:]), start=attention_rows(*noted[0]))
-        weights = rows.index_select(-1, self._video) / len(noted)
-        return VideoGrounding(weights[:, : self._places], weights.sum(-1))
+        weights = attention_rows(self._noted, rows)
+        self._video = self._video.to(weights.device)
+        weights = weights.index_select(-1, self._video)
+        return VideoGrounding(weights[:, : self._places], weights.sum(-1, keepdim=True))
+
+    def similarity(self, cosines: Tensor, rows: Tensor) -> VideoGrounding:
+        """The cosines of those positions, from those of all [n, video tokens]."""
+        chosen = cosines.index_select(0, rows.to(cosines.device)).float()
+        return VideoGrounding(chosen[:, : self._places].clamp_min(0.0), chosen.amax(-1, keepdim=True))
 
 
-def attention_rows(query: Tensor, keys: Tensor, scale: float) -> Tensor:
-    """The attention of the last n of m positions on all of them, mean over the heads: float32 [n, m].
+def attention_rows(layers: Sequence[NotedLayer], rows: Tensor) -> Tensor:
+    """The attention of some of the last n of m positions on all of them, mean over layers and heads: [k, m].
 
-    ``query``: [1, heads, n, head_dim]; ``keys``: [1, kv_heads, m, head_dim].
+    ``layers``: on any devices; ``rows``: int64 [k], counted from the first of the n.
     """
-    _, heads, new, width = query.shape
-    kv_heads, total = keys.shape[1:3]
-    groups = heads // kv_heads
-    packed = query.reshape(kv_heads, groups * new, width) * scale
-    scores = (packed @ keys[0].transpose(1, 2)).float()
-    if (mask := causal_mask(new, total, groups, scores.dtype, scores.device)) is not None:
-        scores += mask
-    return scores.softmax(-1).view(heads, new, total).mean(0)
+    device = layers[0].query.device
+    rows = rows.to(device)
+    at_hand = [layer.weights for layer in layers if layer.weights is not None]
+    if len(at_hand) == len(layers):
+        # As few operations as it takes: small models spend more on starting them than on these numbers.
+        new, total = layers[0].query.shape[2], layers[0].keys.shape[2]
+        every = torch.cat([weights.view(-1, new, total).to(device) for weights in at_hand])
+        return every.mean(0, dtype=torch.float32).index_select(0, rows)
+    return torch.stack([_recomputed(layer, rows).to(device) for layer in layers]).mean((0, 1))
+
+
+def _recomputed(layer: NotedLayer, rows: Tensor) -> Tensor:
+    """The attention weights of one layer: float32 [heads, k, m]."""
+    _, heads, new, width = layer.query.shape
+    kv_heads, total = layer.keys.shape[1:3]
+    rows = rows.to(layer.query.device)
+    query = layer.query[0].index_select(1, rows) * layer.scale
+    scores = (query.view(kv_heads, -1, width) @ layer.keys[0].mT).float().view(heads, -1, total)
+    if new > 1:
+        scores[..., -new:] += _future(new, rows.device).index_select(0, rows)
+    return scores.softmax(-1)
+
+
+@lru_cache(maxsize=64)
+def _future(new: int, device: torch.device) -> Tensor:
+    """float32 [n, n]: minus infinity where a position would see one that is behind it, else 0."""
+    return torch.full((new, new), float("-inf"), device=device).triu(1)

@@ -20,7 +20,7 @@ from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.models.attention import attend, causal_mask
 from lvspec_cli.models.cache import TransformersCache, cache_argument
-from lvspec_cli.models.grounding import GroundingProbe
+from lvspec_cli.models.grounding import GroundingProbe, NotedLayer
 from lvspec_cli.models.watch import Watch
 from lvspec_cli.models.weight import PACKING_LIMIT, Weight, by_columns
 
@@ -245,12 +245,13 @@ class FusedTextStack:
     ) -> Tensor:
         query, keys, values = self._project(layer, layer.qkv.multiply(normed), rotary)
         keys, values = cache.update(keys, values, index)
-        if probe is not None and index in probe.layers:
-            probe.note(query, keys, self._scale)
+        weights = None
         if watch is not None and watch.wants_attention(index):
-            mixed = watch.attend(query, keys, values, mask, self._scale)
+            mixed, weights = watch.attend(query, keys, values, mask, self._scale)
         else:
             mixed = attend(query, keys, values, mask, self._scale)
+        if probe is not None and index in probe.layers:
+            probe.note(NotedLayer(query, keys, self._scale, weights))
         return layer.output.multiply(mixed[0].transpose(0, 1).reshape(normed.shape[0], -1))
 
 

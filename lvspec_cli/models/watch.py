@@ -58,13 +58,15 @@ class Watch:
         """Whether a layer's attention is watched."""
         return layer in self._layers.attention
 
-    def attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-        """`lvspec_cli.models.attention.attend`, noting the share that the video gets."""
+    def attend(
+        self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float
+    ) -> tuple[Tensor, Tensor | None]:
+        """`lvspec_cli.models.attention.attend`, noting the share that the video gets; and the weights, if at hand."""
         assert self._video is not None  # a prefill came before
         self._video = self._video.to(keys.device)  # layers may lie on different devices
-        mixed, shares = attend_watching(query, keys, values, mask, scale, self._video)
+        mixed, shares, weights = attend_watching(query, keys, values, mask, scale, self._video)
         self.shares.append(shares)
-        return mixed
+        return mixed, weights
 
     def note_states(self, layer: int, states: Tensor) -> None:
         """States [n, d] behind a layer."""

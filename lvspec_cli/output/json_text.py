@@ -14,4 +14,6 @@ _UNSAFE = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\u
 def json_text(value: Any, indent: int | None = None) -> str:
     """JSON with readable non-ASCII text; a number that JSON does not know (NaN) raises ValueError."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    if text.isascii() and "\x7f" not in text:  # nearly always, and quickly told of pictures
+        return text
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

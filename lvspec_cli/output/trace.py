@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from lvspec_cli.caption import Part, Progress
@@ -15,17 +15,20 @@ from lvspec_cli.text_stream import INCOMPLETE
 if TYPE_CHECKING:
     from lvspec_cli.token_texts import TokenTexts
 
+_TOGETHER = 16  # rounds that are written together
 _WHOLE = Part(0, 1)  # of a video that is not captioned in parts
 
 
 class TraceWriter:
-    """Hears of every step of a run and of every result, and writes lines as soon as they are there.
+    """Hears of every step of a run and of every result; `close` it when the run is over, however it ended.
 
-    Nothing is kept but the last few tokens. Both methods raise TraceError if a line cannot be written.
+    A few rounds wait until they are written together, which is quicker by far than each alone between two passes of a
+    model. All methods raise TraceError if a line cannot be written.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._waiting: list[Progress] = []  # steps with rounds of one part
         self._video = 0  # number of the current input
         self._part = _WHOLE
         self._pieces: _Pieces | None = None  # of that part; None: its decoding has not begun
@@ -33,30 +36,47 @@ class TraceWriter:
     def progress(self, step: Progress) -> None:
         """Take a step of the current input."""
         if step.stage == "reading":  # also when a part begins again with fewer frames
+            self.close()
             self._pieces = None
         if step.round is None:
             return
-        assert step.setup is not None
-        assert step.sight is not None
-        assert step.texts is not None  # all three come with every round
-        part = step.part or _WHOLE
-        if self._pieces is None or part != self._part:
-            self._part, self._pieces = part, _Pieces(step.texts)
-            self._write(part_line(self._video, part, step.setup, step.sight))
-        before = self._pieces.last
-        pieces = self._pieces.push([token.id for token in step.round.tokens], step.round.finish_reason is not None)
-        self._write(round_line(self._video, part, step.round, step.text, pieces, step.texts, before))
+        if self._waiting and self._waiting[0].part != step.part:
+            self.close()
+        self._waiting.append(step)
+        if len(self._waiting) == _TOGETHER or step.round.finish_reason is not None:
+            self.close()
 
     def result(self, result: Result) -> None:
         """The current input has its caption, or failed."""
-        self._write(line("caption", self._video, record=result.as_record()))
+        self.close()
+        self._write([line("caption", self._video, record=result.as_record())])
         self._pieces = None
         self._video += 1
 
-    def _write(self, value: dict[str, Any]) -> None:
-        text = json_text(value)
+    def close(self) -> None:
+        """Write what waits. The stream stays open: it belongs to the caller."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._write([line for step in waiting for line in self._lines(step)])
+
+    def _lines(self, step: Progress) -> Iterator[dict[str, Any]]:
+        """The line of a round, and before it that of its part if it is the first of it."""
+        assert step.round is not None
+        assert step.setup is not None
+        assert step.sight is not None
+        assert step.texts is not None  # all of them come with every round
+        part = step.part or _WHOLE
+        if self._pieces is None or part != self._part:
+            self._part, self._pieces = part, _Pieces(step.texts)
+            yield part_line(self._video, part, step.setup, step.sight)
+        before = self._pieces.last
+        pieces = self._pieces.push([token.id for token in step.round.tokens], step.round.finish_reason is not None)
+        yield round_line(self._video, part, step.round, step.text, pieces, step.texts, before)
+
+    def _write(self, values: Iterable[dict[str, Any]]) -> None:
+        text = "".join(json_text(value) + "\n" for value in values)
         try:
-            self._stream.write(text + "\n")
+            self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError) as error:  # ValueError: somebody closed it
             reason = error.strerror if isinstance(error, OSError) else error

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from lvspec_cli.caption import Part, Setup, Sight
-from lvspec_cli.decoding.events import Fate, Grounding, Round, Token
+from lvspec_cli.decoding.events import Fate, Round, Token
 
 if TYPE_CHECKING:
     from lvspec_cli.token_texts import TokenTexts
@@ -87,32 +87,31 @@ def round_line(
 
 def _places(event: Round, texts: TokenTexts, before: int | None) -> list[dict[str, Any]]:
     """One for each draft token, in order."""
-    places = []
+    places, own = [], event.own_log_probabilities
     for place, (token, fate) in enumerate(zip(event.draft_tokens, event.fates, strict=True)):
-        own = event.own_log_probabilities
-        rejected = fate is Fate.REJECTED
-        explained = rejected or (fate in _ACCEPTED and not event.fillers[place])
+        rejected, choice, text = fate is Fate.REJECTED, event.choices[place], texts.text(token, before)
         places.append(
             {
                 "draft": {
                     "id": token,
-                    "text": texts.text(token, before),
+                    "text": text,
                     "draft_log_probability": None if own is None else _short(own[place]),
                     "target_log_probability": _short(event.draft_log_probabilities[place]),
                 },
-                "choice": _choice(event.choices[place], event.choice_log_probabilities[place], texts, before),
+                "choice": {
+                    "id": choice,
+                    "text": text if choice == token else texts.text(choice, before),
+                    "log_probability": _short(event.choice_log_probabilities[place]),
+                },
                 "relevance": _short(event.relevance[place]),
                 "filler": event.fillers[place],
                 "verdict": fate.value,
                 "refusal": event.refusal.value if rejected and event.refusal else None,
-                "grounding": _grounding(event, place) if explained else None,
+                "grounding": _grounding(event, place),
             }
         )
         before = token
     return places
-
-
-_ACCEPTED = (Fate.EXACT, Fate.LOOSE, Fate.SHIFTED)
 
 
 def _next(event: Round, token: Token, texts: TokenTexts, before: int | None) -> dict[str, Any]:
@@ -124,20 +123,20 @@ def _next(event: Round, token: Token, texts: TokenTexts, before: int | None) -> 
         "text": texts.text(token.id, before),
         "origin": token.origin.value,
         "log_probability": _short(token.log_probability),
-        "choice": _choice(token.choice, token.choice_log_probability, texts, before),
+        "choice": {
+            "id": token.choice,
+            "text": texts.text(token.choice, before),
+            "log_probability": _short(token.choice_log_probability),
+        },
         "grounding": _grounding(event, place),
     }
 
 
-def _choice(token: int, log_probability: float, texts: TokenTexts, before: int | None) -> dict[str, Any]:
-    return {"id": token, "text": texts.text(token, before), "log_probability": _short(log_probability)}
-
-
 def _grounding(event: Round, place: int) -> dict[str, Any] | None:
     """What the target looked at where it chose the token of a place."""
-    if event.groundings is None:
+    seen = None if event.groundings is None else event.groundings[place]
+    if seen is None:
         return None
-    seen: Grounding = event.groundings[place]
     levels = b64encode(seen.levels).decode("ascii")
     return {"share": _short(seen.share), "levels": levels, "largest": _short(seen.largest)}
 

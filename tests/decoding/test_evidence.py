@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Fate, Origin, Round
-from lvspec_cli.decoding.grounding import packed_grounding, read_groundings
+from lvspec_cli.decoding.grounding import read_groundings
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.model import Extension, VideoGrounding
 from lvspec_cli.decoding.options import DecodingOptions
@@ -34,7 +34,8 @@ class _Seeing(ToyModel):
 
     def extend(self, tokens: Tensor) -> Extension:
         weights = torch.nn.functional.one_hot(tokens % PLACES, PLACES) * 0.5 + 0.1
-        return replace(super().extend(tokens), grounding=VideoGrounding(weights, weights.sum(-1)))
+        look = lambda rows: VideoGrounding(weights[rows], weights[rows].sum(-1, keepdim=True))  # noqa: E731
+        return replace(super().extend(tokens), grounding=look)
 
 
 def rounds_of(options: DecodingOptions, seed: int = 3, share: float = 0.7, seeing: bool = True) -> list[Round]:
@@ -124,9 +125,24 @@ def test_a_grounding_is_that_of_the_token_before() -> None:
         assert event.groundings is not None
         assert len(event.groundings) == len(event.draft_tokens) + 1
         for seen, token in zip(event.groundings, (before, *event.draft_tokens), strict=True):
-            assert seen.levels.index(255) == token % PLACES
-            assert (seen.share, seen.largest) == pytest.approx((0.5 + 0.1 * PLACES, 0.6))
+            if seen is not None:
+                assert seen.levels.index(255) == token % PLACES
+                assert (seen.share, seen.largest) == pytest.approx((0.5 + 0.1 * PLACES, 0.6))
         before = event.tokens[-1].id
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(options_of_any_kind, st.integers(0, 30))
+def test_whatever_is_committed_or_rejected_is_grounded_but_for_fillers(options: DecodingOptions, seed: int) -> None:
+    for event in rounds_of(replace(options, trace=True), seed):
+        assert event.groundings is not None
+        told = [grounding is not None for grounding in event.groundings]
+        accepted = [fate.value in ("exact", "loose", "shifted") for fate in event.fates]
+        expected = [kept and not filler for kept, filler in zip(accepted, event.fillers, strict=True)]
+        expected.append(False)
+        if event.rejected or not event.tokens[-1].from_draft:
+            expected[len(event.draft_tokens) - len(event.rejected)] = True
+        assert told == expected
 
 
 def test_what_counts_as_a_filler_is_told_where_the_method_asks() -> None:
@@ -154,19 +170,11 @@ def test_a_stop_token_in_the_draft_leaves_accepted_tokens_beyond_the_end() -> No
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(st.floats(-1, 1, width=32), min_size=5, max_size=5), min_size=1, max_size=4))
+@given(st.lists(st.lists(st.floats(0, 1, width=32), min_size=5, max_size=5), min_size=1, max_size=4))
 def test_levels_are_shares_of_the_largest(rows: Sequence[Sequence[float]]) -> None:
     weights = torch.tensor(rows)
-    for row, seen in zip(
-        rows, read_groundings(packed_grounding(VideoGrounding(weights, weights.sum(-1)))), strict=True
-    ):
+    for row, seen in zip(rows, read_groundings(VideoGrounding(weights, weights.sum(-1, keepdim=True))), strict=True):
         assert seen.share == pytest.approx(torch.tensor(row).sum().item())
-        assert seen.largest == max(0.0, *row)
+        assert seen.largest == max(row)
         for number, level in zip(row, seen.levels, strict=True):
-            assert level / 255 * seen.largest == pytest.approx(max(0.0, number), abs=seen.largest / 400 + 1e-29)
-
-
-def test_half_precision_is_packed_as_well() -> None:
-    weights = torch.tensor([[0.25, 0.5, 0.0]], dtype=torch.bfloat16)
-    (seen,) = read_groundings(packed_grounding(VideoGrounding(weights, weights.sum(-1))))
-    assert (seen.levels, seen.share, seen.largest) == (bytes((128, 255, 0)), 0.75, 0.5)
+            assert level / 255 * seen.largest == pytest.approx(number, abs=seen.largest / 400 + 1e-29)

@@ -13,7 +13,7 @@ from lvspec_cli.decoding.looseness import Looseness, WatchedLayers
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.attention import attend_in_parts_watching
-from lvspec_cli.models.grounding import GroundingSource, attention_rows
+from lvspec_cli.models.grounding import GroundingSource, NotedLayer, attention_rows
 from lvspec_cli.models.text_stack import ModuleTextStack
 from tests.models.conftest import TinyPair
 from tests.models.test_watch import ANSWER, eager, prepared
@@ -25,12 +25,14 @@ COSINE = GroundingSource("cosine")
 def extension(
     model: VideoLanguageModel, source: GroundingSource | None, watched: WatchedLayers | None = None
 ) -> tuple[Any, Any]:
-    """The prompt, and a pass over an answer behind it."""
+    """The prompt, and a pass over an answer behind it, with what all of its positions look at."""
     inputs = prepared(model)
     model.watch(watched)
     model.ground(source)
     model.prefill(inputs)
     seen = model.extend(torch.cat((inputs.token_ids[-1:], ANSWER)))
+    if seen.grounding is not None:
+        seen = replace(seen, grounding=seen.grounding(torch.arange(len(ANSWER) + 1)))
     model.watch(None)
     model.ground(None)
     return inputs, seen
@@ -53,13 +55,13 @@ def test_the_attention_is_that_of_the_plain_model(tiny_pair: TinyPair, target: V
     assert layout is not None
     assert seen.grounding.weights.shape == (len(ANSWER) + 1, layout.places)
     torch.testing.assert_close(seen.grounding.weights, expected[:, : layout.places], atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(seen.grounding.share, expected.sum(-1), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(seen.grounding.share[:, 0], expected.sum(-1), atol=1e-4, rtol=1e-3)
 
 
 def test_the_cosines_are_those_that_are_watched(target: VideoLanguageModel) -> None:
     _, seen = extension(target, COSINE, WatchedLayers((), 1, nearest=1))
-    torch.testing.assert_close(seen.grounding.share, seen.video_cosine)
-    assert (seen.grounding.weights.amax(-1) <= seen.grounding.share).all()
+    torch.testing.assert_close(seen.grounding.share[:, 0], seen.video_cosine)
+    assert (seen.grounding.weights <= seen.grounding.share).all()
 
 
 @pytest.mark.parametrize(
@@ -77,14 +79,21 @@ def test_asking_changes_no_bit_of_the_pass(
         assert (one is None and other is None) or torch.equal(one, other)
 
 
-def test_nothing_of_a_pass_is_kept_when_it_is_over(target: VideoLanguageModel) -> None:
+@pytest.mark.parametrize("source", [ATTENTION, COSINE])
+def test_some_positions_are_told_as_all_are(target: VideoLanguageModel, source: GroundingSource) -> None:
     inputs = prepared(target)
-    target.ground(ATTENTION)
+    target.watch(WatchedLayers((), 1))
+    target.ground(source)
     target.prefill(inputs)
-    target.extend(inputs.token_ids[-1:])
-    assert target._probe is not None
-    assert target._probe._noted == []
+    target.extend(ANSWER)  # of an earlier pass nothing may be left
+    target.rollback(inputs.length - 1)
+    look = target.extend(torch.cat((inputs.token_ids[-1:], ANSWER))).grounding
+    target.watch(None)
     target.ground(None)
+    assert look is not None
+    every, some = look(torch.arange(5)), look(torch.tensor([1, 4]))
+    torch.testing.assert_close(some.weights, every.weights[[1, 4]])
+    torch.testing.assert_close(some.share, every.share[[1, 4]])
 
 
 def test_a_long_cache_gives_the_shares_that_watching_it_in_parts_does() -> None:
@@ -93,7 +102,7 @@ def test_a_long_cache_gives_the_shares_that_watching_it_in_parts_does() -> None:
     watched = (torch.arange(80) % 3 == 0).float()
     packed = query.reshape(1, 2, 2, 16)
     _, shares = attend_in_parts_watching(packed, keys, torch.randn(1, 2, 103, 16), None, 0.3, watched)
-    rows = attention_rows(query, keys, 0.3)
+    rows = attention_rows([NotedLayer(query, keys, 0.3)], torch.tensor([0]))
     torch.testing.assert_close(rows.sum(-1), torch.ones(1))
     torch.testing.assert_close((rows[0, :80] * watched).sum(), shares.mean())
 

@@ -75,6 +75,7 @@ def written(*steps):
             writer.progress(one)
         else:
             writer.result(one)
+    writer.close()
     lines = [json.loads(text) for text in stream.getvalue().splitlines()]
     assert all(meets(line, SCHEMA) for line in lines)
     assert len(lines) == stream.getvalue().count("\n")
@@ -89,7 +90,7 @@ def judged_round():
     """Four draft tokens: a filler, an anchor, one that is refused and one behind it."""
     draft = (65, 66, 67, 68)
     own = (token(65, Origin.LOOSE), token(66), token(70, Origin.RECOVERED))
-    groundings = tuple(Grounding(0.1 * row, 0.05, bytes((row, 255))) for row in range(5))
+    groundings = (None, *(Grounding(0.1 * row, 0.05, bytes((row, 255))) for row in (1, 2)), None, None)
     return Round(
         0,
         draft,
@@ -215,6 +216,16 @@ def test_parts_and_videos_are_numbered_and_a_failed_input_has_one_line():
     assert lines[4]["record"]["error"]["type"] == "not_found"
 
 
+def test_rounds_wait_for_a_few_others_or_the_end_of_their_part_and_no_longer():
+    stream = io.StringIO()
+    writer = TraceWriter(stream)
+    seen = []
+    for index in range(20):
+        writer.progress(step(plain_round(65, index=index, finish_reason="stop" if index == 19 else None)))
+        seen.append(stream.getvalue().count('"round"'))
+    assert seen == [*[0] * 15, *[16] * 4, 20]
+
+
 def test_a_part_that_begins_again_has_its_line_again():
     lines = written(Progress("reading"), step(plain_round(65)), Progress("reading"), step(plain_round(66)))
     assert [line["type"] for line in lines] == ["part", "round", "part", "round"]
@@ -242,6 +253,7 @@ def closed():
 )
 def test_what_cannot_be_written_is_one_clear_error(stream, reason):
     writer = TraceWriter(stream)
-    for act in (lambda: writer.progress(step(plain_round(65))), lambda: writer.result(failure())):
+    writer.progress(step(plain_round(65)))
+    for act in (writer.close, lambda: writer.result(failure())):
         with pytest.raises(TraceError, match=f"^the trace cannot be written: {reason}.*; try another place with --tr"):
             act()
