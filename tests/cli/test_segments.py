@@ -1,0 +1,86 @@
+"""Videos in segments through the command line: every format tells them with their times, a trace with their rounds."""
+
+import csv
+import io
+import json
+
+import pysubs2
+import pytest
+
+TIMES = [(0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]
+SUMMARY = ("--summary", "--summary-prompt", "Describe it.")
+
+
+@pytest.fixture
+def out(caption, clip, tmp_path):
+    """All formats of a clip in segments of half a second, by suffix."""
+    outcome = caption(
+        clip, "--segment", "0.5", *SUMMARY, "--format", "text,json,jsonl,srt,vtt,csv,md", "-o", tmp_path / "out"
+    )
+    assert (outcome.code, outcome.out) == (0, "")
+    return {path.suffix: path for path in (tmp_path / "out").iterdir()}
+
+
+def test_every_format_has_every_segment_at_its_time(out):
+    record = json.loads(out[".json"].read_text())
+    assert [(segment["start_s"], segment["end_s"]) for segment in record["segments"]] == TIMES
+    texts = [segment["text"] for segment in record["segments"]]
+    assert all(texts)
+    for suffix in (".srt", ".vtt"):
+        cues = pysubs2.load(str(out[suffix]))
+        assert [(cue.start / 1000, cue.end / 1000) for cue in cues] == TIMES
+    rows = list(csv.DictReader(io.StringIO(out[".csv"].read_text())))
+    assert [(float(row["start_s"]), float(row["end_s"])) for row in rows if row["kind"] == "segment"] == TIMES
+    lines = out[".txt"].read_text().splitlines()
+    assert [line.split("\t")[0] for line in lines[:2]] == ["00:00:00.000-00:00:00.500", "00:00:00.500-00:00:01.000"]
+    assert "00:00:01.500-00:00:02.000" in out[".md"].read_text()
+
+
+def test_a_summary_is_the_text_and_stands_beside_the_segments(out):
+    record = json.loads(out[".json"].read_text())
+    assert record["settings"]["summary"] is True
+    assert record["text"] not in ("", "\n".join(segment["text"] for segment in record["segments"]))
+    assert out[".txt"].read_text().splitlines()[-1].startswith("00:00:00.000-00:00:02.000\t")
+    assert [row["kind"] for row in csv.DictReader(io.StringIO(out[".csv"].read_text()))] == ["segment"] * 4 + [
+        "summary"
+    ]
+
+
+def test_a_question_is_answered_for_every_segment(ask, clip):
+    record = json.loads(ask(clip, "What is it?", "--segment", "1", "--format", "json").out)
+    assert [(segment["start_s"], segment["end_s"]) for segment in record["segments"]] == [(0, 1), (1, 2)]
+
+
+def test_a_trace_has_the_rounds_of_every_part_and_a_report_shows_them(caption, lvspec, clip, tmp_path):
+    trace, page = tmp_path / "trace.jsonl", tmp_path / "report.html"
+    assert caption(clip, "--segment", "1", *SUMMARY, "--trace", trace).code == 0
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    parts = [line for line in lines if line["type"] == "part"]
+    assert [(part["part"], part["parts"], part["summary"]) for part in parts] == [
+        (0, 3, False),
+        (1, 3, False),
+        (2, 3, True),
+    ]
+    assert [(part["start_s"], part["end_s"]) for part in parts] == [(0, 1), (1, 2), (0, 2)]
+    assert {line["part"] for line in lines if line["type"] == "round"} == {0, 1, 2}
+    segments = lines[-1]["record"]["segments"]
+    for part, segment in enumerate(segments):
+        rounds = [line for line in lines if line["type"] == "round" and line["part"] == part]
+        said = "".join(line["text"] for line in rounds).strip()
+        assert said
+        assert segment["text"].startswith(said)
+    assert lvspec("report", trace, "-o", page).code == 0
+    assert clip.name in page.read_text()
+
+
+def test_what_makes_no_sense_is_one_line_before_anything_is_loaded(caption, clip, loads):
+    for options, complaint in [
+        (("--segment", "10", "--overlap", "10"), "--overlap 10 must be shorter than --segment 10"),
+        (("--overlap", "1"), "--overlap needs --segment"),
+        (("--summary",), "--summary needs --segment"),
+    ]:
+        outcome = caption(clip, *options)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert outcome.err.startswith(f"lvspec: error: {complaint}")
+        assert outcome.err.count("\n") == 1
+    assert loads == []
