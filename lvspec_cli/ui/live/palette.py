@@ -38,6 +38,16 @@ BAR_STYLES: Mapping[Origin, Style] = MappingProxyType(
 REJECTED = Style(color=_VERMILLION, strike=True)
 DISCARDED = Style(dim=True)
 
+# Terminals that know sixteen colours only show different ones of the four as the same one.
+_OF_SIXTEEN = {_GREEN: "green", _VERMILLION: "red", _BLUE: "cyan", _PURPLE: "magenta"}
+SIXTEEN_COLOURS: Mapping[Style, Style] = MappingProxyType(
+    {
+        style: style + Style(color=_OF_SIXTEEN[style.color.name])
+        for style in (DONE, ALARM, REJECTED, *ORIGIN_STYLES.values(), *BAR_STYLES.values())
+        if style.color is not None
+    }
+)
+
 
 def origin_style(origin: Origin | None, drafts: bool) -> Style:
     """How a token looks; where nothing is drafted, all are the target's and none needs to stand out."""

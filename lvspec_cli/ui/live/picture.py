@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.segment import Segment
 from rich.terminal_theme import TerminalTheme
 
 from lvspec_cli.ui.live.cells import Line
-from lvspec_cli.ui.live.glyphs import Glyphs, glyphs_for
+from lvspec_cli.ui.live.glyphs import glyphs_for
 from lvspec_cli.ui.live.known import Known
 from lvspec_cli.ui.live.layout import compose
+from lvspec_cli.ui.live.ledger import Ledger
 
-_ANSI = [(0, 0, 0), (205, 49, 49), (13, 188, 121), (229, 229, 16), (36, 114, 200), (188, 63, 188), (17, 168, 205)]
-_ANSI.append((229, 229, 229))
-DARK = TerminalTheme((24, 27, 33), (222, 224, 228), _ANSI)
-LIGHT = TerminalTheme((255, 255, 255), (36, 41, 47), _ANSI)
+if TYPE_CHECKING:
+    from lvspec_cli.caption import Progress
+    from lvspec_cli.settings import Settings
+
+_UNUSED = [(0, 0, 0)] * 8  # colours by number
+DARK = TerminalTheme((24, 27, 33), (222, 224, 228), _UNUSED)
+LIGHT = TerminalTheme((255, 255, 255), (36, 41, 47), _UNUSED)
 
 # Rich's own frame would fetch fonts from a server. A viewer's own fonts do: each text is told how wide it has to be.
 _FORMAT = """\
@@ -47,23 +53,26 @@ _FORMAT = """\
 """
 
 
+def half_way(settings: Settings, name: str, steps: Sequence[tuple[float, Progress]]) -> Known:
+    """What was known in the middle of the decoding of a video. ``steps``: of its caption, with their times in s."""
+    ledger = Ledger()
+    ledger.settle(settings)
+    ledger.begin(steps[0][0], name, 0, 1)
+    rounds = [index for index, (_, step) in enumerate(steps) if step.round is not None]
+    middle = rounds[len(rounds) // 2]
+    for at, step in steps[: middle + 1]:
+        ledger.take(at, step)
+    return ledger.known(steps[middle][0])
+
+
 def picture(known: Known, width: int, height: int, title: str, *, light: bool = False) -> str:
     """The screen of a terminal of so many columns and rows, as the text of an SVG file."""
-    glyphs: Glyphs = glyphs_for("utf-8")
-    return as_svg(compose(known, width, height, glyphs), width, title, LIGHT if light else DARK)
+    return as_svg(compose(known, width, height, glyphs_for("utf-8")), width, title, LIGHT if light else DARK)
 
 
 def as_svg(lines: list[Line], width: int, title: str, theme: TerminalTheme = DARK) -> str:
     """Lines of a screen as the text of an SVG file."""
-    console = Console(
-        record=True,
-        width=width,
-        file=io.StringIO(),
-        force_terminal=True,
-        color_system="truecolor",
-        legacy_windows=False,
-    )
-    console.no_color = False
+    console = Console(record=True, width=width, file=io.StringIO(), color_system="truecolor", no_color=False)
     console.print(_Screen(lines), soft_wrap=True)
     return console.export_svg(title=title, theme=theme, code_format=_FORMAT, unique_id="lvspec")
 

@@ -19,6 +19,7 @@ from rich.segment import ControlType, Segment
 
 from lvspec_cli.ui.live.bystander import Bystander
 from lvspec_cli.ui.live.cells import Line, width_of
+from lvspec_cli.ui.live.palette import SIXTEEN_COLOURS
 
 _HOME, _BELOW, _RIGHT = "\r", "\x1b[J", "\x1b[K"  # go to the first column; erase what is below, what is right
 # A line that a terminal takes for wider than it was counted is cut at the edge, and does not break into two.
@@ -30,6 +31,8 @@ class Region:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        # What Rich makes of colours that a terminal does not know is left to it but where they would be too few.
+        self._restyled = SIXTEEN_COLOURS if console.color_system in ("standard", "windows") else {}
         self._lock = RLock()
         self._shown: list[Line] = []  # on the terminal now
         self._width = 0  # columns that the terminal had when they were drawn
@@ -114,6 +117,10 @@ class Region:
         self._taken = False
 
     def _write(self, segments: Sequence[Segment]) -> None:
+        if self._restyled:
+            segments = [
+                Segment(text, style and self._restyled.get(style, style), codes) for text, style, codes in segments
+            ]
         try:
             self._console.print(_Segments(segments), end="", soft_wrap=True)
         except OSError:
