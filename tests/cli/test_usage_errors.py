@@ -46,7 +46,7 @@ def refused(lvspec, tiny_preset, loads):
         (["--decoder", "vlc"], "--decoder must be one of pyav, decord, not 'vlc'"),
         (["--on-oom", "pray"], "--on-oom must be one of fail, shrink, not 'pray'"),
         (["--format", "yaml"], "--format must be one of text, json, jsonl, not 'yaml'"),
-        (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
+        (["--ui", "loud"], "--ui must be one of auto, live, plain, none, not 'loud'"),
         (
             ["--quantize", "target=fp3"],
             "--quantize must be target=KIND, draft=KIND or KIND for both models, KIND one of none, nf4, int8",

@@ -17,7 +17,7 @@ def caption_panel(known: Known, width: int, rows: int, glyphs: Glyphs, wrap: Cap
     """A heading and ``rows`` lines with the end of the caption."""
     drafts = known.setup.drafts
     shown = [
-        tuple(Segment(text, origin_style(origin, drafts)) for text, origin in runs)
+        tuple(Segment(text, PLAIN if text == " " else origin_style(origin, drafts)) for text, origin in runs)
         for runs in wrap.last_lines(known.pieces, width, rows)
     ]
     return [heading("caption", (words(_part(known), QUIET),), width, glyphs), *filled(shown, rows)]

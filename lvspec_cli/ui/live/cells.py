@@ -28,8 +28,8 @@ def width_of(line: Sequence[Segment]) -> int:
 
 def cut(line: Sequence[Segment], width: int, glyphs: Glyphs) -> Line:
     """A line that is no wider than this; what is cut off leaves an ellipsis."""
-    if width_of(line) <= width:
-        return tuple(line)
+    if width <= 0 or width_of(line) <= width:
+        return tuple(line) if width > 0 else BLANK
     room, kept = width - cell_len(glyphs.ellipsis), []
     for segment in line:
         size = cell_len(segment.text)
@@ -38,7 +38,7 @@ def cut(line: Sequence[Segment], width: int, glyphs: Glyphs) -> Line:
             break
         kept.append(segment)
         room -= size
-    return (*kept, Segment(glyphs.ellipsis, QUIET)) if width > 0 else BLANK
+    return (*kept, Segment(set_cell_size(glyphs.ellipsis, min(width, cell_len(glyphs.ellipsis))), QUIET))
 
 
 def cut_front(text: str, width: int, glyphs: Glyphs) -> str:

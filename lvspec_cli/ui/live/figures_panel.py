@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.segment import Segment
 
 from lvspec_cli.decoding.events import Origin
@@ -52,7 +53,7 @@ def chart_panel(known: Known, width: int, rows: int, glyphs: Glyphs) -> list[Lin
 def figures_line(known: Known, width: int, glyphs: Glyphs) -> Line:
     """The most important figures on one line."""
     (_, now), (_, mean), *others = _speeds(known, glyphs)
-    parts = [words(now, VALUE), words(" tokens/s, mean ", QUIET), words(mean, VALUE)]
+    parts = [words(now, VALUE), words(" tok/s, mean ", QUIET), words(mean, VALUE)]
     for short, (_, value) in zip(("length", "est. speed-up") if known.setup.drafts else (), others, strict=False):
         parts += [words(f" {glyphs.dot} {short} ", QUIET), words(value, VALUE)]
     return cut(parts, width, glyphs)
@@ -101,15 +102,22 @@ def _kind(origin: Origin, count: int, total: int, width: int, glyphs: Glyphs) ->
 
 
 def facts_line(known: Known, width: int, glyphs: Glyphs) -> Line:
-    """What is known of the video and of what the models see of it, always in the same order."""
+    """What is known of the video and of what the models see of it, in this order, as far as there is room."""
+    told = [f" {glyphs.dot} {fact}" for fact in _facts(known, glyphs)]
+    while told and cell_len("".join(told)) - 3 > width:
+        told.pop()
+    return (words("".join(told)[3:], QUIET),)
+
+
+def _facts(known: Known, glyphs: Glyphs) -> list[str]:
     told: list[str] = []
     if known.sight is not None:
         video = known.sight.facts
         told += [f"{video.width}{glyphs.times}{video.height}", f"{video.duration_s:.1f} s"]
         told += [glyphs.on_one_line(video.codec), f"{len(known.sight.frame_times)} frames"]
     if (figures := known.figures) is not None:
-        fewer = figures.draft_video_tokens not in (None, figures.video_tokens)
-        drafted = f" ({figures.draft_video_tokens} for the draft)" if fewer else ""
-        told.append(f"{figures.video_tokens} video tokens{drafted}")
         told += [f"{memory(figures.memory_bytes)} memory"] if figures.memory_bytes is not None else []
-    return cut((words(f" {glyphs.dot} ".join(told), QUIET),), width, glyphs)
+        told.append(f"{figures.video_tokens} video tokens")
+        if figures.draft_video_tokens not in (None, figures.video_tokens):
+            told.append(f"{figures.draft_video_tokens} for the draft")
+    return told

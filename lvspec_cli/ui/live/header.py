@@ -15,6 +15,7 @@ from lvspec_cli.ui.stage_names import STAGE_NAMES
 _LABEL = 20  # cells, before a bar
 _TOLD = 28  # cells, behind a bar
 _SPINS = 8  # a second
+_LEAST_NAME = 12  # cells of a video's name that are shown in any case
 
 
 def title_line(known: Known, width: int, glyphs: Glyphs) -> Line:
@@ -22,7 +23,7 @@ def title_line(known: Known, width: int, glyphs: Glyphs) -> Line:
     counter = f"[{known.videos.index + 1}/{known.videos.count}] " if known.videos.count > 1 else ""
     method = f"method {known.setup.method}"
     room = width - cell_len(counter) - cell_len(method) - 2
-    name = cut_front(glyphs.on_one_line(known.path), max(room, 8), glyphs)
+    name = cut_front(glyphs.on_one_line(known.path), max(room, _LEAST_NAME), glyphs)
     left = padded((words(counter, QUIET), words(name, TITLE)), width - cell_len(method))
     return cut((*left, words(method, QUIET)), width, glyphs)
 
@@ -45,8 +46,8 @@ def videos_line(known: Known, width: int, glyphs: Glyphs) -> Line:
     videos = known.videos
     left = "" if videos.remaining_seconds is None else f"about {remaining(videos.remaining_seconds)} left"
     label = f"  {videos.captioned} done"
-    failed = f", {videos.failed} failed" if videos.failed else ""
-    return _row(label, videos.index / videos.count, left, width, glyphs, 0.0, failed)
+    failed = f"{videos.failed} failed" if videos.failed else ""
+    return _row(label + ", " * bool(failed), videos.index / videos.count, left, width, glyphs, 0.0, failed)
 
 
 def _row(
@@ -64,10 +65,10 @@ def status_line(known: Known, width: int, glyphs: Glyphs) -> Line:
     """All of it in one line, for terminals that have no room for more."""
     counter = f"[{known.videos.index + 1}/{known.videos.count}] " if known.videos.count > 1 else ""
     told = STAGE_NAMES[known.stage]
-    if known.figures is not None:
-        told = f"{known.figures.num_tokens} tokens"
-        if known.figures.speed_mean is not None:
-            told += f", {speed(known.figures.speed_mean)} tokens/s"
-    room = max(width - cell_len(counter) - cell_len(told) - 2, 8)
+    if (figures := known.figures) is not None:
+        told = f"{figures.num_tokens} tokens"
+        speedy = f"{told}, {speed(figures.speed_mean or 0.0)} tokens/s"
+        told = speedy if cell_len(counter) + cell_len(speedy) + _LEAST_NAME <= width else told
+    room = max(width - cell_len(counter) - cell_len(told) - 2, _LEAST_NAME)
     name = cut_front(glyphs.on_one_line(known.path), room, glyphs)
     return cut((words(counter, QUIET), words(name, TITLE), words(f": {told}")), width, glyphs)

@@ -92,6 +92,7 @@ class Ledger:
         if part != self._part:
             self._text.next_part()
         if stage == "reading" or part != self._part:  # a new part, or the same once more with fewer frames
+            self._text.begin_part("")
             self._stats = DecodingStats()
             self._recent: deque[tuple[int, float]] = deque()  # tokens and seconds of the last rounds
             self._recent_seconds = 0.0

@@ -22,6 +22,7 @@ from lvspec_cli.ui.live.cells import Line, width_of
 from lvspec_cli.ui.live.palette import SIXTEEN_COLOURS
 
 _HOME, _BELOW, _RIGHT = "\r", "\x1b[J", "\x1b[K"  # go to the first column; erase what is below, what is right
+_HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 # A line that a terminal takes for wider than it was counted is cut at the edge, and does not break into two.
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 
@@ -48,9 +49,8 @@ class Region:
         """Show these lines, at least one and no more than the terminal of so many columns and rows has rows."""
         with self._lock:
             if not self._shown:
-                self._taken = True
                 self._take_over()
-                self._write([_raw(_NO_WRAP), *_all(lines), _raw(_WRAP)])
+                self._write([_raw(_HIDE_CURSOR + _NO_WRAP), *_all(lines), _raw(_WRAP)])
             elif width != self._width or len(lines) != len(self._shown):
                 self._write([*self._to_top(width, height), _raw(_BELOW + _NO_WRAP), *_all(lines), _raw(_WRAP)])
             elif changed := self._changes(lines):
@@ -60,10 +60,9 @@ class Region:
     def hide(self) -> None:
         """Leave the terminal as it was, the cursor where the region began."""
         with self._lock:
-            way, self._shown = self._to_top(*self._console.size) if self._shown else [], []
-            if way:
-                self._write([*way, _raw(_BELOW)])
+            self._wipe()
             if self._taken:  # asked apart, so that one who was interrupted in between may try again
+                self._write([_raw(_SHOW_CURSOR)])
                 self._give_back()
 
     @contextmanager
@@ -71,7 +70,7 @@ class Region:
         """What is printed in the block goes above the region, all at once."""
         with self._lock, self._buffered():
             shown, width = self._shown, self._width
-            self.hide()
+            self._wipe()
             yield
             if shown:
                 self.draw(shown, width, len(shown))
@@ -89,6 +88,11 @@ class Region:
         except OSError:  # such as a full disk; then the run goes on in silence
             self._console.quiet = True
 
+    def _wipe(self) -> None:
+        way, self._shown = self._to_top(*self._console.size) if self._shown else [], []
+        if way:
+            self._write([*way, _raw(_BELOW)])
+
     def _changes(self, lines: Sequence[Line]) -> list[Segment]:
         """From the last row to every row that changed, and back."""
         at, segments = len(lines) - 1, []
@@ -100,12 +104,13 @@ class Region:
 
     def _to_top(self, width: int, height: int) -> list[Segment]:
         """To the first row. Most terminals break lines anew that are wider than they have become."""
-        rows = sum(max(1, -(-width_of(line) // max(width, 1))) for line in self._shown[:-1])
+        cells = [min(width_of(line), self._width) for line in self._shown[:-1]]
+        rows = sum(max(1, -(-count // max(width, 1))) for count in cells)
         return [_raw(_HOME), Control.move(0, -min(rows, max(height - 1, 0))).segment]
 
     def _take_over(self) -> None:
-        self._console.show_cursor(False)
-        if self._console.file is sys.stderr:
+        self._taken = True
+        if self._bystander is None and self._console.file is sys.stderr:
             self._console.file = sys.stderr  # whatever takes its place
             self._bystander = Bystander(self)
 
@@ -113,7 +118,6 @@ class Region:
         if self._bystander is not None:
             self._bystander.leave()
             self._bystander = None
-        self._console.show_cursor(True)
         self._taken = False
 
     def _write(self, segments: Sequence[Segment]) -> None:
