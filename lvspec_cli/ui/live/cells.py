@@ -28,8 +28,10 @@ def width_of(line: Sequence[Segment]) -> int:
 
 def cut(line: Sequence[Segment], width: int, glyphs: Glyphs) -> Line:
     """A line that is no wider than this; what is cut off leaves an ellipsis."""
-    if width <= 0 or width_of(line) <= width:
-        return tuple(line) if width > 0 else BLANK
+    if width <= 0:
+        return BLANK
+    if width_of(line) <= width:
+        return tuple(line)
     room, kept = width - cell_len(glyphs.ellipsis), []
     for segment in line:
         size = cell_len(segment.text)
