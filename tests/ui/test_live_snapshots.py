@@ -55,6 +55,7 @@ SCREENS: dict[str, tuple[Callable[[], Known], int, int]] = {
     "decoding-80x24": (in_the_middle, 80, 24),
     "decoding-200x60": (in_the_middle, 200, 60),
     "decoding-60x12": (in_the_middle, 60, 12),
+    "decoding-60x24": (in_the_middle, 60, 24),
     "decoding-40x8": (in_the_middle, 40, 8),
     "prefilling-80x24": (prefilling, 80, 24),
     "target-alone-80x24": (alone, 80, 24),

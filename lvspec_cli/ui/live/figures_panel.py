@@ -14,7 +14,7 @@ from lvspec_cli.ui.live.glyphs import Glyphs
 from lvspec_cli.ui.live.known import Figures, Known, Setup
 from lvspec_cli.ui.live.palette import BAR_STYLES, PLAIN, QUIET, VALUE
 
-_LABEL = 23  # cells
+_LABEL, _VALUE = 23, 8  # cells, the first where there is room for it
 
 
 def speed_panel(known: Known, width: int, glyphs: Glyphs, *, spark: bool) -> list[Line]:
@@ -83,12 +83,12 @@ def _or_unknown(value: float | None, glyphs: Glyphs) -> str:
 
 
 def _fact(name: str, value: str, width: int, glyphs: Glyphs) -> Line:
-    label = padded((words(name, QUIET),), min(_LABEL, width // 2 + 4))
+    label = padded((words(name, QUIET),), min(_LABEL, width - _VALUE))
     return cut((*label, words(value, VALUE if value != glyphs.unknown else QUIET)), width, glyphs)
 
 
 def _sparkline(known: Known, width: int, glyphs: Glyphs) -> Line:
-    label = padded((words("accepted a round", QUIET),), min(_LABEL, width // 2 + 4))
+    label = padded((words("accepted a round", QUIET),), min(_LABEL, width - _VALUE))
     (spark,) = columns(known.accepted, known.longest_draft, width - width_of(label), 1, glyphs)
     return (*label, *spark)
 

@@ -13,7 +13,7 @@ from lvspec_cli.ui.live.palette import ALARM, QUIET, TITLE
 from lvspec_cli.ui.stage_names import STAGE_NAMES
 
 _LABEL = 20  # cells, before a bar
-_TOLD = 28  # cells, behind a bar
+_TOLD = 28  # cells, behind a bar, at least
 _SPINS = 8  # a second
 _LEAST_NAME = 12  # cells of a video's name that are shown in any case
 
@@ -56,7 +56,7 @@ def _row(
     """A label, a bar that goes to and fro if no share is known, and a text at the end."""
     before = padded((words(label), words(alarm, ALARM)), _LABEL)
     after = words(" " + told.rjust(_TOLD - 1), QUIET)
-    room = max(width - width_of(before) - _TOLD - 1, 4)
+    room = max(width - width_of(before) - after.cell_length - 1, 4)
     drawn = moving_bar(seconds, room, glyphs) if share is None else bar(share, room, glyphs)
     return cut((*before, words(" "), *drawn, after), width, glyphs)
 
