@@ -33,6 +33,7 @@ from lvspec_cli.bench.signal_cost import long_prompt, measure_signals, signal_su
 from lvspec_cli.bench.startup import startup_subject
 from lvspec_cli.bench.step_cost import measure_steps, step_subject
 from lvspec_cli.bench.trace_cost import trace_subject
+from lvspec_cli.bench.view_cost import view_subject
 from lvspec_cli.models.pair import Pair, load_pair
 from lvspec_cli.plan import Plan
 from lvspec_cli.preset import load_preset
@@ -68,6 +69,8 @@ class Bench:
             yield quantized_subject(found)
         if "cache" in self._wanted:
             yield self._long_cache()
+        if "view" in self._wanted:
+            yield view_subject(self._pair, self._workload.clips, self._max_tokens, self._lvspec)
 
     @cached_property
     def machine(self) -> Machine:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lvspec_cli.cli.demo_pair import evaluate, train
+from lvspec_cli.cli.demo_screen import screen
 from lvspec_cli.errors import UsageError
 
 demo = typer.Typer(
@@ -29,6 +30,7 @@ Seconds = Annotated[
 
 demo.command()(evaluate)
 demo.command(no_args_is_help=True)(train)
+demo.command(no_args_is_help=True)(screen)
 
 
 @demo.command(no_args_is_help=True)

@@ -31,7 +31,7 @@ _CHOICES: dict[str, Callable[[], list[str]]] = {
     "format": lambda: list(FORMATS),
     "decoder": lambda: ["pyav", "decord"],
     "on_oom": lambda: list(ON_OOM),
-    "ui": lambda: ["auto", "plain", "none"],
+    "ui": lambda: ["auto", "live", "plain", "none"],
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -23,6 +24,21 @@ class ErrorConsole(Console):
 def error_console() -> Console:
     """A console on stderr that interprets nothing in what it prints and breaks no lines."""
     return ErrorConsole(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def terminal_console(stream: TextIO, width: int, height: int) -> Console:
+    """The same on a stream that is a terminal of so many columns and rows, whatever it says of itself."""
+    return ErrorConsole(
+        file=stream,
+        force_terminal=True,
+        color_system="truecolor",
+        width=width,
+        height=height,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def line(console: Console, message: str, style: str = "") -> None:

@@ -12,11 +12,10 @@ from rich.text import Text
 
 from lvspec_cli.output.sanitize import for_terminal, on_one_line
 from lvspec_cli.ui.plain import PlainView
+from lvspec_cli.ui.stage_names import STAGE_NAMES
 
 if TYPE_CHECKING:
     from lvspec_cli.caption import Caption, Failure, Progress
-
-_STAGES = {"reading": "reading the video", "loading": "loading the models", "prefilling": "watching the video"}
 
 
 class StatusView(PlainView):
@@ -57,7 +56,8 @@ class StatusView(PlainView):
             self._tokens = 0
         if progress.round is not None:
             self._tokens += len(progress.round.tokens)
-        state = _STAGES.get(progress.stage, f"{self._tokens} tokens")
+        said = progress.stage in ("decoding", "done")
+        state = f"{self._tokens} tokens" if said else STAGE_NAMES[progress.stage]
         if self._live is not None:
             self._spinner.update(text=Text(f"{self._title}: {state}", overflow="ellipsis", no_wrap=True))
             if progress.round is None:  # a new stage is shown at once, rounds with the next turn of the spinner

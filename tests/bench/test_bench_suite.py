@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lvspec_cli.bench.__main__ import main
+from lvspec_cli.bench.arena import plan_for
 from lvspec_cli.bench.clips import make_clips
 from lvspec_cli.bench.comparison import median_ratio
 from lvspec_cli.bench.compiled_steps import compare, compile_subject
@@ -20,6 +21,8 @@ from lvspec_cli.bench.quantized import measure_quantized, quantized_subject
 from lvspec_cli.bench.signal_cost import long_prompt, measure_signals, signal_subject
 from lvspec_cli.bench.startup import imported_by_help
 from lvspec_cli.bench.step_cost import StepCosts, predicted_speed
+from lvspec_cli.bench.view_cost import VIEW_SHARE, view_subject
+from lvspec_cli.caption import Progress
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.demo.architecture import Size, build_model, build_processor
@@ -28,6 +31,7 @@ from lvspec_cli.errors import UsageError
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.pair import load_pair
 from lvspec_cli.preset import load_preset
+from lvspec_cli.ui.live.view import LiveView
 
 SIZES = {"target": Size(2, 64, 96, 4, 1, 1, 32, 48, 2), "draft": Size(1, 64, 96, 4, 1, 1, 32, 48, 2)}
 PRESET = """
@@ -78,6 +82,32 @@ def test_the_bench_measures_and_reports_all_of_decoding(
     assert {line["goal"]["bound"] for line in engine["lines"]} == {0.05}
     printed = capsys.readouterr().out
     assert all(subject["title"] in printed for subject in written["subjects"])
+
+
+def test_the_view_s_cost_is_that_of_the_same_decodes_of_which_some_are_watched(
+    preset_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = load_preset(preset_path)
+    pair = load_pair(preset)
+    clips = make_clips(pair, preset, range(1000, 1001))
+    heard: list[str] = []
+    progress = LiveView.progress
+
+    def listening(view: LiveView, step: Progress) -> None:
+        heard.append(step.text)
+        progress(view, step)
+
+    monkeypatch.setattr(LiveView, "progress", listening)
+    subject = view_subject(pair, clips, 12, plan_for(preset, "lvspec"), turns=2)
+    names = [line.name for line in subject.lines]
+    assert names == [
+        f"{size}, {what}" for size in ("80 x 24", "200 x 60") for what in ("watched over unwatched", "drawing")
+    ]
+    assert {line.goal for line in subject.lines} == {VIEW_SHARE}
+    assert all(0 <= line.value < 1 for line in subject.lines if line.name.endswith("drawing"))
+    watched = 2 * (1 + 2)  # at two sizes, once ahead and in two turns
+    assert heard == heard[: len(heard) // watched] * watched
+    assert "".join(heard)
 
 
 def test_compiled_passes_are_measured_beside_plain_ones(preset_path: Path) -> None:

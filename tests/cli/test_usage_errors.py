@@ -57,7 +57,7 @@ def refused(lvspec, tiny_preset, loads):
         (["--sidecar", "--dry-run"], "--dry-run makes no files for single videos"),
         (["--sidecar", "-o", "out"], "--sidecar and -o exclude each other"),
         (["-o", "lvspec.toml/out/"], "the folder lvspec.toml/out cannot be written: lvspec.toml: Not a directory"),
-        (["--ui", "loud"], "--ui must be one of auto, plain, none, not 'loud'"),
+        (["--ui", "loud"], "--ui must be one of auto, live, plain, none, not 'loud'"),
         (
             ["--quantize", "target=fp3"],
             "--quantize must be target=KIND, draft=KIND or KIND for both models, KIND one of none, nf4, int8",

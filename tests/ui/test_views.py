@@ -163,10 +163,10 @@ def test_nothing_moves_without_a_terminal(mode, monkeypatch):
 
 
 def test_an_unknown_mode_is_refused():
-    with pytest.raises(UsageError, match="--ui must be one of auto, plain, none, not 'live'"):
-        make_view("live")
+    with pytest.raises(UsageError, match="--ui must be one of auto, live, plain, none, not 'loud'"):
+        make_view("loud")
     with pytest.raises(UsageError, match="LVSPEC_UI must be one of"):
-        make_view("live", name="LVSPEC_UI")
+        make_view("loud", name="LVSPEC_UI")
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space left on device")])

@@ -1,0 +1,1 @@
+"""The live view: a caption as it comes to be. `view` hears, `ledger` knows, `layout` arranges, `region` draws."""

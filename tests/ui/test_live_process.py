@@ -1,0 +1,93 @@
+"""The live view of a real process on a real terminal: the pipe gets results alone, and the terminal is given back."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyte
+import pytest
+
+from lvspec_cli.ui.live.glyphs import glyphs_for
+from lvspec_cli.ui.live.layout import compose
+from tests.terminal import Terminal, tty_environment
+from tests.ui.events import known_after, settings
+from tests.ui.screens import plain
+
+LVSPEC = [sys.executable, "-m", "lvspec_cli", "caption", "--ui", "live"]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are others there")
+
+
+def start(terminal: Terminal, *arguments: object, stdout: object = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    command = [*LVSPEC, *map(str, arguments)]
+    environment = {k: v for k, v in tty_environment().items() if k not in ("COLUMNS", "LINES")}
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=terminal.side, env=environment)
+
+
+def left_on(terminal: Terminal, columns: int, rows: int) -> list[str]:
+    """What an emulated terminal shows when all was read."""
+    screen = pyte.Screen(columns, rows)
+    pyte.ByteStream(screen).feed(terminal.seen)
+    assert not screen.cursor.hidden
+    return [line.rstrip() for line in screen.display if line.strip()]
+
+
+def sign_of(columns: int, rows: int) -> bytes:
+    """What only a screen of this size has: the rule above the caption, or the only line of a small one."""
+    lines = plain(compose(known_after([], settings()), columns, rows, glyphs_for("utf-8")))
+    rule = re.search(r"^ caption (─+)", "\n".join(lines), re.MULTILINE)
+    return f"caption\x1b[0m \x1b[2m{rule[1]}\x1b[0m".encode() if rule else b"/300] \x1b[0m\x1b[1m"
+
+
+def test_stdout_has_the_caption_alone_and_the_terminal_has_the_view(
+    tiny_preset: Path, clip: Path, tmp_path: Path
+) -> None:
+    with Terminal(100, 40) as terminal, open(tmp_path / "caption.txt", "wb") as stdout:
+        process = start(terminal, clip, "--preset", tiny_preset, stdout=stdout)
+        assert process.wait(timeout=600) == 0
+    piped = (tmp_path / "caption.txt").read_text(encoding="utf-8")
+    assert piped.endswith("\n")
+    assert "\x1b" not in piped
+    assert "accept" not in piped
+    seen = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.seen.decode())
+    for shown in ("reading the video", "caption ─", "speed ─", "est. speed-up", "12 of 12 tokens", "56×56"):  # noqa: RUF001
+        assert shown in seen
+    left = left_on(terminal, 100, 40)
+    assert left[0] == "lvspec: tiny knows nothing at all"
+    assert re.search(r"clip\.mp4: 12 tokens, .*", "".join(left))
+    assert not any("─" in line for line in left)
+
+
+def test_results_on_the_same_terminal_stand_alone_in_the_end(tiny_preset: Path, clip: Path) -> None:
+    with Terminal(100, 40) as terminal:
+        process = start(terminal, clip, clip, "--preset", tiny_preset, "--format", "jsonl", stdout=terminal.side)
+        assert process.wait(timeout=600) == 0
+    left = "".join(left_on(terminal, 100, 200))
+    assert left.count('"schema": "lvspec.caption/1"') == 2
+    assert left.endswith("lvspec: 2 captioned, 0 failed")
+    assert "─" not in left
+    assert b"[2/2]" in terminal.seen
+
+
+def test_a_terminal_may_change_its_size_and_an_interrupt_gives_it_back(
+    tiny_preset: Path, clip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text(f"{clip}\n" * 300)
+    with Terminal(80, 24) as terminal:
+        process = start(terminal, "--from-file", tmp_path / "list", "--preset", tiny_preset)
+        terminal.wait_for("─".encode() * 70)
+        for columns, rows in ((150, 50), (64, 14), (40, 8), (120, 30)):
+            at = len(terminal.seen)
+            terminal.resize(columns, rows)
+            process.send_signal(signal.SIGWINCH)
+            terminal.wait_for(sign_of(columns, rows), at)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=600) == 130
+    assert b"Traceback" not in terminal.seen
+    assert b"interrupted after" in terminal.seen.replace(b"\r\n", b"")
+    left = left_on(terminal, 120, 30)
+    assert re.search(r"interrupted after \d+ of 300 videos$", left[-1])
