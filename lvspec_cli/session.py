@@ -24,7 +24,7 @@ from lvspec_cli.models.prefill import prefill_pair
 from lvspec_cli.models.room import GIB, rooms, used_bytes
 from lvspec_cli.plan import Plan, in_force
 from lvspec_cli.text_stream import TextStream
-from lvspec_cli.token_texts import TokenTexts
+from lvspec_cli.token_texts import TokenTexts, speller
 
 if TYPE_CHECKING:
     from lvspec_cli.models.adapter import VideoLanguageModel
@@ -72,7 +72,7 @@ class Session:
         self._last: Round | None = None
         self._text = ""
         self._stream = TextStream(lambda tokens: str(pair.tokenizer.decode(tokens, skip_special_tokens=True)))
-        self.texts = TokenTexts(lambda tokens: str(pair.tokenizer.decode(tokens)))
+        self.texts = TokenTexts(speller(pair.tokenizer))
 
     @property
     def sight(self) -> Sight:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from lvspec_cli.text_stream import INCOMPLETE
+
+
+def speller(tokenizer: Any) -> Callable[[Sequence[int]], str]:
+    """What ids say, special tokens included: transformers' `decode`, without its detours where they lead nowhere."""
+    if getattr(tokenizer, "clean_up_tokenization_spaces", True) or not hasattr(tokenizer, "backend_tokenizer"):
+        return lambda tokens: str(tokenizer.decode(tokens))
+    decode = tokenizer.backend_tokenizer.decode
+    return lambda tokens: str(decode(tokens, skip_special_tokens=False))
 
 
 class TokenTexts:

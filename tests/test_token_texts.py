@@ -1,14 +1,29 @@
 """What single tokens say."""
 
+from types import SimpleNamespace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvspec_cli.token_texts import TokenTexts
+from lvspec_cli.token_texts import TokenTexts, speller
+from tests.models import tiny
 
 
 def decode(tokens):
     """A byte-level tokenizer: every token is one byte."""
     return bytes(tokens).decode(errors="replace")
+
+
+@given(st.lists(st.integers(0, 262)), st.booleans())
+def test_a_speller_says_what_the_tokenizer_s_decode_does(tokens, tidies):
+    tokenizer = tiny.build_tokenizer("qwen2_5_vl")
+    tokenizer.clean_up_tokenization_spaces = tidies
+    assert speller(tokenizer)(tokens) == tokenizer.decode(tokens)
+
+
+def test_a_tokenizer_that_tidies_up_is_left_to_do_so():
+    tokenizer = SimpleNamespace(clean_up_tokenization_spaces=True, backend_tokenizer=None, decode=lambda ids: f"{ids}")
+    assert speller(tokenizer)([1]) == "[1]"
 
 
 @given(st.text())

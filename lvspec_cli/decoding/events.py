@@ -39,6 +39,9 @@ class Fate(Enum):
     DISCARDED = "discarded"  # it came after the rejected one
 
 
+_FATES = {origin: Fate(origin.value) for origin in _DRAFTED}
+
+
 class Refusal(Enum):
     """Why the first draft token that was not kept was not kept."""
 
@@ -117,7 +120,7 @@ class Round:
     @property
     def fates(self) -> tuple[Fate, ...]:
         """What became of each draft token."""
-        committed = [Fate(token.origin.value) for token in self.tokens if token.from_draft]
+        committed = [_FATES[token.origin] for token in self.tokens if token.origin in _FATES]
         beyond = len(self.draft_tokens) - len(self.rejected) - len(committed)
         refused = [Fate.REJECTED, *[Fate.DISCARDED] * (len(self.rejected) - 1)] if self.rejected else []
         return (*committed, *[Fate.BEYOND] * beyond, *refused)

@@ -57,7 +57,7 @@ class TraceWriter:
         """Write what waits. The stream stays open: it belongs to the caller."""
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self._write([line for step in waiting for line in self._lines(step)])
+            self._write(value for step in waiting for value in self._lines(step))
 
     def _lines(self, step: Progress) -> Iterator[dict[str, Any]]:
         """The line of a round, and before it that of its part if it is the first of it."""

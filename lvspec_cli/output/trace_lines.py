@@ -138,9 +138,9 @@ def _grounding(event: Round, place: int) -> dict[str, Any] | None:
     if seen is None:
         return None
     levels = b64encode(seen.levels).decode("ascii")
-    return {"share": _short(seen.share), "levels": levels, "largest": _short(seen.largest)}
+    return {"share": _short(seen.share), "levels": levels, "largest": float(f"{seen.largest:.6g}")}  # often tiny
 
 
 def _short(number: float | None) -> float | None:
-    """To six digits, which is what float32 knows; None for what JSON cannot say, such as the logarithm of 0."""
-    return float(f"{number:.6g}") if number is not None and isfinite(number) else None
+    """To six decimals; None for what JSON cannot say, such as the logarithm of 0."""
+    return round(number, 6) if number is not None and isfinite(number) else None

@@ -185,6 +185,17 @@ def test_the_bench_tells_what_signals_cost_behind_a_clip_and_behind_a_long_video
     assert [line["goal"] and line["goal"]["bound"] for line in subject["lines"]] == 2 * [0.01, 0.01, None]
 
 
+def test_the_bench_tells_what_a_trace_costs(preset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvspec_cli.bench.trace_cost.TURNS", 1)
+    record = tmp_path / "bench.json"
+    flags = ["--preset", str(preset_path), "--clips", "2", "--subjects", "trace", "--json", str(record)]
+    assert main(flags) == 0
+    (subject,) = json.loads(record.read_text(encoding="utf-8"))["subjects"]
+    assert [line["name"].partition(",")[0] for line in subject["lines"]] == 2 * ["with a trace"] + 2 * ["without"]
+    assert [line["goal"] and line["goal"]["bound"] for line in subject["lines"]] == [0.03, None, None, None]
+    assert [line["note"].endswith(" kB") for line in subject["lines"]] == [False, True, False, False]
+
+
 def test_the_peer_keeps_its_own_weights_and_attention(preset_path: Path) -> None:
     preset = load_preset(preset_path)
     pair = load_pair(preset)
