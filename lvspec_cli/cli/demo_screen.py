@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lvspec_cli.errors import UsageError
+from lvspec_cli.files import check_output, replace_text
 
 
 def screen(
@@ -29,17 +30,12 @@ def screen(
         captioner.caption(video)  # the first one warms up, and would be shown slower than a pair is
         steps = [(monotonic(), step) for step in captioner.stream(video)]
         known = half_way(captioner.settings, Path(video).name, steps)
-    path.write_text(picture(known, width, height, f"lvspec caption {Path(video).name}", light=light), encoding="utf-8")
+    replace_text(path, picture(known, width, height, f"lvspec caption {Path(video).name}", light=light))
     say(f"wrote {path}")
 
 
 def _checked(output: str) -> Path:
     """The path of the picture; one that cannot be right raises UsageError before anything is loaded."""
-    path = Path(output)
-    if path.suffix.lower() != ".svg":
+    if not output.lower().endswith(".svg"):
         raise UsageError(f"-o {output} must end in .svg: that is what is written")
-    if path.is_dir():
-        raise UsageError(f"-o {output} is a folder: name a file in it")
-    if not path.parent.is_dir():
-        raise UsageError(f"-o {output} cannot be written: there is no folder {path.parent}")
-    return path
+    return check_output("-o", output)
