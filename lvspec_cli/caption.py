@@ -45,14 +45,30 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """What went wrong."""
+
+    type: str  # stable machine-readable name
+    message: str  # one sentence for people
+
+    @classmethod
+    def of(cls, error: Exception) -> Trouble:
+        """Describe any error; one that lvspec does not know is a defect and of type ``internal``."""
+        if isinstance(error, LvspecError):
+            return cls(error.type_name, str(error))
+        return cls("internal", f"{type(error).__name__}: {error}; --debug shows where")
+
+
+@dataclass(frozen=True)
 class Segment:
     """A part of the video and what was said about it."""
 
     start_s: float  # s since the first frame
     end_s: float  # s since the first frame
-    text: str
-    finish_reason: FinishReason
+    text: str  # empty if it failed
+    finish_reason: FinishReason | None  # None if it failed
     frame_times_s: tuple[float, ...]  # s since the first frame, one for each frame that was shown
+    error: Trouble | None = None  # why there is no caption of it
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,10 @@ class Caption:
     frame_times: tuple[float, ...]  # s since the first frame, one for each frame that was shown
     shrunk_from: int | None  # frames for which there was not enough memory; None if there was
     segments: tuple[Segment, ...]  # in order of time
+    summary: str | None  # what was said of the whole of a video in segments; None: that was not asked for, or failed
+    trouble: (
+        Trouble | None
+    )  # with some of the segments or the summary; what was said of the others is here all the same
     preset: str  # its name
     target: ModelIdentity
     draft: ModelIdentity | None  # None if the method uses no draft
@@ -108,6 +128,8 @@ class Caption:
             shrunk_frames=self.shrunk_from and {"from": self.shrunk_from, "to": len(self.frame_times)},
             text=self.text,
             segments=[asdict(segment) for segment in self.segments],
+            summary=self.summary,
+            error=asdict(self.trouble) if self.trouble else None,
             finish_reason=self.finish_reason,
             preset=self.preset,
             target=asdict(self.target),
@@ -129,10 +151,9 @@ class Failure:
 
     @classmethod
     def of(cls, request: Request, error: Exception) -> Failure:
-        """Describe any error; one that lvspec does not know is a defect and of type ``internal``."""
-        if isinstance(error, LvspecError):
-            return cls(request, error.type_name, str(error))
-        return cls(request, "internal", f"{type(error).__name__}: {error}; --debug shows where")
+        """Describe any error, as `Trouble.of` does."""
+        trouble = Trouble.of(error)
+        return cls(request, trouble.type, trouble.message)
 
     @property
     def path(self) -> str:
@@ -156,7 +177,7 @@ def _record(request: Request, **known: Any) -> dict[str, Any]:
         "lvspec_version": __version__,
         **asdict(request),
         **dict.fromkeys(("fingerprint", "video", "frame_times_s", "shrunk_frames")),
-        **dict.fromkeys(("text", "segments", "finish_reason")),
+        **dict.fromkeys(("text", "segments", "summary", "finish_reason")),
         **dict.fromkeys(("preset", "target", "draft", "method", "lossy", "settings", "stats", "error")),
     }
     return {**record, **known}
@@ -207,9 +228,9 @@ class Progress:
     """One step on the way to a caption.
 
     The stages come in their order. A video that is captioned in several parts goes through them all, but for `done`,
-    once a part. The texts of the steps of a part, joined, are what the model says in it, without prefix, trigger and
-    suffix. If memory runs out and fewer frames
-    are to be tried, the part begins again with another step of `reading`, and what was said of it before is void.
+    once for each part. The texts of the steps of a part, joined, are what the model says in it, without prefix,
+    trigger and suffix. If memory runs out and fewer frames are to be tried, the part begins again with another step of
+    `reading`, and what was said of it before is void.
     """
 
     stage: Stage

@@ -10,16 +10,17 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lvspec_cli.caption import Caption, Part, Progress, Request
+from lvspec_cli.caption import Caption, Progress, Request
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.errors import OutOfMemory, UsageError
 from lvspec_cli.offline import go_offline
-from lvspec_cli.parts import SEGMENTS, joined, quoted, told_as
-from lvspec_cli.plan import Plan, check_fits, placed
+from lvspec_cli.parts import SEGMENTS, SegmentedVideo
+from lvspec_cli.plan import Plan, Shrunk, check_fits, frames_asked, placed
 from lvspec_cli.preset import Preset, load_preset
 from lvspec_cli.profiles import CAPTION_ONLY, for_answers, settings_for
 from lvspec_cli.selection import choose_preset
 from lvspec_cli.settings import Layer, Settings, argument_layer, resolve
+from lvspec_cli.step_times import StepTimes
 
 if TYPE_CHECKING:
     from lvspec_cli.forecast import Forecast
@@ -65,7 +66,7 @@ class Captioner:
         self._ignore_memory = ignore_memory
         self._worker: VideoWorker | None = None
         self._pair: Pair | None = None
-        self._step_seconds: float | None = None  # s, the target's pass over one token
+        self._step_times = StepTimes()
         self._lengths: dict[str, DraftLength] = {}  # method -> what chooses its draft length, if that is left open
 
     @classmethod
@@ -139,7 +140,7 @@ class Captioner:
         The texts of the steps, joined, are the text (see `Progress` for what shrinking a video does to that). The
         iterator may be dropped at any time. Wrong options raise UsageError here, everything else on the way.
         """
-        plan = self._plan_with(options, question, prompt)
+        plan = self._plan_with(options, question, prompt).traced(self.trace)
         return self._steps(self._request(os.fspath(video), question, plan), plan)
 
     def forecast(
@@ -211,22 +212,13 @@ class Captioner:
         if plan.segments is None:
             yield from self._whole(request, plan)
             return
+        if plan.summarizes and self._pair is not None:  # else loading it will look at the prompt
+            self._pair.check_prompt(_said("summary prompt", plan.settings.summary_prompt), plan.system)
         started = perf_counter()
         yield Progress("reading")
         spans = self._spans(request.path, plan.segments, plan.read)
-        planning_seconds = perf_counter() - started
-        count = len(spans) + plan.summarizes
-        captions: list[Caption] = []
-        for index, span in enumerate(spans):
-            last = captions[-1].shrunk_from if captions else None  # memory does not suffice for the others either
-            steps = self._whole(request, plan.between(span.start_s, span.end_s), last)
-            captions.append((yield from told_as(Part(index, count), steps)))
-        summary = None
-        if plan.summarizes:
-            steps = self._whole(self._summary_request(request, plan, captions), plan)
-            summary = yield from told_as(Part(len(spans), count, summary=True), steps)
-        whole = joined(request, captions, summary, plan.as_record(), plan.dressed, planning_seconds)
-        yield Progress("done", caption=whole)
+        video = SegmentedVideo(request, plan, spans, perf_counter() - started)
+        yield from video.steps(self._whole, lambda said: self._summary_request(request, plan, said))
 
     def _spans(self, path: str, segments: SegmentOptions, read: ReadOptions) -> list[Span]:
         """Where the segments of a video begin and end."""
@@ -240,46 +232,48 @@ class Captioner:
             return cut_at(worker.scenes(path, read), whole.start_s, whole.end_s)
         return cut(whole.start_s, whole.end_s, segments.segment, segments.overlap)
 
-    def _summary_request(self, request: Request, plan: Plan, captions: Sequence[Caption]) -> Request:
+    def _summary_request(self, request: Request, plan: Plan, said: str) -> Request:
         """Ask for a summary of what was said of the segments; a question is asked once more, of the whole video."""
         if request.question is not None:
             return request
         wanted = _said("summary prompt", plan.settings.summary_prompt)
         assert self._pair is not None  # the segments are captioned
-        said = self._pair.without_control_tokens(quoted(captions))
-        return replace(request, prompt=wanted.replace(SEGMENTS, said))
+        return replace(request, prompt=wanted.replace(SEGMENTS, self._pair.without_control_tokens(said)))
 
-    def _whole(self, request: Request, plan: Plan, shrunk_from: int | None = None) -> Iterator[Progress]:
-        """All steps of a video that is shown at once, or of one of its parts; see `_attempt`."""
+    def _whole(self, request: Request, plan: Plan, most_frames: int | None = None) -> Iterator[Progress]:
+        """All steps of what the plan shows of a video, with fewer frames if memory does not suffice (`CaptionPart`)."""
+        wanted = frames_asked(plan.read)
+        if wanted is not None and most_frames is not None and wanted > most_frames:
+            yield from self._attempt(request, plan, Shrunk(wanted, most_frames))
+            return
         try:
-            yield from self._attempt(request, plan, shrunk_from)
+            yield from self._attempt(request, plan, None)
             return
         except OutOfMemory as error:
             self._release_memory()
-            if not plan.shrinks or shrunk_from or error.frame_count is None or error.frame_count < 2:
+            if not plan.shrinks or error.frame_count is None or error.frame_count < 2:
                 raise
-            frames = error.frame_count
+            shrunk = Shrunk(error.frame_count, error.frame_count // 2)
         # Only now is the error gone, and with it all that it held of the failed attempt.
-        yield from self._attempt(request, plan, frames)
+        yield from self._attempt(request, plan, shrunk)
 
-    def _attempt(self, request: Request, plan: Plan, shrunk_from: int | None) -> Iterator[Progress]:
-        """All steps; ``shrunk_from``: frames that did not fit into memory, half of which are shown now."""
+    def _attempt(self, request: Request, plan: Plan, shrunk: Shrunk | None) -> Iterator[Progress]:
+        """All steps; ``shrunk``: to how many frames, None: as many as the plan says."""
         yield Progress("reading")
         started = perf_counter()
         read = plan.read
-        if shrunk_from is not None:
-            read = replace(read, frame_count=shrunk_from // 2, frames_per_second=None)
+        if shrunk is not None:
+            read = replace(read, frame_count=shrunk.shown, frames_per_second=None)
         clip = self._video_worker().read(request.path, read)
         read_seconds = perf_counter() - started
         if not self._ready_for(plan):
             yield Progress("loading")
-        session = self._session(request, plan, clip, read_seconds, shrunk_from)
+        session = self._session(request, plan, clip, read_seconds, shrunk.wanted if shrunk else None)
         sight = session.sight
         yield Progress("prefilling", sight=sight)
         session.prefill()
-        if plan.drafts and self._step_seconds is None:  # once is enough: it is for an estimate
-            self._step_seconds = session.time_step()
-        session.stats.target_step_seconds = self._step_seconds
+        if plan.drafts:
+            session.stats.target_step_seconds = self._step_times.of(session)
         step = Progress("decoding", sight=sight, stats=session.stats, texts=session.texts, setup=session.setup)
         for event in session.rounds():
             yield replace(step, text=session.push(event), round=event)
@@ -292,7 +286,7 @@ class Captioner:
         from lvspec_cli.session import Session
 
         length = self._lengths.setdefault(plan.decode.method, DraftLength())
-        return Session(pair, self._preset, plan, request, clip, read_seconds, length, shrunk_from, self.trace)
+        return Session(pair, self._preset, plan, request, clip, read_seconds, length, shrunk_from)
 
     def _release_memory(self) -> None:
         if self._pair is not None:

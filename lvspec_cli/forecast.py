@@ -91,6 +91,8 @@ def forecast(request: Request, facts: VideoFacts, plan: Plan, preset: Preset) ->
     """
     spans = _spans(plan, facts)
     reads = [plan.between(span.start_s, span.end_s).read for span in spans] or [plan.read]
+    if plan.summarizes:
+        reads.append(plan.read)
     frames = max(_frame_count(read, facts) for read in reads)
     box = output_box(request.path, (facts.width, facts.height), frames, plan.read)
     asked = in_force(preset, plan, request.question or request.prompt or "")

@@ -2,21 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
-from lvspec_cli.caption import Caption, Durations, Part, Progress, Request
+from lvspec_cli.caption import Caption, Durations, Part, Progress, Request, Segment, Trouble
+from lvspec_cli.errors import LvspecError, OutOfMemory, VideoError
 
 if TYPE_CHECKING:
     from lvspec_cli.decoding.events import FinishReason
+    from lvspec_cli.plan import Plan
     from lvspec_cli.video.clip import VideoFacts
-
+    from lvspec_cli.video.segmentation import Span
 
 SEGMENTS = "{segments}"  # in the prompt of a summary: what was said of the segments
+# Settings of which the whole has its own; the others are those that the segments were captioned with.
+_OF_THE_WHOLE = ("start_s", "end_s", "summary_prompt")
 
 
-def told_as(part: Part, steps: Iterator[Progress]) -> Generator[Progress, None, Caption]:
+class CaptionPart(Protocol):
+    """Captions what a plan shows of a video; its last step carries the caption."""
+
+    def __call__(self, request: Request, plan: Plan, most_frames: int | None) -> Iterator[Progress]:
+        """``most_frames``: memory does not suffice for more; None: nothing is known of that."""
+        ...
+
+
+@dataclass
+class SegmentedVideo:
+    """One video on its way through its parts.
+
+    A part that fails costs that part: the others are captioned, and the caption tells of the trouble.
+    """
+
+    request: Request
+    plan: Plan
+    spans: Sequence[Span]
+    planning_seconds: float  # s, it took to find the spans
+    captions: list[Caption] = field(default_factory=list)  # of the segments that were captioned, not dressed
+    segments: list[Segment] = field(default_factory=list)  # all so far, not dressed
+    summary: Caption | None = None
+    summary_trouble: Trouble | None = None
+
+    def steps(self, caption_part: CaptionPart, summary_request: Callable[[str], Request]) -> Iterator[Progress]:
+        """All steps. ``summary_request`` makes the request of the summary from what was said of the segments.
+
+        Raises what the first segment raised if none of them could be captioned, and what concerns more than one part.
+        """
+        count = len(self.spans) + self.plan.summarizes
+        most_frames, first_error = None, None
+        for index, span in enumerate(self.spans):
+            steps = caption_part(self.request, self.plan.between(span.start_s, span.end_s), most_frames)
+            try:
+                caption = yield from _told_as(Part(index, count), steps)
+            except (VideoError, OutOfMemory) as error:
+                first_error = first_error or _bare(error)
+                self.segments.append(Segment(span.start_s, span.end_s, "", None, (), Trouble.of(error)))
+                continue
+            self.captions.append(caption)
+            self.segments += caption.segments
+            if caption.shrunk_from is not None:
+                most_frames = len(caption.frame_times)
+        if not self.captions:
+            assert first_error is not None  # there is at least one span
+            raise first_error
+        if self.plan.summarizes:
+            steps = caption_part(summary_request(_quoted(self.segments)), self.plan, most_frames)
+            try:
+                self.summary = yield from _told_as(Part(len(self.spans), count, summary=True), steps)
+            except (VideoError, OutOfMemory) as error:
+                self.summary_trouble = Trouble.of(error)
+        yield Progress("done", caption=self._caption())
+
+    def _caption(self) -> Caption:
+        """The caption of the whole video."""
+        from lvspec_cli.decoding.stats import DecodingStats
+
+        parts = [*self.captions, *([self.summary] if self.summary else [])]
+        stats = DecodingStats()
+        for part in parts:
+            stats.add(part.stats)
+        segments = tuple(s if s.error else replace(s, text=self.plan.dressed(s.text)) for s in self.segments)
+        summary = self.summary.text if self.summary else None
+        settings = self.plan.as_record()
+        return replace(
+            parts[0],
+            request=self.request,
+            text="\n".join(s.text for s in segments if not s.error) if summary is None else summary,
+            tokens=tuple(token for part in parts for token in part.tokens),
+            finish_reason=_finish_reason(parts),
+            stats=stats,
+            durations=_durations(parts, self.planning_seconds),
+            facts=_facts(parts),
+            frame_times=_frame_times(parts),
+            shrunk_from=_shrunk_from(parts),
+            segments=segments,
+            summary=summary,
+            trouble=_trouble(segments, self.summary_trouble),
+            settings={**parts[0].settings, **{key: settings[key] for key in _OF_THE_WHOLE}},
+        )
+
+
+def _told_as(part: Part, steps: Iterator[Progress]) -> Generator[Progress, None, Caption]:
     """The steps of a part but for its end, of which only the text is left; return its caption."""
     for step in steps:
         if step.caption is None:
@@ -27,52 +114,32 @@ def told_as(part: Part, steps: Iterator[Progress]) -> Generator[Progress, None, 
     raise AssertionError("the last step always carries the caption")
 
 
-def joined(
-    request: Request,
-    segments: Sequence[Caption],
-    summary: Caption | None,
-    settings: Mapping[str, Any],
-    dressed: Callable[[str], str],
-    planning_seconds: float,
-) -> Caption:
-    """The caption of a whole video from those of its segments, in order of time, and of the summary if there is one.
-
-    ``settings``: of the whole video, in place of those of a segment, which lack what only the whole has and have its
-    own start and end; ``dressed``: what is put around the text of a segment; ``planning_seconds``: it took to find
-    the segments.
-    """
-    from lvspec_cli.decoding.stats import DecodingStats
-
-    parts = [*segments, *([summary] if summary else [])]
-    stats = DecodingStats()
-    for part in parts:
-        stats.add(part.stats)
-    segment_parts = tuple(
-        replace(segment, text=dressed(segment.text)) for part in segments for segment in part.segments
-    )
-    return replace(
-        parts[0],
-        request=request,
-        text=summary.text if summary else "\n".join(segment.text for segment in segment_parts),
-        tokens=tuple(token for part in parts for token in part.tokens),
-        finish_reason=_finish_reason(parts),
-        stats=stats,
-        durations=_durations(parts, planning_seconds),
-        facts=_facts(parts),
-        frame_times=_frame_times(parts),
-        shrunk_from=_shrunk_from(parts),
-        segments=segment_parts,
-        settings={**parts[0].settings, **settings},
-    )
+def _bare(error: LvspecError) -> LvspecError:
+    """The error without what it holds of the failed attempt, which may be much memory."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
-def quoted(segments: Iterable[Caption]) -> str:
+def _quoted(segments: Iterable[Segment]) -> str:
     """What was said of the segments, a line each with its times, for a prompt that asks for a summary."""
     return "\n".join(
         f"{segment.start_s:.1f} s to {segment.end_s:.1f} s: {' '.join(segment.text.split())}"
-        for caption in segments
-        for segment in caption.segments
+        for segment in segments
+        if segment.error is None
     )
+
+
+def _trouble(segments: Sequence[Segment], of_summary: Trouble | None) -> Trouble | None:
+    """What went wrong with some of the parts, as one: the first, and how many there are."""
+    failed = [segment for segment in segments if segment.error]
+    if not failed:
+        return of_summary and Trouble(
+            of_summary.type, f"the summary failed, the segments did not: {of_summary.message}"
+        )
+    first = failed[0]
+    assert first.error is not None
+    count = f"{len(failed)} of {len(segments)} segments{' and the summary' if of_summary else ''} failed"
+    return Trouble(first.error.type, f"{count}, the first at {first.start_s:.1f} s: {first.error.message}")
 
 
 def _finish_reason(parts: Sequence[Caption]) -> FinishReason:

@@ -16,6 +16,7 @@ from lvspec_cli.preset import DTYPES, ON_OOM, ModelSpec, Preset, PruningSpec
 from lvspec_cli.settings import Settings, flag_name
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.segmentation import SegmentOptions
+from lvspec_cli.video.selection import rate_count
 
 _DECODING = ("method", "draft_tokens", "max_tokens", "temperature", "top_p", "top_k", "seed")
 _PRUNING = {"pruning": "pruning", "keep": "pruning_keep", "mass": "pruning_mass"}  # field -> setting
@@ -60,6 +61,10 @@ class Plan:
         """Whether the method needs a draft."""
         return METHODS[self.decode.method].drafts
 
+    def traced(self, trace: bool) -> Plan:
+        """The same, with or without what explains the rounds."""
+        return replace(self, decode=replace(self.decode, trace=trace))
+
     def between(self, start_s: float, end_s: float) -> Plan:
         """The same for a segment of the video, captioned by itself; its text is not dressed yet."""
         read = replace(self.read, start_s=start_s, end_s=end_s)
@@ -95,6 +100,23 @@ class Plan:
             **{key: getattr(self.settings, key) for key in ("style", "prefix", "trigger", "suffix")},
             **(asdict(self.decode.looseness) if METHODS[self.decode.method].lossy else {}),
         }
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """Fewer frames than were asked for, because memory does not suffice."""
+
+    wanted: int  # frames
+    shown: int  # frames
+
+
+def frames_asked(read: ReadOptions) -> int | None:
+    """The frames that are asked for; None if that depends on the length of the video."""
+    if read.frame_count is not None or read.frames_per_second is None:
+        return read.frame_count
+    if read.end_s is None:
+        return None
+    return min(rate_count(read.start_s or 0.0, read.end_s, read.frames_per_second), read.max_frames)
 
 
 def check_fits(plan: Plan, preset: Preset) -> None:

@@ -50,15 +50,14 @@ class Session:
         read_seconds: float,
         length: DraftLength | None = None,
         shrunk_from: int | None = None,
-        trace: bool = False,
     ) -> None:
         """`read_seconds`: it took to read the clip; `length`: what chooses the draft length, if it is left open;
-        `shrunk_from`: frames that were tried before and did not fit into memory; `trace`: let rounds carry evidence."""
+        `shrunk_from`: frames for which there is not enough memory."""
         self._pair, self._preset, self._plan = pair, preset, plan
         self._request, self._clip = request, clip
         self._method = METHODS[plan.decode.method]
         self._draft = pair.draft if self._method.drafts else None
-        self._options = replace(plan.decode, stop_tokens=pair.stop_tokens, trace=trace)
+        self._options = replace(plan.decode, stop_tokens=pair.stop_tokens)
         self._length = length
         self._read_seconds = read_seconds
         self._shrunk_from = shrunk_from
@@ -121,12 +120,20 @@ class Session:
         self.stats.prefill_seconds = perf_counter() - prepared
         self.stats.memory_bytes = used_bytes(self._pair.target.device)
 
+    @property
+    def prompt_length(self) -> int:
+        """Positions in the target's cache; to be asked for after `prefill`."""
+        return self._pair.target.length
+
     def time_step(self) -> float:
-        """Seconds of the target's pass over one token behind this prompt; to be called after `prefill`."""
+        """Seconds of the target's pass over one token behind this prompt; to be called after `prefill`.
+
+        As it decodes alone: nothing is watched.
+        """
         target = self._pair.target
         token, length = torch.tensor([self._first_token], device=target.device), target.length
         seconds = []
-        with self._explained_memory():
+        with self._explained_memory(), target.unobserved():
             for _ in range(_TIMED_STEPS):
                 started = perf_counter()
                 target.extend(token)
@@ -172,6 +179,8 @@ class Session:
             frame_times=clip.times,
             shrunk_from=self._shrunk_from,
             segments=(Segment(clip.start_s, clip.end_s, text, self._last.finish_reason, clip.times),),
+            summary=None,
+            trouble=None,
             preset=setup.preset,
             target=setup.target,
             draft=setup.draft,

@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BASE = {"errors", "settings", "parsing", "preset", "style", "named_files", ""}
 DECODING = BASE | {"decoding"}
 CAPTIONER = DECODING | {"models", "video", "caption", "text_stream", "token_texts", "parts", "plan", "session"}
-CAPTIONER |= {"selection", "profiles"}
+CAPTIONER |= {"selection", "profiles", "step_times"}
 CAPTIONER |= {"files", "memory", "offline", "forecast", "preset_schema", "preset_writer", "preset_check", "readiness"}
 ALLOWED = {
     "": {"caption", "captioner", "preset"},  # __init__: the names of the public interface
@@ -41,7 +41,8 @@ ALLOWED = {
     "text_stream": set(),
     "token_texts": {"text_stream"},
     "caption": DECODING | {"video", "token_texts"},
-    "parts": DECODING | {"caption", "video"},
+    "parts": DECODING | {"caption", "plan", "video"},
+    "step_times": set(),
     "dressing": set(),
     "plan": DECODING | {"video", "dressing"},
     "forecast": DECODING | {"models", "video", "caption", "plan"},
@@ -92,7 +93,7 @@ LIGHT = {
     "token_texts",
     "output",
 }
-LIGHT |= {"plan", "parts", "captioner", "selection", "profiles", "files", "offline", "doctor", "report"}
+LIGHT |= {"plan", "parts", "step_times", "captioner", "selection", "profiles", "files", "offline", "doctor", "report"}
 LIGHT |= {"named_files", "style", "style_reader", "yaml_sections", "dressing"}
 LIGHT |= {"preset_keys", "preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {

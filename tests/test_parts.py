@@ -130,6 +130,70 @@ def test_a_video_shorter_than_a_segment_is_one(captioner, clip):
     assert caption.text == captioner.caption(clip).text
 
 
+def test_the_record_tells_the_settings_that_were_in_force(captioner, clip):
+    whole = captioner.caption(clip, method="lvspec")
+    parts = captioner.caption(clip, method="lvspec", segment=1, start=0.5)
+    different = {key for key, value in whole.settings.items() if parts.settings[key] != value}
+    assert different == {"segment", "start_s"}
+    assert parts.settings["filler_share"] == whole.settings["filler_share"] is not None
+
+
+def failing_at(monkeypatch, *starts, error=None):
+    """Let the parts that begin at these times fail."""
+    from lvspec_cli.session import Session
+
+    prefill = Session.prefill
+
+    def fail(session):
+        sight = session.sight
+        if (sight.start_s, sight.end_s) in starts:
+            raise error or OutOfMemory("no memory", 4)
+        prefill(session)
+
+    monkeypatch.setattr(Session, "prefill", fail)
+
+
+def test_a_segment_that_fails_costs_that_segment(captioner, clip, monkeypatch):
+    failing_at(monkeypatch, (0.5, 1.0), (1.5, 2.0))
+    caption = captioner.caption(clip, segment=0.5)
+    assert [segment.error is None for segment in caption.segments] == [True, False, True, False]
+    assert caption.text == "\n".join(segment.text for segment in caption.segments if segment.text)
+    record = caption.as_record()
+    assert record["error"] == {
+        "type": "out_of_memory",
+        "message": "2 of 4 segments failed, the first at 0.5 s: no memory",
+    }
+    assert record["segments"][1]["error"] == {"type": "out_of_memory", "message": "no memory"}
+
+
+def test_a_summary_that_fails_costs_the_summary(captioner, clip, monkeypatch):
+    failing_at(monkeypatch, (0.0, 2.0))
+    caption = captioner.caption(clip, segment=1, summary=True, summary_prompt="Describe it.")
+    assert caption.summary is None
+    assert caption.text == "\n".join(segment.text for segment in caption.segments)
+    assert caption.trouble.message == "the summary failed, the segments did not: no memory"
+
+
+def test_if_no_segment_can_be_captioned_the_video_fails(captioner, clip, monkeypatch):
+    failing_at(monkeypatch, (0.0, 1.0), (1.0, 2.0))
+    with pytest.raises(OutOfMemory, match="no memory"):
+        captioner.caption(clip, segment=1)
+
+
+def test_one_segment_and_a_summary_are_told_apart(captioner, clip):
+    caption = captioner.caption(clip, segment=60, summary=True, summary_prompt="Describe it.")
+    assert len(caption.segments) == 1
+    assert caption.text == caption.summary == captioner.caption(clip, prompt="Describe it.").text
+
+
+def test_a_loaded_pair_refuses_a_wrong_summary_prompt_before_anything_is_captioned(captioner, clip):
+    captioner.caption(clip)
+    stages = []
+    with pytest.raises(UsageError, match="control token"):
+        stages += [step.stage for step in captioner.stream(clip, segment=1, summary=True, summary_prompt="<|im_end|>")]
+    assert stages == []
+
+
 def test_fewer_frames_for_lack_of_memory_hold_for_the_segments_that_follow(captioner, clip, monkeypatch):
     from lvspec_cli.session import Session
 
@@ -145,6 +209,23 @@ def test_fewer_frames_for_lack_of_memory_hold_for_the_segments_that_follow(capti
     caption = captioner.caption(clip, segment=1, on_oom="shrink")
     assert tried == [4, 2, 2]
     assert (caption.shrunk_from, len(caption.frame_times)) == (8, 4)
+
+
+def test_a_segment_that_asks_for_few_frames_gets_no_more_for_lack_of_memory(captioner, clip, monkeypatch):
+    from lvspec_cli.session import Session
+
+    tried, prefill = [], Session.prefill
+
+    def scarce(session):
+        tried.append(len(session.sight.frame_times))
+        if tried[-1] > 3:
+            raise OutOfMemory("no memory", tried[-1])
+        prefill(session)
+
+    monkeypatch.setattr(Session, "prefill", scarce)
+    caption = captioner.caption(clip, segment=0.75, fps=8, on_oom="shrink")
+    assert tried == [6, 3, 3, 3]  # the third is but half a second long, and asks for four
+    assert (caption.shrunk_from, len(caption.frame_times)) == (16, 9)
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     if chosen.offline:
         go_offline()
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
-    check_trace(shared.trace, output=shared.output, paths=inputs.paths, dry_run=shared.dry_run)
     options = OutputOptions(shared.output, shared.sidecar, shared.overwrite, shared.dry_run)
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
+    check_trace(shared.trace, outputs=outlet.files, paths=inputs.paths, dry_run=shared.dry_run)
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
         captioner = _make_captioner(layers, chosen.preset, view, shared)
         with outlet.open() as sink, open_trace(shared.trace) as trace, captioner:
@@ -139,11 +139,17 @@ class _Run:
             self._fail(Request(path, prompt, question, self.captioner.settings.system or None), error)
             return
         assert caption is not None  # the last step always carries it
-        self.captioned += 1
+        if caption.trouble is None:
+            self.captioned += 1
+        else:
+            self.failed += 1
         # A result goes before what is said of it: whatever becomes of stderr, it is there.
         self.view.make_way()
         self._write(caption)
-        self.view.finished(caption)
+        if caption.trouble is None:
+            self.view.finished(caption)
+        else:
+            self.view.failed(Failure(caption.request, caption.trouble.type, caption.trouble.message))
 
     def _fail(self, request: Request, error: Exception) -> None:
         self.failed += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from lvspec_cli.errors import TraceError, UsageError
@@ -11,8 +11,11 @@ from lvspec_cli.output.destination import open_destination
 from lvspec_cli.output.trace import TraceWriter
 
 
-def check_trace(trace: str | None, *, output: str | None, paths: Sequence[str], dry_run: bool) -> None:
-    """Raise UsageError if a trace cannot go with the rest of the call. ``paths``: the videos."""
+def check_trace(trace: str | None, *, outputs: Collection[str], paths: Sequence[str], dry_run: bool) -> None:
+    """Raise UsageError if a trace cannot go with the rest of the call.
+
+    ``outputs``: files of results; ``paths``: the videos.
+    """
     if trace is None:
         return
     if dry_run:
@@ -21,9 +24,10 @@ def check_trace(trace: str | None, *, output: str | None, paths: Sequence[str], 
         raise UsageError("--trace needs the name of a file: stdout is for captions")
     if os.path.exists(trace) and not os.path.isfile(trace):
         return  # a device or a pipe, or a folder, which is refused when it is opened
-    if output is not None and os.path.realpath(output) == os.path.realpath(trace):
+    place = os.path.realpath(trace)
+    if place in map(os.path.realpath, outputs):
         raise UsageError(f"--trace {trace} is where the captions go: name another file")
-    if any(os.path.realpath(path) == os.path.realpath(trace) for path in paths):
+    if place in map(os.path.realpath, paths):
         raise UsageError(f"--trace {trace} is one of the videos: name another file")
 
 

@@ -104,7 +104,8 @@ class _Engine:
         self._settle(base + len(tokens), proposal, verdict, len(tokens) - 1)
         times = self._clock.stop()
         if self._length is not None:
-            self._length.observe(len(decision.draft_tokens), decision.accepted, times.draft, times.round - times.draft)
+            # Not the whole round: what a trace takes must not change how many tokens are drafted.
+            self._length.observe(len(decision.draft_tokens), decision.accepted, times.draft, times.verify)
         return _event(index, decision, groundings, tokens, self._transcript.finish_reason, times)
 
     def _draft(self) -> Proposal:

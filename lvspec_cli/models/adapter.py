@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
@@ -144,21 +144,25 @@ class VideoLanguageModel(ABC):
         """What the last pass showed of the video, if anything is watched."""
         return self._watch
 
-    def watch(self, layers: WatchedLayers | None) -> None:
-        """What the passes after the next prefill are to note about the video; None: nothing."""
-        self._watch = None if layers is None else Watch(layers)
-
     @property
     def grounding(self) -> GroundingSource | None:
         """Where passes read what their positions look at in the video, if they do."""
         return None if self._probe is None else self._probe.source
 
-    def ground(self, source: GroundingSource | None) -> None:
-        """What the passes after the next prefill are to tell of where in the video they look; None: nothing.
+    def watch(self, layers: WatchedLayers | None, grounding: GroundingSource | None = None) -> None:
+        """What passes after the next prefill note of the video, and of where in it they look; None: nothing."""
+        self._watch = None if layers is None else Watch(layers)
+        self._probe = None if grounding is None else GroundingProbe(grounding)
 
-        Cosines are those of the states that are watched.
-        """
-        self._probe = None if source is None else GroundingProbe(source)
+    @contextmanager
+    def unobserved(self) -> Iterator[None]:
+        """Let passes in the block note nothing; afterwards, what was watched is watched again."""
+        observers = self._watch, self._probe
+        self._watch = self._probe = None
+        try:
+            yield
+        finally:
+            self._watch, self._probe = observers
 
     def prepares_like(self, other: VideoLanguageModel) -> bool:
         """Whether `prepare` gives the same for both, so that it need run only once."""

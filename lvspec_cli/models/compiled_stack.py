@@ -19,6 +19,7 @@ from lvspec_cli.models.text_stack import FusedTextStack, Rotary, TextStack
 from lvspec_cli.models.watch import Watch
 
 CAPACITY_STEP = 512  # positions
+_MOST_GRAPHS = 256  # of one function; every length of a pass, capacity and choice of what is noted has its own
 
 
 def compiled_stack(stack: TextStack, lengths: Collection[int]) -> CompiledTextStack:
@@ -34,6 +35,8 @@ class CompiledTextStack:
     def __init__(self, fused: FusedTextStack, lengths: Collection[int]) -> None:
         """``lengths``: the numbers of new tokens whose passes are compiled."""
         self._fused = fused
+        config = torch._dynamo.config
+        config.recompile_limit = max(config.recompile_limit, _MOST_GRAPHS)  # past it, PyTorch raises
         self.lengths = frozenset(lengths)
         on_gpu = fused.device.type == "cuda"
         self._static: Any = torch.compile(

@@ -83,13 +83,16 @@ class Pair:
         Raises UsageError if the method watches a layer that the target does not have.
         """
         watched = _watched(options, self.calibration, self.target.layer_count)
-        self.target.watch(watched)
-        self.target.ground(_grounded(watched, self.target.layer_count) if options.trace else None)
+        self.target.watch(watched, _grounded(watched, self.target.layer_count) if options.trace else None)
         if not METHODS[options.method].spares:
             return NOTHING_KNOWN
         words = options.looseness.critical_words
         critical = critical_tokens(self.tokenizer, words, self.vocabulary_size, self.stop_tokens)
         return PairKnowledge(self.calibration, critical)
+
+    def check_prompt(self, prompt: str, system: str | None = None) -> None:
+        """Raise UsageError if this cannot be asked, as `prepare` would."""
+        check_prompt(prompt, self.tokenizer, self.target.placeholders, system)
 
     def without_control_tokens(self, text: str) -> str:
         """A text that a model has made, without anything that `prepare` would refuse in a prompt which quotes it."""

@@ -1,4 +1,4 @@
-"""CSV (RFC 4180) with a row for each segment, one for a summary, and one for an input that failed.
+"""CSV (RFC 4180) with a row for each segment, one for a summary, and one for an input or a segment that failed.
 
 Spreadsheets run a cell that begins like a formula, and what a model or a file name contains must not run anywhere. So
 such a text is written with an apostrophe before it, which is how spreadsheets themselves mark text. Programs that
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lvspec_cli.caption import Caption, Failure
+from lvspec_cli.caption import Caption, Failure, Segment
 from lvspec_cli.output.result import Passage, Result, passages_of
 from lvspec_cli.output.sanitize import without_controls
 from lvspec_cli.output.writer import ResultWriter
@@ -58,7 +58,8 @@ def _rows(result: Result) -> list[Mapping[str, Any]]:
     if isinstance(result, Caption):
         known |= {"prompt": _asked(result), "preset": _harmless(result.preset), "method": result.method}
         known |= {"target": _harmless(result.target.id)}
-    return [known | _said(passage) for passage in passages_of(result)]
+    failed = [segment for segment in result.segments if segment.error] if isinstance(result, Caption) else []
+    return [known | row for row in (*map(_said, passages_of(result)), *map(_failure, failed))]
 
 
 def _said(passage: Passage) -> dict[str, Any]:
@@ -68,6 +69,17 @@ def _said(passage: Passage) -> dict[str, Any]:
         "end_s": round(passage.end_s, 6),
         "text": _harmless(without_controls(passage.text)),
         "finish_reason": passage.finish_reason,
+    }
+
+
+def _failure(segment: Segment) -> dict[str, Any]:
+    assert segment.error is not None
+    return {
+        "kind": "failure",
+        "start_s": round(segment.start_s, 6),
+        "end_s": round(segment.end_s, 6),
+        "error_type": segment.error.type,
+        "error": _harmless(segment.error.message),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from lvspec_cli.caption import Failure
+from lvspec_cli.caption import Caption, Failure, Trouble
 from lvspec_cli.output.result import Passage, Result, passages_of
 from lvspec_cli.output.sanitize import for_terminal, on_one_line
 from lvspec_cli.output.timecode import clock_span
@@ -37,13 +37,18 @@ def as_markdown(text: str) -> str:
 
 def _blocks(result: Result) -> list[str]:
     if isinstance(result, Failure):
-        return [f"**Failed** ({as_markdown(result.type)}): {as_markdown(result.message)}"]
+        return [_failed(result)]
     passages = passages_of(result)
     segments = [passage for passage in passages if passage.kind == "segment"]
-    if len(segments) == 1:
-        return _paragraphs(segments[0].text)
+    if len(passages) == 1 and isinstance(result, Caption) and result.trouble is None:
+        return _paragraphs(passages[0].text)
+    told = [_failed(result.trouble)] if isinstance(result, Caption) and result.trouble else []
     summary = [block for passage in passages if passage.kind == "summary" for block in _paragraphs(passage.text)]
-    return [*summary, "\n".join(map(_item, segments))]
+    return [*summary, "\n".join(map(_item, segments)), *told]
+
+
+def _failed(trouble: Trouble | Failure) -> str:
+    return f"**Failed** ({as_markdown(trouble.type)}): {as_markdown(trouble.message)}"
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -42,6 +42,13 @@ class Outlet:
     several: bool  # whether the results in the stream are written as those of many
     folder: FolderSink | None = None  # what takes them if there is no stream
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that it may write."""
+        if self.folder is not None:
+            return tuple(str(path) for of_video in self.folder.files.values() for path in of_video.values())
+        return () if self.place is None else (self.place,)
+
     @contextmanager
     def open(self) -> Iterator[Sink]:
         """What takes the results. Raises as `open_destination` does, and UsageError if a folder cannot be written."""

@@ -37,23 +37,18 @@ class Passage:
     start_s: float  # s since the first frame
     end_s: float  # s since the first frame
     text: str
-    finish_reason: FinishReason
+    finish_reason: FinishReason | None
 
 
 def passages_of(result: Result) -> list[Passage]:
     """What was said of each segment, in order of time, and at last the summary, if there is one.
 
-    A video that was captioned as a whole has one segment; what is no caption has none.
+    A video that was captioned as a whole has one segment; what is no caption has none, nor has a segment that failed.
     """
     if not isinstance(result, Caption):
         return []
-    said = [Passage("segment", s.start_s, s.end_s, s.text, s.finish_reason) for s in result.segments]
-    if has_summary(result):
-        start, end = min(passage.start_s for passage in said), max(passage.end_s for passage in said)
-        said.append(Passage("summary", start, end, result.text, result.finish_reason))
+    said = [Passage("segment", s.start_s, s.end_s, s.text, s.finish_reason) for s in result.segments if not s.error]
+    if result.summary is not None:
+        start, end = min(s.start_s for s in result.segments), max(s.end_s for s in result.segments)
+        said.append(Passage("summary", start, end, result.summary, result.finish_reason))
     return said
-
-
-def has_summary(caption: Caption) -> bool:
-    """Whether the caption's text is one over all segments."""
-    return bool(caption.settings.get("summary")) and len(caption.segments) > 1

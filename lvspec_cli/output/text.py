@@ -32,7 +32,8 @@ class TextWriter(ResultWriter):
         return ["\t".join([*name, on_one_line(text)])] if name else [text]
 
     def _timed(self, result: Result) -> bool:
-        """Whether times are shown: for several segments, and for one if the lines of other videos may have them."""
+        """Whether times are shown: for several parts, and for one if the lines of other videos may have them."""
         if not isinstance(result, Caption):
             return False
-        return len(result.segments) > 1 or (self._several and result.settings.get("segment") is not None)
+        parts = len(result.segments) > 1 or result.summary is not None
+        return parts or (self._several and result.settings.get("segment") is not None)

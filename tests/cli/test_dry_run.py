@@ -117,6 +117,7 @@ def test_a_pair_that_is_not_here_is_foretold(lvspec, clip, published, monkeypatc
         (("--segment", "1", "--fps", "6"), 2, 6),
         (("--segment", "1", "--overlap", "0.5", "--end", "1.5"), 2, 4),
         (("--segment", "scenes"), None, 4),
+        (("--segment", "1", "--fps", "6", "--summary"), 2, 12),
         ((), None, 4),
     ],
 )

@@ -3,9 +3,12 @@
 import csv
 import io
 import json
+import shutil
 
 import pysubs2
 import pytest
+
+from lvspec_cli.errors import VideoUnreadable
 
 TIMES = [(0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]
 SUMMARY = ("--summary", "--summary-prompt", "Describe it.")
@@ -84,3 +87,31 @@ def test_what_makes_no_sense_is_one_line_before_anything_is_loaded(caption, clip
         assert outcome.err.startswith(f"lvspec: error: {complaint}")
         assert outcome.err.count("\n") == 1
     assert loads == []
+
+
+def test_segments_that_fail_are_told_and_the_others_are_kept(caption, clip, tmp_path, monkeypatch):
+    from lvspec_cli.session import Session
+
+    prefill = Session.prefill
+
+    def fail(session):
+        if session.sight.start_s == 0.5:
+            raise VideoUnreadable("the disk fails")
+        prefill(session)
+
+    monkeypatch.setattr(Session, "prefill", fail)
+    outcome = caption(clip, "--segment", "0.5", "--format", "srt,json", "-o", tmp_path / "out")
+    assert outcome.code == 1
+    assert "1 of 4 segments failed, the first at 0.5 s: the disk fails" in outcome.err
+    assert (tmp_path / "out" / "clip.srt").read_text().count("-->") == 3
+    record = json.loads((tmp_path / "out" / "clip.json").read_text())
+    assert record["error"]["type"] == "unreadable"
+    assert [segment["error"] is None for segment in record["segments"]] == [True, False, True, True]
+
+
+@pytest.mark.parametrize("place", [("--sidecar",), ("-o", "./")])
+def test_a_trace_never_takes_the_place_of_captions(caption, clip, tmp_path, place, loads):
+    shutil.copy(clip, "clip.mp4")
+    outcome = caption("clip.mp4", "--format", "jsonl", *place, "--trace", tmp_path / "clip.jsonl")
+    assert (outcome.code, loads) == (2, [])
+    assert "where the captions go" in outcome.err

@@ -27,14 +27,12 @@ def extension(
 ) -> tuple[Any, Any]:
     """The prompt, and a pass over an answer behind it, with what all of its positions look at."""
     inputs = prepared(model)
-    model.watch(watched)
-    model.ground(source)
+    model.watch(watched, source)
     model.prefill(inputs)
     seen = model.extend(torch.cat((inputs.token_ids[-1:], ANSWER)))
     if seen.grounding is not None:
         seen = replace(seen, grounding=seen.grounding(torch.arange(len(ANSWER) + 1)))
     model.watch(None)
-    model.ground(None)
     return inputs, seen
 
 
@@ -82,14 +80,12 @@ def test_asking_changes_no_bit_of_the_pass(
 @pytest.mark.parametrize("source", [ATTENTION, COSINE])
 def test_some_positions_are_told_as_all_are(target: VideoLanguageModel, source: GroundingSource) -> None:
     inputs = prepared(target)
-    target.watch(WatchedLayers((), 1))
-    target.ground(source)
+    target.watch(WatchedLayers((), 1), source)
     target.prefill(inputs)
     target.extend(ANSWER)  # of an earlier pass nothing may be left
     target.rollback(inputs.length - 1)
     look = target.extend(torch.cat((inputs.token_ids[-1:], ANSWER))).grounding
     target.watch(None)
-    target.ground(None)
     assert look is not None
     every, some = look(torch.arange(5)), look(torch.tensor([1, 4]))
     torch.testing.assert_close(some.weights, every.weights[[1, 4]])

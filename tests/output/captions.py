@@ -28,5 +28,7 @@ def made(path="clip.mp4", *said, summary=None, question=None, **settings):
         draft=None,
         method="ar",
         lossy=False,
+        summary=summary,
+        trouble=None,
         settings={"segment": 10.0 if len(segments) > 1 else None, "summary": summary is not None, **settings},
     )

@@ -1,12 +1,13 @@
 """The formats: what one video and several videos, captions and failures look like in each."""
 
+import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from lvspec_cli.caption import Failure, Request
+from lvspec_cli.caption import Failure, Request, Trouble
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.output import FORMATS
 from tests.output.captions import FAILED, made
@@ -64,9 +65,24 @@ def test_the_only_segment_has_a_time_where_other_videos_may_have_several():
     assert written("text", caption, several=True) == "a.mp4\t00:00:00.000-00:00:02.000\tA cat.\n"
 
 
-def test_a_summary_of_one_segment_is_none():
+def test_a_summary_of_one_segment_stands_beside_it():
     caption = made("a.mp4", "A cat.", summary="Pets.")
-    assert all(written("csv", each).count("\n") == 2 for each in (caption, made("a.mp4", "A cat.")))
+    for name in ("text", "csv", "md", "vtt", "json"):
+        assert all(text in written(name, caption) for text in ("A cat.", "Pets."))
+
+
+def test_a_segment_that_failed_is_left_out_but_where_failures_are_told():
+    whole = made("a.mp4", "A cat.", "A dog.")
+    trouble = Trouble("timeout", "it took too long")
+    segments = (whole.segments[0], replace(whole.segments[1], text="", finish_reason=None, error=trouble))
+    caption = replace(whole, segments=segments, text="A cat.", trouble=trouble)
+    assert written("srt", caption).count("-->") == 1
+    assert written("vtt", caption).count("-->") == 1
+    assert written("text", caption).count("\n") == 1
+    assert "**Failed** (timeout): it took too long" in written("md", caption)
+    rows = list(csv.DictReader(io.StringIO(written("csv", caption))))
+    assert [(row["kind"], row["error_type"]) for row in rows] == [("segment", ""), ("failure", "timeout")]
+    assert json.loads(written("json", caption))["segments"][1]["error"]["type"] == "timeout"
 
 
 def test_json_has_the_summary_as_its_text_and_all_segments():
