@@ -36,7 +36,8 @@ class CompiledTextStack:
         """``lengths``: the numbers of new tokens whose passes are compiled."""
         self._fused = fused
         config = torch._dynamo.config
-        config.recompile_limit = max(config.recompile_limit, _MOST_GRAPHS)  # past it, PyTorch raises
+        limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"  # its name before 2.7
+        setattr(config, limit, max(getattr(config, limit), _MOST_GRAPHS))  # past it, PyTorch raises
         self.lengths = frozenset(lengths)
         on_gpu = fused.device.type == "cuda"
         self._static: Any = torch.compile(

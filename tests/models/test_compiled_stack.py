@@ -71,6 +71,17 @@ def test_a_cache_that_is_full_grows(both: tuple[VideoLanguageModel, VideoLanguag
     torch.testing.assert_close(logits[0], logits[1], atol=2e-4, rtol=1e-4)
 
 
+def test_caches_of_any_number_of_sizes_are_compiled_for(pairs: dict[str, TinyPair]) -> None:
+    target = pairs["qwen2_5_vl"].pair.target
+    model = copy.deepcopy(pairs["qwen2_5_vl"].reference)
+    with torch._dynamo.config.patch(recompile_limit=1):  # past it, PyTorch would raise
+        compiled = type(target)(model, target.processor, target.vocabulary_size, target.frame_size, (1,))
+        inputs = prepared(compiled)
+        for reserve in (0, CAPACITY_STEP):
+            compiled.prefill(inputs, reserve=reserve)
+            compiled.extend(inputs.token_ids[-1:])
+
+
 def test_layers_that_are_not_plain_are_not_compiled(pairs: dict[str, TinyPair]) -> None:
     model = copy.deepcopy(pairs["qwen2_5_vl"].reference.model.language_model)
     with pytest.raises(ModelError, match="set compile to false"):
