@@ -3,10 +3,13 @@
 import base64
 import json
 import os
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lvspec_cli import Captioner
 from lvspec_cli.demo.clip import write_clip
@@ -151,6 +154,33 @@ def test_relevance_by_attention_is_the_share_of_the_grounding(traced):
 def test_a_threshold_is_told_if_there_is_one(traced):
     (part, *_), _ = traced("--method", "lvspec", "--relevance", "attention", "--threshold", "0.25")
     assert (part["signal"], part["threshold"]) == ("attention", 0.25)
+
+
+def test_what_the_demo_pair_says_of_a_colour_is_grounded_where_that_colour_is(lvspec, tmp_path):
+    write_clip(3, tmp_path / "clip.mp4")
+    assert lvspec("caption", "clip.mp4", "--preset", "demo", "--trace", "t.jsonl").code == 0
+    part, *rounds, _ = read(tmp_path / "t.jsonl")
+    layout = part["layout"]
+    found = {}
+    for line in rounds:
+        for token, one in [*((place["draft"], place) for place in line["places"]), (line["next"], line["next"])]:
+            if one and one["grounding"] and token["text"] in (" pink", " cyan"):
+                levels = np.frombuffer(base64.b64decode(one["grounding"]["levels"]), np.uint8)
+                step, place = divmod(int(levels.argmax()), layout["rows"] * layout["columns"])
+                found[token["text"]] = shown_at(part, step, *divmod(place, layout["columns"]))
+    assert found[" pink"] == pytest.approx((255, 150, 180), abs=40)  # the rest of the picture is grey, or cyan
+    assert found[" cyan"] == pytest.approx((60, 200, 220), abs=40)
+
+
+def shown_at(part, step, row, column):
+    """The most colourful pixel of a place, in the frames of its step."""
+    pixels = []
+    for uri in part["thumbnails"][step * part["layout"]["frames_per_step"] :][: part["layout"]["frames_per_step"]]:
+        frame = np.asarray(Image.open(BytesIO(base64.b64decode(uri.partition(",")[2]))), dtype=int)
+        height, width = frame.shape[0] // part["layout"]["rows"], frame.shape[1] // part["layout"]["columns"]
+        pixels.append(frame[row * height :, column * width :][:height, :width].reshape(-1, 3))
+    every = np.concatenate(pixels)
+    return every[(every.max(1) - every.min(1)).argmax()].tolist()
 
 
 def test_several_videos_and_failed_ones_are_in_one_file(ask, lvspec, tiny_preset, clip, tmp_path):
