@@ -198,6 +198,10 @@ def broken(change):
             lambda line: line["places"][4]["grounding"].update(levels="AAAA"),
             "as the layout has video tokens, 144, not 3",
         ),
+        (
+            lambda line: line["places"][4]["grounding"].update(steps=[1.0]),
+            "places[4].grounding.steps must be as many as the layout has, 4, not 1",
+        ),
         (lambda line: line.update(draft_seconds=None), "draft_seconds is missing: it must be a number"),
         (lambda line: line.update(draft_seconds=10**400), "draft_seconds must be a number, not 1000"),
     ],

@@ -132,6 +132,16 @@ def test_a_grounded_token_lays_its_heat_over_the_frames(browser, traced):
     assert "32 %" in browser.ask(PANEL)
 
 
+def test_steps_are_ranked_by_what_they_carry_and_not_by_their_levels(browser, made):
+    said = traces.rounds([("a", "", "circle", "exact")])
+    said[0]["places"][0]["grounding"] = {**traces.grounding("circle"), "steps": [0.464, 0.04, 0.016, 0.48]}
+    browser.open(made("carried", traces.trace(decoded=said)), "#token=0")
+    shown = "[...document.querySelectorAll('.panel .best b')].map(each => each.textContent)"
+    assert browser.ask(shown) == ["48 %", "46 %", "4 %"]
+    ranks = "[...document.querySelectorAll('.frames li')].map(each => each.querySelector('.rank')?.textContent ?? '')"
+    assert browser.ask(ranks) == ["2", "2", "3", "3", "", "", "1", "1"]
+
+
 def test_the_heat_goes_with_its_token(browser, traced):
     browser.open(traced, "#token=5")
     browser.ask("document.querySelector('.caption .token').click()")
