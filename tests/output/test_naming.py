@@ -77,12 +77,12 @@ def test_videos_of_one_name_in_different_places_of_a_tree_are_apart():
         (
             [Source("x.mp4"), Source("X.MP4")],
             None,
-            "x.mp4 and X.MP4 would both be written to X.MP4.txt where case does not count: rename",
+            "x.mp4 and X.MP4 would .* to X.MP4.txt where case does not count: re",
         ),
         (
             [Source("a/x.mp4"), Source("A/x.mp4")],
             None,
-            "a/x.mp4 and A/x.mp4 would both be written to A/x.mp4.txt where",
+            "a/x.mp4 and A/x.mp4 would .* to A/x.mp4.txt where case does not",
         ),
     ],
 )

@@ -48,6 +48,13 @@ def test_up_and_down_go_to_the_token_above_and_below(browser, traced):
     assert abs(browser.ask(place)[1] - top) < 10
 
 
+def test_readers_of_the_screen_hear_words_apart_and_no_signs(browser, made):
+    texts = ("A", " ", "red", "\n\n", "b", "", "all", "\n", "<|im_end|>")
+    said = traces.rounds([(text, "", "", "exact") for text in texts])
+    browser.open(made("blank", traces.trace(decoded=said)))
+    assert browser.ask("document.querySelector('.unseen').textContent").split() == ["A", "red", "ball"]
+
+
 def test_one_press_of_tab_enters_the_tokens_and_one_leaves_them(browser, traced):
     browser.open(traced)
     browser.press("Tab", "Tab", "ArrowRight", "ArrowRight", "Tab")
