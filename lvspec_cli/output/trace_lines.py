@@ -8,13 +8,12 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from lvspec_cli.caption import Part, Setup, Sight
+from lvspec_cli.caption import TRACE_SCHEMA, Part, Setup, Sight
 from lvspec_cli.decoding.events import Fate, Round, Token
 
 if TYPE_CHECKING:
     from lvspec_cli.token_texts import TokenTexts
 
-TRACE_SCHEMA = "lvspec.trace/1"
 MOST_THUMBNAILS = 128  # frames of a part; more would make the file heavy and no report shows them
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lvspec_cli.caption import SCHEMA as RECORD_SCHEMA
+from lvspec_cli.caption import TRACE_SCHEMA
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.report.fields import Fields
 from lvspec_cli.report.json_file import read_objects
 from lvspec_cli.report.record import Record, Run
 from lvspec_cli.report.trace import Part, PartHead, Round
-
-TRACE_SCHEMA = "lvspec.trace/1"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lvspec_cli.report.trace import Grounding, Layout, PartHead
+from lvspec_cli.report.trace import Grounding, PartHead
 from lvspec_cli.report.wording import moment
 
 MOST_FRAMES = 128  # that are shown side by side
@@ -22,7 +22,6 @@ class Frame:
 
     time: str
     source: str | None  # its thumbnail as a data URL; None if there is none
-    step: int | None  # of the layout; None if there is none
 
 
 def frames(head: PartHead) -> tuple[Frame, ...]:
@@ -31,10 +30,7 @@ def frames(head: PartHead) -> tuple[Frame, ...]:
         return ()
     fits = len(head.thumbnails) == len(head.frame_times_s)
     sources = [thumbnail(url) for url in head.thumbnails] if fits else [None] * len(head.frame_times_s)
-    return tuple(
-        Frame(moment(time), source, _step(at, head.layout))
-        for at, (time, source) in enumerate(zip(head.frame_times_s, sources, strict=True))
-    )
+    return tuple(Frame(moment(time), source) for time, source in zip(head.frame_times_s, sources, strict=True))
 
 
 def thumbnail(url: str) -> str | None:
@@ -79,13 +75,6 @@ def _carried(grounding: Grounding, levels: Sequence[bytes], is_attention: bool) 
     # Levels leave out all that was rounded to 0; older traces have nothing better.
     total = sum(grounding.levels) or 1
     return [sum(step) / total for step in levels]
-
-
-def _step(frame: int, layout: Layout | None) -> int | None:
-    if layout is None:
-        return None
-    step = frame // layout.frames_per_step
-    return step if step < layout.steps else None
 
 
 def _brief(number: float) -> float:

@@ -57,10 +57,12 @@ class Grounding:
 
     @classmethod
     def of(cls, fields: Fields | None, layout: Layout | None) -> Grounding | None:
-        """The grounding that an object describes. Raises LvspecError."""
+        """The grounding that an object describes; None also where its numbers are not known. Raises LvspecError."""
         if fields is None:
             return None
-        share, largest = fields.number_or_none("share") or 0, fields.number_or_none("largest") or 0
+        share, largest = fields.number_or_none("share"), fields.number_or_none("largest")
+        if share is None or largest is None:
+            return None
         if layout is None:
             return cls(share, b"", largest, ())
         steps = fields.numbers("steps")

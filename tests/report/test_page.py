@@ -261,7 +261,7 @@ def heat_of(folder, kind="attention", **known):
     said[0]["places"][0]["grounding"] = {"share": 0.45, "levels": levels, "largest": 0.2, **known}
     layout = {"steps": 3, "rows": 1, "columns": 2731, "frames_per_step": 3}
     taken = Taken(page_of(folder, traces.trace((traces.head(layout=layout, grounding=kind), said))))
-    return json.loads(next(text for tag, text in taken.raw if text.startswith("{")))["tokens"][0]["grounding"]
+    return json.loads(next(text for tag, text in taken.raw if text.startswith("{")))["tokens"][0].get("grounding")
 
 
 def test_what_a_step_carries_counts_what_its_levels_round_away(tmp_path):
@@ -273,6 +273,11 @@ def test_what_a_step_carries_counts_what_its_levels_round_away(tmp_path):
 @pytest.mark.parametrize("known", [{}, {"steps": None}])
 def test_an_older_trace_is_shown_by_its_levels(tmp_path, known):
     assert heat_of(tmp_path, **known)["carried"] == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("key", ["share", "largest"])
+def test_a_grounding_whose_numbers_are_not_known_is_none(tmp_path, key):
+    assert heat_of(tmp_path, **{key: None}) is None
 
 
 def test_a_step_carries_its_largest_cosine(tmp_path):
