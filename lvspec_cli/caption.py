@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lvspec_cli.video.clip import VideoFacts
 
 SCHEMA = "lvspec.caption/1"
+TRACE_SCHEMA = "lvspec.trace/1"
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,8 @@ class Grounding:
     share: float  # of its attention that goes to the video, 0 to 1; or its largest cosine to a video token
     largest: float  # number of a place in the video, for which the levels have 255: attention, or a cosine
     levels: bytes  # uint8 [places], in the order of the video tokens: each one's number; below 0 counts as 0
+    steps: tuple[float, ...] | None = None  # parts of the attention on the video that go to each step, 0 to 1; None of
+    # cosines, which do not add up, and of a video whose tokens make no grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from lvspec_cli.decoding.events import Grounding
 from lvspec_cli.decoding.model import VideoGrounding
 
-_TINY = 1e-30  # below any weight that is worth showing
+TINY = 1e-30  # below any weight that is worth showing
 
 
 def ground(look: Callable[[Tensor], VideoGrounding], places: Sequence[int], count: int) -> tuple[Grounding | None, ...]:
@@ -24,10 +24,11 @@ def ground(look: Callable[[Tensor], VideoGrounding], places: Sequence[int], coun
 
 def read_groundings(grounding: VideoGrounding) -> tuple[Grounding, ...]:
     """Groundings of k positions on the host, copied in one go."""
-    numbers = torch.cat((grounding.weights, grounding.weights.amax(-1, keepdim=True), grounding.share), dim=-1).cpu()
-    weights, largest = numbers[:, :-2], numbers[:, -2:-1]
-    levels = (weights * (255 / (largest + _TINY))).round_().to(torch.uint8)
+    places, by_step = grounding.weights.shape[-1], () if grounding.steps is None else (grounding.steps,)
+    largest = grounding.weights.amax(-1, keepdim=True)
+    numbers = torch.cat((grounding.weights, largest, grounding.share, *by_step), dim=-1).cpu()
+    levels = (numbers[:, :places] * (255 / (numbers[:, places : places + 1] + TINY))).round_().to(torch.uint8)
     return tuple(
-        Grounding(share, most, bytes(row))
-        for row, (most, share) in zip(levels.numpy(), numbers[:, -2:].tolist(), strict=True)
+        Grounding(share, most, bytes(row), tuple(steps) if by_step else None)
+        for row, (most, share, *steps) in zip(levels.numpy(), numbers[:, places:].tolist(), strict=True)
     )

@@ -16,6 +16,7 @@ class VideoGrounding:
 
     weights: Tensor  # float32 [k, places], attention on each place of the video, or cosine to it, 0 at least
     share: Tensor  # float32 [k, 1], attention on all of the video, or the largest cosine
+    steps: Tensor | None = None  # float32 [k, steps], the part of `share` that goes to each, 0 to 1; see `Grounding`
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,7 +210,7 @@ class VideoLanguageModel(ABC):
         positions = self.prompt_positions(inputs).to(self._entry)[..., staying.to(self._entry)]
         if self._probe is not None:
             layout = self.video_layout(inputs)
-            self._probe.show_video(mask, inputs.video_tokens if layout is None else layout.places)
+            self._probe.show_video(mask, *(inputs.video_tokens, 0) if layout is None else (layout.places, layout.steps))
         self._cache.clear()
         self._cache.reserve(length + reserve)
         if length > 1:

@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from lvspec_cli.decoding.grounding import TINY
 from lvspec_cli.decoding.model import VideoGrounding
 
 GroundingKind = Literal["attention", "cosine"]
@@ -45,6 +46,7 @@ class GroundingProbe:
         self.source = source
         self._video = torch.empty(0, dtype=torch.int64)  # positions of the video tokens in the prompt
         self._places = 0  # how many of them, from the first, are places of the video
+        self._steps = 0  # how many steps, of as many places each, these make; 0 if they make no grid
         self._noted: list[NotedLayer] = []
 
     @property
@@ -52,9 +54,9 @@ class GroundingProbe:
         """The layers that tell their queries and keys."""
         return self.source.layers
 
-    def show_video(self, mask: Tensor, places: int) -> None:
-        """Which positions of the prompt (bool [n]) are video tokens, and how many of these belong to its grid."""
-        self._video, self._places = mask.nonzero()[:, 0], places
+    def show_video(self, mask: Tensor, places: int, steps: int) -> None:
+        """Which positions of the prompt (bool [n]) are video tokens, how many belong to its grid, and of what steps."""
+        self._video, self._places, self._steps = mask.nonzero()[:, 0], places, steps
 
     def begin(self) -> None:
         """A pass begins."""
@@ -72,7 +74,10 @@ class GroundingProbe:
         weights = attention_rows(self._noted, rows)
         self._video = self._video.to(weights.device)
         weights = weights.index_select(-1, self._video)
-        return VideoGrounding(weights[:, : self._places], weights.sum(-1, keepdim=True))
+        placed, share = weights[:, : self._places], weights.sum(-1, keepdim=True)
+        if not self._steps:
+            return VideoGrounding(placed, share)
+        return VideoGrounding(placed, share, placed.reshape(len(rows), self._steps, -1).sum(-1) / (share + TINY))
 
     def similarity(self, cosines: Tensor, rows: Tensor) -> VideoGrounding:
         """The cosines of those positions, from those of all [n, video tokens]."""

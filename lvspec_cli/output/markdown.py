@@ -11,7 +11,8 @@ from lvspec_cli.output.sanitize import for_terminal, on_one_line
 from lvspec_cli.output.timecode import clock_span
 from lvspec_cli.output.writer import ResultWriter
 
-_SPECIAL = re.compile(r"[\\`*_\[\]|~$#]")
+# The last two keep GitHub from making links of bare addresses; nothing that renders as itself does for those of mail.
+_SPECIAL = re.compile(r"[\\`*_\[\]|~$#]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 # At the beginning of a line: items of lists, rules and the underlines of headings.
 _BEGINNING = re.compile(r"^(\d{0,9})([-+=.)])")
 

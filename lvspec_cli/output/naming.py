@@ -51,17 +51,20 @@ def output_paths(sources: Sequence[Source], folder: str | None, suffixes: Sequen
     """The files of each video, one a suffix: the suffix takes the place of the video's own.
 
     In one place, videos of one stem keep their full names, and the suffix comes after. Raises UsageError if two videos
-    would still share a file.
+    would still share a file, or would on a disk to which case is nothing.
     """
     names = [name_of(source, folder) for source in sources]
     sharing = Counter(name.key for name in names)
-    taken: dict[str, Source] = {}
+    taken: dict[str, tuple[str, Source]] = {}  # by stems in which case is nothing
     for source, name in zip(sources, names, strict=True):
         stem = os.path.join(name.place, name.full if sharing[name.key] > 1 else name.stem)
-        if stem in taken:
-            raise UsageError(_collision(taken[stem], source, stem + suffixes[0], folder))
-        taken[stem] = source
-    return [[Path(stem + suffix) for suffix in suffixes] for stem in taken]
+        key = stem.casefold()
+        if key in taken:
+            earlier, other = taken[key]
+            where = "" if earlier == stem else " where case does not count"
+            raise UsageError(_collision(other, source, stem + suffixes[0] + where, folder))
+        taken[key] = stem, source
+    return [[Path(stem + suffix) for suffix in suffixes] for stem, _ in taken.values()]
 
 
 @lru_cache  # videos come folder by folder

@@ -8,13 +8,12 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from lvspec_cli.caption import Part, Setup, Sight
+from lvspec_cli.caption import TRACE_SCHEMA, Part, Setup, Sight
 from lvspec_cli.decoding.events import Fate, Round, Token
 
 if TYPE_CHECKING:
     from lvspec_cli.token_texts import TokenTexts
 
-TRACE_SCHEMA = "lvspec.trace/1"
 MOST_THUMBNAILS = 128  # frames of a part; more would make the file heavy and no report shows them
 
 
@@ -133,12 +132,21 @@ def _next(event: Round, token: Token, texts: TokenTexts, before: int | None) -> 
 
 
 def _grounding(event: Round, place: int) -> dict[str, Any] | None:
-    """What the target looked at where it chose the token of a place."""
+    """What the target looked at where it chose the token of a place; None where JSON cannot say it."""
     seen = None if event.groundings is None else event.groundings[place]
-    if seen is None:
+    if seen is None or not all(map(isfinite, (seen.share, seen.largest, *(seen.steps or ())))):
         return None
-    levels = b64encode(seen.levels).decode("ascii")
-    return {"share": _short(seen.share), "levels": levels, "largest": float(f"{seen.largest:.6g}")}  # often tiny
+    return {
+        "share": _short(seen.share),
+        "levels": b64encode(seen.levels).decode("ascii"),
+        "largest": _digits(seen.largest),
+        "steps": None if seen.steps is None else [_digits(part) for part in seen.steps],
+    }
+
+
+def _digits(number: float) -> float:
+    """To six digits: it may be tiny."""
+    return float(f"{number:.6g}")
 
 
 def _short(number: float | None) -> float | None:

@@ -114,13 +114,14 @@ def histogram_chart(histogram: Sequence[float]) -> BarChart | None:
 
 def time_split(figures: Figures) -> TimeSplit | None:
     """Where the time went; None if nothing was timed."""
+    timed = figures.draft_seconds or figures.verify_seconds  # if not, decoding is not split
     durations = (
         ("reading the video", "reading", figures.read_seconds),
         ("preparing inputs", "preparing", figures.prepare_seconds),
         ("prefill", "prefill", figures.prefill_seconds),
         ("draft", "drafting", figures.draft_seconds),
         ("verify", "verifying", figures.verify_seconds),
-        ("rest of decoding", "other", figures.other_seconds),
+        ("rest of decoding" if timed else "decoding", "other", figures.other_seconds),
         ("rest", "elsewhere", figures.elsewhere_seconds),
     )
     total = sum(duration for *_, duration in durations)

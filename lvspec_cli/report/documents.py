@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lvspec_cli.caption import SCHEMA as RECORD_SCHEMA
+from lvspec_cli.caption import TRACE_SCHEMA
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.report.fields import Fields
 from lvspec_cli.report.json_file import read_objects
 from lvspec_cli.report.record import Record, Run
 from lvspec_cli.report.trace import Part, PartHead, Round
-
-TRACE_SCHEMA = "lvspec.trace/1"
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,14 @@ def read_documents(paths: Iterable[str]) -> Documents:
             # Of two that tell as much, the later one: it may come from a rerun.
             if earlier is None or video.rank >= earlier.rank:
                 videos[video.key] = video
-    if not videos:
+    # What is left of a video in segments tells of a segment where the record of its rerun tells of the whole.
+    finished = {video.run.rough_key for video in videos.values() if video.record is not None}
+    shown = tuple(each for each in videos.values() if each.record is not None or each.run.rough_key not in finished)
+    if not shown:
         raise LvspecError(f"there is nothing to show: no record and no part of a trace in {', '.join(paths)}")
     if repeated:
         notes.append(f"{repeated} came again, the same video asked the same way: the last of each is shown")
-    return Documents(tuple(videos.values()), tuple(notes))
+    return Documents(shown, tuple(notes))
 
 
 def _videos(path: str, notes: list[str]) -> Iterator[VideoDocument]:

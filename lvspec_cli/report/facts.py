@@ -40,7 +40,7 @@ def tiles(figures: Figures) -> tuple[Tile, ...]:
     """The figures that sum a decode up, those that are known."""
     shown = []
     if figures.speedup is not None:
-        shown.append(Tile(times(figures.speedup), "", "estimated speed-up over the target alone"))
+        shown.append(Tile(times(figures.speedup), "", f"estimated speed-up over the target alone{_where(figures)}"))
     if figures.tokens_per_second is not None:
         shown.append(Tile(decimal(figures.tokens_per_second), "tokens/s", "decoding"))
     if figures.mean_acceptance_length is not None:
@@ -55,6 +55,13 @@ def tiles(figures: Figures) -> tuple[Tile, ...]:
     return tuple(shown)
 
 
+def _where(figures: Figures) -> str:
+    """Of how many videos the speed-up is, if not of all."""
+    if figures.timed_decodes >= figures.decodes:
+        return ""
+    return f", in {count(figures.timed_decodes)} of {counted(figures.decodes, 'video')}"
+
+
 def fidelity(video: VideoDocument, figures: Figures) -> tuple[str, ...]:
     """Sentences on how far the text may be from the target's own."""
     if video.run.lossy is None:
@@ -62,10 +69,14 @@ def fidelity(video: VideoDocument, figures: Figures) -> tuple[str, ...]:
     if not video.run.lossy:
         return (f"Lossless: {_lossless(video.run.settings)}.",)
     lossy = "Lossy: the text may differ from the target's own."
-    if figures.loosened_ratio is None:
+    if not figures.tokens:
+        return (lossy,)
+    if not figures.loosened:
         return (f"{lossy} No token was loosened here.",)
     tokens = counted(figures.tokens, "token")
     kept = f"{count(figures.loose)} of {tokens} were kept loosely, {count(figures.shifted)} shifted"
+    if figures.loosened_ratio is None:
+        return f"{lossy} {kept}.", "What that cost is not known."
     cost = f"That cost {decimal(figures.gap_nats)} nats in all, {decimal(figures.gap_per_token or 0)} a token."
     ratio = f"on average {decimal(figures.loosened_ratio)} times as probable as its own choice there"
     return f"{lossy} {kept}.", cost, f"To the target, such a token is {ratio}."

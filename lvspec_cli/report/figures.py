@@ -38,7 +38,8 @@ class Figures:
     accepted: float = 0  # thereof committed
     loose: float = 0  # thereof though the target prefers another
     shifted: float = 0  # thereof because the target says them nearby
-    gap_nats: float = 0  # nats that loose and shifted tokens cost
+    priced: float = 0  # loose and shifted tokens of which it is known what they cost
+    gap_nats: float = 0  # nats that these cost
     read_seconds: float = 0
     prepare_seconds: float = 0
     prefill_seconds: float = 0
@@ -48,14 +49,26 @@ class Figures:
     end_to_end_seconds: float = 0
     timed_seconds: float = 0  # of decoding, where the next is known
     alone_seconds: float = 0  # that the target alone would take for the same tokens
+    decodes: float = 0  # of anything at all
+    timed_decodes: float = 0  # thereof where it is known how long the target alone would take
 
     @classmethod
     def of_stats(cls, stats: Fields) -> Figures:
         """Those of a record. Raises LvspecError."""
-        values = {name: stats.number_or_none(key) or 0 for name, key in _KEYS.items()}
+        known = {name: stats.number_or_none(key) for name, key in _KEYS.items()}
+        if known["accepted"] is None:  # or all would seem to have been rejected
+            known["draft_tokens"] = None
+        values = {name: value or 0 for name, value in known.items()}
         speedup = stats.number_or_none("estimated_speedup")
         timed = 0 if speedup is None else values["decode_seconds"]
-        return cls(**values, timed_seconds=timed, alone_seconds=timed * (speedup or 0))
+        return cls(
+            **values,
+            priced=0 if known["gap_nats"] is None else values["loose"] + values["shifted"],
+            timed_seconds=timed,
+            alone_seconds=timed * (speedup or 0),
+            decodes=bool(values["tokens"]),
+            timed_decodes=bool(timed),
+        )
 
     @classmethod
     def of_parts(cls, parts: Iterable[Part]) -> Figures:
@@ -75,10 +88,12 @@ class Figures:
             accepted=len(kept),
             loose=sum(place.verdict == "loose" for place in loosened),
             shifted=sum(place.verdict == "shifted" for place in loosened),
+            priced=len(gaps),
             gap_nats=sum(gaps),
             decode_seconds=sum(each.round_seconds for each in rounds),
             draft_seconds=sum(each.draft_seconds for each in rounds),
             verify_seconds=sum(each.verify_seconds for each in rounds),
+            decodes=bool(rounds),
         )
 
     @classmethod
@@ -108,8 +123,8 @@ class Figures:
 
     @property
     def gap_per_token(self) -> float | None:
-        """Nats a token that loosening cost."""
-        return _ratio(self.gap_nats, self.tokens)
+        """Nats a token that loosening cost; None if that is not known of every loosened token."""
+        return _ratio(self.gap_nats, self.tokens) if self.priced == self.loosened else None
 
     @property
     def loosened(self) -> float:
@@ -118,8 +133,8 @@ class Figures:
 
     @property
     def loosened_ratio(self) -> float | None:
-        """Probability of a loosened token over that of the target's choice, the geometric mean; None without any."""
-        gap = _ratio(self.gap_nats, self.loosened)
+        """Probability of a loosened token over that of the target's choice, the geometric mean; None if not known."""
+        gap = _ratio(self.gap_nats, self.loosened) if self.priced == self.loosened else None
         return None if gap is None else exp(-max(gap, 0))
 
     @property

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lvspec_cli.report.trace import Grounding, Layout, PartHead
+from lvspec_cli.report.trace import Grounding, PartHead
 from lvspec_cli.report.wording import moment
 
 MOST_FRAMES = 128  # that are shown side by side
@@ -21,7 +22,6 @@ class Frame:
 
     time: str
     source: str | None  # its thumbnail as a data URL; None if there is none
-    step: int | None  # of the layout; None if there is none
 
 
 def frames(head: PartHead) -> tuple[Frame, ...]:
@@ -30,10 +30,7 @@ def frames(head: PartHead) -> tuple[Frame, ...]:
         return ()
     fits = len(head.thumbnails) == len(head.frame_times_s)
     sources = [thumbnail(url) for url in head.thumbnails] if fits else [None] * len(head.frame_times_s)
-    return tuple(
-        Frame(moment(time), source, _step(at, head.layout))
-        for at, (time, source) in enumerate(zip(head.frame_times_s, sources, strict=True))
-    )
+    return tuple(Frame(moment(time), source) for time, source in zip(head.frame_times_s, sources, strict=True))
 
 
 def thumbnail(url: str) -> str | None:
@@ -51,29 +48,37 @@ def thumbnail(url: str) -> str | None:
 def heat(grounding: Grounding, head: PartHead) -> dict[str, Any]:
     """What the script needs to draw a token's heat maps.
 
-    `profile` has one byte a step: for attention the sum of its levels, for cosines the largest, 255 for the highest.
-    `levels` are those of all steps, or of the steps that `steps` names.
+    `profile` has one byte a step, for what it carries, 255 for the most. `levels` and `carried` are those of all steps,
+    or of the steps that `steps` names.
     """
-    known = {"share": float(f"{grounding.share:.4g}"), "largest": float(f"{grounding.largest:.4g}")}
+    known: dict[str, Any] = {"share": _brief(grounding.share)}
     if head.layout is None:
         return known
     cells = head.layout.cells
     levels = [grounding.levels[at : at + cells] for at in range(0, len(grounding.levels), cells)]
-    weights = [sum(step) if head.grounding == "attention" else max(step) for step in levels]
-    highest = max(weights) or 1
-    profile = bytes(round(255 * weight / highest) for weight in weights)
-    if len(head.frame_times_s) <= MOST_FRAMES:
-        return {**known, "profile": _base64(profile), "levels": _base64(grounding.levels)}
-    best = sorted(sorted(range(len(levels)), key=lambda step: -weights[step])[:_BEST_STEPS])
-    kept = b"".join(levels[step] for step in best)
-    return {**known, "profile": _base64(profile), "levels": _base64(kept), "steps": best}
+    carried = _carried(grounding, levels, head.grounding == "attention")
+    most = max(carried)
+    known["profile"] = _base64(bytes(round(255 * (max(each, 0) / most)) if most > 0 else 0 for each in carried))
+    steps: Sequence[int] = range(len(levels))
+    if len(head.frame_times_s) > MOST_FRAMES:
+        known["steps"] = steps = sorted(sorted(steps, key=lambda step: -carried[step])[:_BEST_STEPS])
+    kept = b"".join(levels[step] for step in steps)
+    return {**known, "carried": [_brief(carried[step]) for step in steps], "levels": _base64(kept)}
 
 
-def _step(frame: int, layout: Layout | None) -> int | None:
-    if layout is None:
-        return None
-    step = frame // layout.frames_per_step
-    return step if step < layout.steps else None
+def _carried(grounding: Grounding, levels: Sequence[bytes], is_attention: bool) -> Sequence[float]:
+    """What each step carries: its part of the attention on the video, or its largest cosine."""
+    if not is_attention:
+        return [max(step) / 255 * grounding.largest for step in levels]
+    if grounding.steps:
+        return grounding.steps
+    # Levels leave out all that was rounded to 0; older traces have nothing better.
+    total = sum(grounding.levels) or 1
+    return [sum(step) / total for step in levels]
+
+
+def _brief(number: float) -> float:
+    return float(f"{number:.4g}")
 
 
 def _base64(content: bytes) -> str:

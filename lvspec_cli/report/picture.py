@@ -60,20 +60,9 @@ def _shoot(program: str, page: Path, output: Path, view: View) -> None:
         # Chromium's own sandbox refuses root.
         unboxed = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         command = [
-            *(
-                program,
-                "--headless=new",
-                "--disable-gpu",
-                "--hide-scrollbars",
-                "--force-device-scale-factor=1",
-                *unboxed,
-            ),
-            *(
-                "--force-device-scale-factor=1",
-                f"--user-data-dir={profile}",
-                f"--window-size={view.width},{view.height}",
-                f"--screenshot={output}",
-            ),
+            program,
+            *("--headless=new", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=1", *unboxed),
+            *(f"--user-data-dir={profile}", f"--window-size={view.width},{view.height}", f"--screenshot={output}"),
             f"{page.absolute().as_uri()}#{view.fragment}",
         ]
         try:

@@ -8,6 +8,10 @@ from typing import Any
 
 from lvspec_cli.report.fields import Fields
 
+# Settings that a segment tells differently from the whole video: its span, and what the pair settles at run time.
+_OF_A_PART = frozenset({"start_s", "end_s", "summary_prompt", "calibration"})
+_OF_A_PART |= {"threshold", "filler_share", "attention_layers", "state_layer"}
+
 
 @dataclass(frozen=True)
 class Model:
@@ -63,7 +67,15 @@ class Run:
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for two documents on the same video, asked the same in the same way."""
-        settings = tuple(sorted((name, repr(value)) for name, value in self.settings.items()))
+        return self._key(frozenset())
+
+    @property
+    def rough_key(self) -> tuple[object, ...]:
+        """The same, but equal for a segment and the whole video, too: without what they tell differently."""
+        return self._key(_OF_A_PART if self.settings.get("segment") is not None else frozenset())
+
+    def _key(self, left_out: frozenset[str]) -> tuple[object, ...]:
+        settings = tuple(sorted((name, repr(value)) for name, value in self.settings.items() if name not in left_out))
         return self.path, self.prompt, self.question, self.system, self.preset, self.method, settings
 
 

@@ -53,14 +53,22 @@ class Grounding:
     share: float  # part of the attention that goes to the video, or the largest cosine
     levels: bytes  # one a video token, 255 is the largest; empty if there is no layout
     largest: float  # what 255 stands for
+    steps: tuple[float, ...]  # parts of the attention on the video, one a step of the layout; empty: not known
 
     @classmethod
     def of(cls, fields: Fields | None, layout: Layout | None) -> Grounding | None:
-        """The grounding that an object describes. Raises LvspecError."""
+        """The grounding that an object describes; None also where its numbers are not known. Raises LvspecError."""
         if fields is None:
             return None
-        levels = b"" if layout is None else _levels(fields, layout.size)
-        return cls(fields.number_or_none("share") or 0, levels, fields.number_or_none("largest") or 0)
+        share, largest = fields.number_or_none("share"), fields.number_or_none("largest")
+        if share is None or largest is None:
+            return None
+        if layout is None:
+            return cls(share, b"", largest, ())
+        steps = fields.numbers("steps")
+        if steps and len(steps) != layout.steps:
+            fields.refuse(f"steps must be as many as the layout has, {layout.steps}, not {len(steps)}")
+        return cls(share, _levels(fields, layout.size), largest, steps)
 
 
 @dataclass(frozen=True)

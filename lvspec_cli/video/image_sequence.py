@@ -70,7 +70,8 @@ def _folder_sequence(folder: VideoPath, options: ReadOptions, cache: VideoCache)
         with _open_image(files[index], folder, options) as image:
             return None if image is None else _frame(image, 0)
 
-    fingerprint = cache.of(files).recall("fingerprint", lambda: files_fingerprint(files))
+    # A folder with one image and that image have the same stamps, and fingerprints of their own.
+    fingerprint = cache.of(files).recall("fingerprint of the folder", lambda: files_fingerprint(files))
     rate = options.source_fps or DEFAULT_IMAGE_RATE
     times = [index / rate for index in range(len(files))]
     suffix = files[0].suffix.lower().removeprefix(".")

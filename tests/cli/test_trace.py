@@ -140,6 +140,9 @@ def test_anchors_are_grounded_in_the_places_of_the_layout(traced, method):
                 levels = base64.b64decode(one["grounding"]["levels"])
                 assert len(levels) == layout["steps"] * layout["rows"] * layout["columns"]
                 assert max(levels) == 255
+                steps = one["grounding"]["steps"]
+                assert (steps is None) == (method == "cosine")
+                assert steps is None or (len(steps), sum(steps)) == (layout["steps"], pytest.approx(1, abs=1e-4))
 
 
 def test_relevance_by_attention_is_the_share_of_the_grounding(traced):

@@ -54,12 +54,16 @@ def test_the_attention_is_that_of_the_plain_model(tiny_pair: TinyPair, target: V
     assert seen.grounding.weights.shape == (len(ANSWER) + 1, layout.places)
     torch.testing.assert_close(seen.grounding.weights, expected[:, : layout.places], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(seen.grounding.share[:, 0], expected.sum(-1), atol=1e-4, rtol=1e-3)
+    by_step = expected[:, : layout.places].view(-1, layout.steps, layout.rows * layout.columns).sum(-1)
+    steps = by_step / expected.sum(-1, keepdim=True)
+    torch.testing.assert_close(seen.grounding.steps, steps, atol=1e-4, rtol=1e-3)
 
 
 def test_the_cosines_are_those_that_are_watched(target: VideoLanguageModel) -> None:
     _, seen = extension(target, COSINE, WatchedLayers((), 1, nearest=1))
     torch.testing.assert_close(seen.grounding.share[:, 0], seen.video_cosine)
     assert (seen.grounding.weights <= seen.grounding.share).all()
+    assert seen.grounding.steps is None
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,20 @@ def test_hostile_text_renders_as_itself(text):
     assert_renders_as_itself(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("see http://x.org/a", "see http\\://x.org/a"),
+        ("HTTPS://www.x.org", "HTTPS\\://www\\.x.org"),
+        ("(www.x.org) 12:30", "(www\\.x.org) 12:30"),
+        ("ftp://x.org", "ftp\\://x.org"),
+    ],
+)
+def test_a_bare_address_makes_no_link_on_github(text, written):
+    assert as_markdown(text) == written
+    assert_renders_as_itself(text)
+
+
 @given(st.lists(st.sampled_from("*_`#-+=.)(!<>&|~[]\\:1 \n\tax'\"") | st.characters(codec="utf-8")).map("".join))
 def test_any_text_renders_as_itself(text):
     assert_renders_as_itself(text)

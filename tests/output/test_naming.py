@@ -74,6 +74,16 @@ def test_videos_of_one_name_in_different_places_of_a_tree_are_apart():
         ),
         ([Source("x.mp4"), Source("./x.mp4")], None, r"x.mp4 and ./x.mp4 would both be written to x.mp4.txt"),
         ([Source("x.mp4"), Source("y.mp4"), Source("x.mp4")], "out", "x.mp4 is named twice: name it once"),
+        (
+            [Source("x.mp4"), Source("X.MP4")],
+            None,
+            "x.mp4 and X.MP4 would .* to X.MP4.txt where case does not count: re",
+        ),
+        (
+            [Source("a/x.mp4"), Source("A/x.mp4")],
+            None,
+            "a/x.mp4 and A/x.mp4 would .* to A/x.mp4.txt where case does not",
+        ),
     ],
 )
 def test_two_videos_for_one_file_are_refused_by_name(sources, folder, complaint):
@@ -96,10 +106,12 @@ def test_every_video_of_a_tree_has_a_file_of_its_own_in_the_place_that_is_its(pa
     try:
         found = output_paths(sources, folder, [".txt", ".srt"])
     except UsageError:
-        # Only what keeps its full name can meet one whose stem is that name.
-        assert {name.full for name in names} & {name.stem for name in names}
+        # Only what keeps its full name can meet one whose stem is that name, and what differs in case alone.
+        full = [os.path.join(name.place, name.full).casefold() for name in names]
+        stems = {os.path.join(name.place, name.stem).casefold() for name in names}
+        assert len(set(full)) < len(full) or set(full) & stems
         return
-    assert len({path for each in found for path in each}) == 2 * len(sources)
+    assert len({str(path).casefold() for each in found for path in each}) == 2 * len(sources)
     for source, name, (text, subtitles) in zip(sources, names, found, strict=True):
         assert text.name in (name.full + ".txt", name.stem + ".txt")
         assert subtitles == text.with_suffix(".srt")

@@ -42,6 +42,8 @@ SETUP = Setup(
     grounding="attention",
 )
 
+STEPS = ((2 / 3, 1.234567e-7), None)
+
 
 def texts():
     return TokenTexts(lambda ids: b"".join(TEXTS.get(i, bytes((i % 256,))) for i in ids).decode(errors="replace"))
@@ -90,7 +92,7 @@ def judged_round():
     """Four draft tokens: a filler, an anchor, one that is refused and one behind it."""
     draft = (65, 66, 67, 68)
     own = (token(65, Origin.LOOSE), token(66), token(70, Origin.RECOVERED))
-    groundings = (None, *(Grounding(0.1 * row, 0.05, bytes((row, 255))) for row in (1, 2)), None, None)
+    groundings = (None, *(Grounding(0.1 * row, 0.05, bytes((row, 255)), STEPS[row - 1]) for row in (1, 2)), None, None)
     return Round(
         0,
         draft,
@@ -130,8 +132,25 @@ def test_a_place_tells_both_models_views_and_the_verdict():
     assert first["grounding"] is fourth["grounding"] is None
     assert base64.b64decode(second["grounding"]["levels"]) == bytes((1, 255))
     assert (third["grounding"]["share"], third["grounding"]["largest"]) == (0.2, 0.05)
+    assert (second["grounding"]["steps"], third["grounding"]["steps"]) == ([0.666667, 1.23457e-07], None)
     assert (line["next"]["id"], line["next"]["text"], line["next"]["origin"]) == (70, "F", "recovered")
     assert line["next"]["grounding"]["share"] == 0.2  # where the token stands that it replaces
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        Grounding(float("nan"), 0.1, b"ab"),
+        Grounding(0.1, float("nan"), b"ab"),
+        Grounding(0.1, float("inf"), b"ab"),
+        Grounding(0.1, 0.1, b"ab", (float("nan"),)),
+    ],
+)
+def test_a_grounding_that_json_cannot_say_is_left_out(seen):
+    event = judged_round()
+    _, line = written(step(replace(event, groundings=(*event.groundings[:2], seen, *event.groundings[3:]))))
+    assert [place["grounding"] is not None for place in line["places"]] == [False, True, False, False]
+    assert line["next"]["grounding"] is None
 
 
 def test_a_part_tells_what_is_shown_and_how():

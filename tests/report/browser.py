@@ -2,13 +2,16 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from base64 import b64decode
 
 from lvspec_cli.report.picture import find_chromium
 
 READS, WRITES = 3, 4  # the descriptors that Chromium takes its orders from and answers on
+PATIENCE = 60  # s that an answer or an event may take
 
 
 class Browser:
@@ -33,7 +36,8 @@ class Browser:
             order["sessionId"] = self._session
         self._orders.write(json.dumps(order).encode() + b"\0")
         self._orders.flush()
-        while (answer := self._next()).get("id") != self._number:
+        deadline = time.monotonic() + PATIENCE
+        while (answer := self._next(method, deadline)).get("id") != self._number:
             self.events.append(answer)
         assert "error" not in answer, answer["error"]
         return answer["result"]
@@ -53,8 +57,9 @@ class Browser:
 
     def wait_for(self, method):
         """Wait for an event that comes after the last order."""
+        deadline = time.monotonic() + PATIENCE
         while not any(event.get("method") == method for event in self.events):
-            self.events.append(self._next())
+            self.events.append(self._next(method, deadline))
         self.events = [event for event in self.events if event.get("method") != method]
 
     def ask(self, expression):
@@ -102,6 +107,7 @@ class Browser:
             asked = told["request"]["url"] if method == "Network.requestWillBeSent" else "data:"
             failed = method == "Runtime.consoleAPICalled" and told["type"] == "error"
             failed |= method == "Audits.issueAdded" and told["issue"]["code"] == "ContentSecurityPolicyIssue"
+            failed |= method == "Log.entryAdded" and told["entry"]["level"] == "error"
             if failed or method in _COMPLAINTS or not asked.startswith(("data:", "file:", "about:")):
                 found.append(told)
         return found
@@ -116,11 +122,14 @@ class Browser:
         self.send("Browser.close")
         self._process.wait(20)
         self._orders.close()
-        self._answers.close()
+        os.close(self._answers)
 
-    def _next(self):
+    def _next(self, awaited, deadline):
         while b"\0" not in self._pending:
-            got = self._answers.read1(1 << 16)
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._answers], [], [], left)[0]:
+                raise TimeoutError(f"Chromium has not come to {awaited} within {PATIENCE} s")
+            got = os.read(self._answers, 1 << 16)
             if not got:
                 raise EOFError(f"Chromium ended: {self._process.poll()}")
             self._pending += got
@@ -128,7 +137,7 @@ class Browser:
         return json.loads(message)
 
 
-_COMPLAINTS = ("Runtime.exceptionThrown", "Page.javascriptDialogOpening", "Log.entryAdded")
+_COMPLAINTS = ("Runtime.exceptionThrown", "Page.javascriptDialogOpening")
 _CODES = {
     "Tab": 9,
     "Escape": 27,
@@ -160,4 +169,4 @@ def _start(profile):
     )
     os.close(theirs_in)
     os.close(theirs_out)
-    return os.fdopen(orders, "wb"), os.fdopen(answers, "rb"), process
+    return os.fdopen(orders, "wb"), answers, process

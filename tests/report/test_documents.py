@@ -95,6 +95,36 @@ def test_the_finished_run_of_an_interrupted_video_takes_its_place(write):
     assert video.record is not None
 
 
+SEGMENTED = {**traces.SETTINGS, "segment": 4.0, "start_s": None, "end_s": None, "threshold": None}
+
+
+def killed_in_segments(count=2, **changed):
+    """The trace of a video in segments that ends within the first one."""
+    settings = {**SEGMENTED, "start_s": 0.0, "end_s": 4.0, "threshold": 0.05, "calibration": "sha256:1", **changed}
+    return traces.trace((traces.head(parts=count, settings=settings), traces.rounds()[:1]), finished=False)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_finished_run_of_a_video_in_segments_takes_the_place_of_an_interrupted_one(write, order, count):
+    killed = write(traces.json_lines(killed_in_segments(count)), "t.jsonl")
+    finished = write(json.dumps(traces.record(settings=SEGMENTED)), "r.json")
+    (video,) = read_documents([killed, finished][::order]).videos
+    assert video.record is not None
+
+
+def test_an_interrupted_run_in_other_segments_stays(write):
+    killed = write(traces.json_lines(killed_in_segments(segment=2.0)), "t.jsonl")
+    whole = write(traces.json_lines(traces.trace(finished=False, settings={**traces.SETTINGS, "threshold": 0.1})), "w")
+    finished = [traces.record(settings=SEGMENTED), traces.record()]
+    assert len(read_documents([killed, whole, write(json.dumps(finished), "r.json")]).videos) == 4
+
+
+def test_the_same_segments_of_two_spans_are_two_videos(write):
+    spans = [traces.record(settings={**SEGMENTED, "start_s": start}) for start in (0.0, 8.0)]
+    assert len(read_documents([write(json.dumps(spans))]).videos) == 2
+
+
 @pytest.mark.parametrize("cut", [1, 20, -30])
 def test_a_torn_last_line_is_left_out_and_said(write, cut):
     lines = [json.dumps(line, ensure_ascii=False) for line in traces.trace()]
@@ -197,6 +227,10 @@ def broken(change):
         (
             lambda line: line["places"][4]["grounding"].update(levels="AAAA"),
             "as the layout has video tokens, 144, not 3",
+        ),
+        (
+            lambda line: line["places"][4]["grounding"].update(steps=[1.0]),
+            "places[4].grounding.steps must be as many as the layout has, 4, not 1",
         ),
         (lambda line: line.update(draft_seconds=None), "draft_seconds is missing: it must be a number"),
         (lambda line: line.update(draft_seconds=10**400), "draft_seconds must be a number, not 1000"),

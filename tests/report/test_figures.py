@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lvspec_cli.report import read_documents
 from lvspec_cli.report.charts import HEIGHT, histogram_chart, rounds_chart, time_split
+from lvspec_cli.report.facts import fidelity, tiles
 from lvspec_cli.report.fields import Fields
 from lvspec_cli.report.figures import Figures
 from lvspec_cli.report.wording import decimal, harmless, moment, seconds, setting, share, size
@@ -53,6 +54,57 @@ def test_the_speed_up_of_many_is_weighted_by_their_time():
     assert Figures.total([figures(2.0, 1.0), figures(4.0, 3.0)]).speedup == pytest.approx(3.5)
     assert Figures.total([figures(2.0, 1.0), figures(None, 100.0)]).speedup == pytest.approx(2.0)
     assert Figures.total([figures(None, 1.0)]).speedup is None
+
+
+def figures_of(**changed):
+    return Figures.of_stats(Fields({**traces.record()["stats"], **changed}, "here"))
+
+
+def labels(figures):
+    return [tile.label.replace("\xa0", " ") for tile in tiles(figures)]
+
+
+def test_a_cost_that_is_not_known_is_not_shown_as_none():
+    figures = figures_of(log_probability_gap_nats=None)
+    assert figures.loosened > 0
+    assert figures.gap_per_token is figures.loosened_ratio is None
+    assert not any("fidelity" in label for label in labels(figures))
+    both = Figures.total([figures, figures_of()])
+    assert both.gap_per_token is both.loosened_ratio is None
+
+
+def test_a_trace_that_does_not_tell_every_cost_tells_none(tmp_path):
+    lines = traces.trace(finished=False)
+    loose = next(place for place in lines[1]["places"] if place["verdict"] == "loose")
+    loose["draft"]["target_log_probability"] = None  # the logarithm of 0
+    (tmp_path / "t").write_text(traces.json_lines(lines))
+    (video,) = read_documents([str(tmp_path / "t")]).videos
+    figures = Figures.of_parts(video.parts)
+    assert figures.loosened_ratio is None
+    assert fidelity(video, figures)[-1] == "What that cost is not known."
+
+
+def test_where_nothing_was_said_nothing_is_said_of_its_fidelity(video):
+    assert fidelity(video, Figures()) == ("Lossy: the text may differ from the target's own.",)
+    assert fidelity(video, Figures(tokens=3))[0].endswith("No token was loosened here.")
+
+
+def test_draft_tokens_of_unknown_fate_are_not_shown_as_rejected():
+    assert figures_of(num_accepted_draft_tokens=None).acceptance_rate is None
+    assert figures_of(num_accepted_draft_tokens=0).acceptance_rate == 0
+
+
+def test_a_speed_up_that_some_videos_lack_says_of_how_many_it_is():
+    known, unknown = figures_of(), figures_of(estimated_speedup=None)
+    assert labels(known)[0] == "estimated speed-up over the target alone"
+    assert labels(Figures.total([known, unknown]))[0] == "estimated speed-up over the target alone, in 1 of 2 videos"
+    assert labels(Figures.total([known, Figures()]))[0] == "estimated speed-up over the target alone"
+    assert not any("speed-up" in label for label in labels(unknown))
+
+
+def test_decoding_that_is_not_split_is_no_rest():
+    names = [piece.name for piece in time_split(Figures(prefill_seconds=1, decode_seconds=2)).pieces]
+    assert names == ["prefill", "decoding"]
 
 
 def test_nothing_known_is_no_figure_and_no_error():

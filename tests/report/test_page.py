@@ -254,6 +254,36 @@ def test_of_thousands_of_videos_all_have_a_row_and_those_with_a_trace_their_deta
     assert len(page) < 2_000_000
 
 
+def heat_of(folder, kind="attention", **known):
+    """What the script is given of a video of one row and 8,193 tokens, in steps of 2,731, of which one is hot."""
+    levels = base64.b64encode(b"\xff" + bytes(8192)).decode()
+    said = traces.rounds([("a", "", "", "exact")])
+    said[0]["places"][0]["grounding"] = {"share": 0.45, "levels": levels, "largest": 0.2, **known}
+    layout = {"steps": 3, "rows": 1, "columns": 2731, "frames_per_step": 3}
+    taken = Taken(page_of(folder, traces.trace((traces.head(layout=layout, grounding=kind), said))))
+    return json.loads(next(text for tag, text in taken.raw if text.startswith("{")))["tokens"][0].get("grounding")
+
+
+def test_what_a_step_carries_counts_what_its_levels_round_away(tmp_path):
+    heat = heat_of(tmp_path, steps=[0.46, 0.04, 0.5])
+    assert heat["carried"] == [0.46, 0.04, 0.5]
+    assert list(base64.b64decode(heat["profile"])) == [235, 20, 255]
+
+
+@pytest.mark.parametrize("known", [{}, {"steps": None}])
+def test_an_older_trace_is_shown_by_its_levels(tmp_path, known):
+    assert heat_of(tmp_path, **known)["carried"] == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("key", ["share", "largest"])
+def test_a_grounding_whose_numbers_are_not_known_is_none(tmp_path, key):
+    assert heat_of(tmp_path, **{key: None}) is None
+
+
+def test_a_step_carries_its_largest_cosine(tmp_path):
+    assert heat_of(tmp_path, "cosine", steps=None)["carried"] == [0.2, 0.0, 0.0]
+
+
 def test_frames_beyond_what_can_be_shown_leave_the_best_of_every_heat_map(tmp_path):
     count = 600
     layout = {"steps": count // 2, "rows": traces.ROWS, "columns": traces.COLUMNS, "frames_per_step": 2}

@@ -1,10 +1,12 @@
 """The page in a real browser: heat maps, the keyboard, a phone, both colour schemes, print, hostile texts."""
 
 import json
+import os
 import re
 
 import pytest
 
+from tests.report import browser as browser_module
 from tests.report import traces
 from tests.report.pages import HOSTILE, hostile_lines
 
@@ -54,6 +56,22 @@ def test_a_violation_of_the_policy_would_be_noticed(browser, traced):
     browser.ask("document.body.append(Object.assign(new Image(), {src: 'https://example.invalid/x.png'}))")
     browser.ask("document.body.setAttribute('onclick', 'alert(1)')")
     assert any("Content Security Policy" in json.dumps(each) for each in browser.complaints())
+
+
+@pytest.mark.parametrize(("level", "count"), [("verbose", 0), ("warning", 0), ("error", 1)])
+def test_only_errors_in_the_log_of_the_browser_are_complaints(browser, traced, level, count):
+    browser.open(traced)
+    browser.events.append({"method": "Log.entryAdded", "params": {"entry": {"level": level}}})
+    assert len(browser.complaints()) == count
+
+
+def test_a_browser_that_is_silent_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    answers, silent = os.pipe()
+    with open(tmp_path / "orders", "wb") as orders, open(silent, "wb"), open(answers, "rb"):
+        monkeypatch.setattr(browser_module, "_start", lambda profile: (orders, answers, None))
+        monkeypatch.setattr(browser_module, "PATIENCE", 0.01)
+        with pytest.raises(TimeoutError, match=r"^Chromium has not come to Target\.createTarget within 0\.01 s$"):
+            browser_module.Browser(tmp_path)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

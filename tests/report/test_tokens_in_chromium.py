@@ -48,6 +48,13 @@ def test_up_and_down_go_to_the_token_above_and_below(browser, traced):
     assert abs(browser.ask(place)[1] - top) < 10
 
 
+def test_readers_of_the_screen_hear_words_apart_and_no_signs(browser, made):
+    texts = ("A", " ", "red", "\n\n", "b", "", "all", "\n", "<|im_end|>")
+    said = traces.rounds([(text, "", "", "exact") for text in texts])
+    browser.open(made("blank", traces.trace(decoded=said)))
+    assert browser.ask("document.querySelector('.unseen').textContent").split() == ["A", "red", "ball"]
+
+
 def test_one_press_of_tab_enters_the_tokens_and_one_leaves_them(browser, traced):
     browser.open(traced)
     browser.press("Tab", "Tab", "ArrowRight", "ArrowRight", "Tab")
@@ -130,6 +137,16 @@ def test_a_grounded_token_lays_its_heat_over_the_frames(browser, traced):
     assert sorted(ranks) == ["", "", "1", "1", "2", "2", "3", "3"]
     assert browser.ask("document.querySelectorAll('.panel .best img').length") == 3
     assert "32 %" in browser.ask(PANEL)
+
+
+def test_steps_are_ranked_by_what_they_carry_and_not_by_their_levels(browser, made):
+    said = traces.rounds([("a", "", "circle", "exact")])
+    said[0]["places"][0]["grounding"] = {**traces.grounding("circle"), "steps": [0.464, 0.04, 0.016, 0.48]}
+    browser.open(made("carried", traces.trace(decoded=said)), "#token=0")
+    shown = "[...document.querySelectorAll('.panel .best b')].map(each => each.textContent)"
+    assert browser.ask(shown) == ["48 %", "46 %", "4 %"]
+    ranks = "[...document.querySelectorAll('.frames li')].map(each => each.querySelector('.rank')?.textContent ?? '')"
+    assert browser.ask(ranks) == ["2", "2", "3", "3", "", "", "1", "1"]
 
 
 def test_the_heat_goes_with_its_token(browser, traced):

@@ -163,6 +163,14 @@ def test_images_that_change_places_are_another_video(tmp_path: Path) -> None:
     assert read_clip(tmp_path, None, cache).facts.fingerprint != before
 
 
+def test_a_folder_of_one_image_and_that_image_keep_their_own_fingerprints(tmp_path: Path) -> None:
+    folder = _images(tmp_path, range(1))
+    paths, cache = (folder, folder / "frame0.png", folder), VideoCache()
+    alone = [read_clip(path).facts.fingerprint for path in paths]
+    assert [read_clip(path, None, cache).facts.fingerprint for path in paths] == alone
+    assert alone[0] != alone[1]
+
+
 def test_another_video_takes_the_place_of_the_one_before(plain_video: Path, make_video: MakeVideo) -> None:
     cache = VideoCache()
     read_clip(plain_video, None, cache)

@@ -26,24 +26,24 @@ function paint(levels, columns, opaque) {
   return canvas;
 }
 
-/** A token's grounding by step: levels where they are known, weight of each step, and the steps from the best down. */
+/** A token's grounding by step: levels and what it carries where they are known, heights of all, the best from the top. */
 class Heat {
   constructor(grounding, layout, kind) {
     const [steps, rows, columns, perStep] = layout;
-    Object.assign(this, { columns, perStep, kind, largest: grounding.largest });
-    this.weights = bytesOf(grounding.profile);
-    this.total = this.weights.reduce((sum, weight) => sum + weight, 0);
+    Object.assign(this, { columns, perStep, kind });
+    this.heights = bytesOf(grounding.profile);
     const levels = bytesOf(grounding.levels);
     const known = grounding.steps ?? Array.from({ length: steps }, (_, step) => step);
     const cells = rows * columns;
     this.levels = new Map(known.map((step, at) => [step, levels.subarray(at * cells, (at + 1) * cells)]));
-    this.ranked = [...known].sort((a, b) => this.weights[b] - this.weights[a]).filter((step) => this.weights[step]);
+    this.parts = new Map(known.map((step, at) => [step, grounding.carried[at]]));
+    this.ranked = known.filter((step) => this.parts.get(step) > 0).sort((a, b) => this.parts.get(b) - this.parts.get(a));
   }
 
   /** How much a step carries, in words: a part of the attention on the video, or the largest cosine in it. */
   carried(step) {
-    if (this.kind !== "attention") return ((this.weights[step] / 255) * this.largest).toPrecision(2);
-    return `${Math.round((100 * this.weights[step]) / this.total)} %`;
+    const part = this.parts.get(step);
+    return this.kind === "attention" ? `${Math.round(100 * part)} %` : part.toPrecision(2);
   }
 
   canvas(step, opaque) {

@@ -106,7 +106,7 @@ function grounds(token, data, strip, heat) {
     return make("li", {}, box, make("span", { class: "time" }, timesOf(step, data, heat), make("b", {}, heat.carried(step))));
   });
   rows.push(make("ol", { class: "best", "aria-label": "Frames that carry most of it" }, ...best));
-  if (heat.weights.length > 3) rows.push(...spread(heat, data));
+  if (heat.heights.length > 3) rows.push(...spread(heat, data));
   rows.push(make("div", { class: "ramp" }, "low", paint(Uint8Array.from({ length: 64 }, (_, at) => 4 * at), 64, true), "high"));
   return rows;
 }
@@ -118,9 +118,9 @@ function timesOf(step, data, heat) {
 }
 
 function spread(heat, data) {
-  const bars = [...heat.weights].map((weight) => {
+  const bars = [...heat.heights].map((height) => {
     const bar = make("i", {});
-    bar.style.height = `${weight / 2.55}%`;
+    bar.style.height = `${height / 2.55}%`;
     return bar;
   });
   const ends = make("div", { class: "ends" }, make("span", {}, data.times[0] ?? ""), make("span", {}, data.times.at(-1) ?? ""));

@@ -18,7 +18,9 @@ class Caption {
   prepareText() {
     // For readers of the screen a list of tokens; the text as a whole is read from a copy.
     const whole = this.text.cloneNode(true);
-    for (const each of whole.querySelectorAll("del, .ends, .blank")) each.remove();
+    for (const each of whole.querySelectorAll("del, .ends")) each.remove();
+    // Without the sign of white space there must still be some between two words.
+    for (const each of whole.querySelectorAll(".blank")) each.replaceWith(each.textContent === shown("") ? "" : " ");
     this.text.before(make("p", { class: "unseen" }, whole.textContent));
     this.text.setAttribute("role", "listbox");
     this.text.setAttribute("aria-label", "Tokens of the caption");
