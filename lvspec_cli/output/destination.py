@@ -106,6 +106,8 @@ def _open_partial(partial: Path, path: Path, flag: str) -> _PartialFile:
 
 
 def _not_writable(flag: str, output: str | Path, error: OSError) -> UsageError:
+    if isinstance(error, IsADirectoryError):
+        return UsageError(f"{flag} {output} is a folder: name a file in it")
     return UsageError(f"{flag} {output} cannot be written: {error.strerror}")
 
 

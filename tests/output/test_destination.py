@@ -111,7 +111,7 @@ def test_a_device_stays_a_device():
 
 @pytest.mark.parametrize(
     ("output", "complaint"),
-    [(".", "Is a directory"), ("missing/out.txt", "cannot be written: No such")],
+    [(".", "is a folder: name a file in it"), ("missing/out.txt", "cannot be written: No such")],
 )
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path, monkeypatch, output, complaint):
     monkeypatch.chdir(tmp_path)
