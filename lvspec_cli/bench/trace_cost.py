@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,10 +18,9 @@ from lvspec_cli.output.trace import TraceWriter
 from lvspec_cli.preset import Preset
 from lvspec_cli.settings import argument_layer
 
-TURNS = 3  # over all clips
+TURNS = 5  # over all clips
 EXTRA_TIME = Goal("at most", 0.03)
-_PLAIN, _TRACED = "without", "with a trace"
-_NOTHING = "without, again"  # measured as the trace is: what the clock cannot tell apart
+_BEFORE, _TRACED, _AFTER = "before", "traced", "after"  # who goes first moves on, so the names are no order
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,34 @@ def trace_subject(preset: Preset, seeds: range, max_tokens: int) -> Subject:
         paths = [Path(folder) / f"{seed}.mp4" for seed in seeds]
         for seed, path in zip(seeds, paths, strict=True):
             write_clip(seed, path)
-        trace = Path(folder) / "trace.jsonl"
-        plain = _captioning(captioner, None)
-        contenders = {_PLAIN: plain, _TRACED: _captioning(captioner, trace), _NOTHING: plain}
+        traced, plain = _captioning(captioner, Path(folder) / "trace.jsonl"), _captioning(captioner, None)
+        contenders = {_BEFORE: plain, _TRACED: traced, _AFTER: plain}
         interleave(contenders, paths[:1])
-        found = interleave(contenders, TURNS * paths)
-    base = found.pop(_PLAIN)
+        return _subject(interleave(contenders, TURNS * paths))
+
+
+def _subject(found: Mapping[str, Sequence[CaptionTimes]]) -> Subject:
+    before, traced, after = (found[name] for name in (_BEFORE, _TRACED, _AFTER))
+    plain = [
+        CaptionTimes((one.total + other.total) / 2, (one.decoding + other.decoding) / 2, 0)
+        for one, other in zip(before, after, strict=True)
+    ]
+    milliseconds = [1000 * median(each.total for each in times) for times in (traced, plain)]
+    size = median(each.trace_bytes for each in traced)
     return Subject(
         "What a trace adds to captioning",
-        tuple(line for name, times in found.items() for line in _lines(name, times, base)),
-        f"Median over all clips, {TURNS} times each, of the time with a trace over that without, less 1. What is called"
-        " without, again, is noise.",
+        (
+            Line("end to end", _added(traced, plain), "%", EXTRA_TIME, "{:.0f} / {:.0f} ms".format(*milliseconds)),
+            Line("behind the prefill", _added(traced, plain, "decoding"), "%", note=f"{size / 1000:.0f} kB"),
+            Line("nothing again, end to end", _added(before, after), "%"),
+        ),
+        f"Median over {TURNS} turns of all clips of the time with a trace over the mean of two without, less 1. Nothing"
+        " again is one without over the other: noise.",
     )
+
+
+def _added(above: Sequence[CaptionTimes], below: Sequence[CaptionTimes], part: str = "total") -> float:
+    return median_ratio([getattr(each, part) for each in above], [getattr(each, part) for each in below]) - 1
 
 
 def _captioning(captioner: Captioner, trace: Path | None) -> Callable[[Path], CaptionTimes]:
@@ -87,16 +102,3 @@ def _traced(steps: Iterator[Progress], trace: Path) -> Caption:
         caption = _last(told())
         writer.result(caption)
     return caption
-
-
-def _lines(name: str, times: Sequence[CaptionTimes], base: Sequence[CaptionTimes]) -> tuple[Line, Line]:
-    totals = [each.total for each in times], [each.total for each in base]
-    decoding = [each.decoding for each in times], [each.decoding for each in base]
-    size = median(each.trace_bytes for each in times)
-    goal = EXTRA_TIME if size else None
-    note = f"{1000 * median(totals[0]):.0f} / {1000 * median(totals[1]):.0f} ms"
-    written = f"{size / 1000:.0f} kB" if size else ""
-    return (
-        Line(f"{name}, end to end", median_ratio(*totals) - 1, "%", goal, note),
-        Line(f"{name}, behind the prefill", median_ratio(*decoding) - 1, "%", note=written),
-    )

@@ -191,9 +191,13 @@ def test_the_bench_tells_what_a_trace_costs(preset_path: Path, tmp_path: Path, m
     flags = ["--preset", str(preset_path), "--clips", "2", "--subjects", "trace", "--json", str(record)]
     assert main(flags) == 0
     (subject,) = json.loads(record.read_text(encoding="utf-8"))["subjects"]
-    assert [line["name"].partition(",")[0] for line in subject["lines"]] == 2 * ["with a trace"] + 2 * ["without"]
-    assert [line["goal"] and line["goal"]["bound"] for line in subject["lines"]] == [0.03, None, None, None]
-    assert [line["note"].endswith(" kB") for line in subject["lines"]] == [False, True, False, False]
+    assert [line["name"].partition(",")[0] for line in subject["lines"]] == [
+        "end to end",
+        "behind the prefill",
+        "nothing again",
+    ]
+    assert [line["goal"] and line["goal"]["bound"] for line in subject["lines"]] == [0.03, None, None]
+    assert [line["note"].endswith(" kB") for line in subject["lines"]] == [False, True, False]
 
 
 def test_the_peer_keeps_its_own_weights_and_attention(preset_path: Path) -> None:
