@@ -88,16 +88,19 @@ class Segment:
     text: str
     finish_reason: str | None
     frame_times_s: tuple[float, ...]  # s since the first frame; empty if they are not known
+    error: str | None  # why it was not captioned
 
     @classmethod
     def of(cls, fields: Fields) -> Segment:
         """The segment that an object describes. Raises LvspecError."""
+        error = fields.object_or_none("error")
         return cls(
             fields.number_or_none("start_s"),
             fields.number_or_none("end_s"),
             fields.text("text"),
             fields.text_or_none("finish_reason"),
             fields.numbers("frame_times_s"),
+            error.text("message") if error else None,
         )
 
 
@@ -108,6 +111,7 @@ class Record:
     run: Run
     text: str | None  # None if the input failed
     segments: tuple[Segment, ...]  # in order of time
+    summary: str | None  # of the whole of a video in segments
     finish_reason: str | None
     frame_times_s: tuple[float, ...]  # s since the first frame
     fingerprint: str | None  # of the video's content
@@ -123,6 +127,7 @@ class Record:
             run=Run.of(fields, "video"),
             text=fields.text_or_none("text"),
             segments=tuple(map(Segment.of, fields.objects("segments"))),
+            summary=fields.text_or_none("summary"),
             finish_reason=fields.text_or_none("finish_reason"),
             frame_times_s=fields.numbers("frame_times_s"),
             fingerprint=fields.text_or_none("fingerprint"),

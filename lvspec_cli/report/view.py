@@ -46,6 +46,7 @@ class VideoView:
     name: str  # of the file, without its folder
     path: str
     error: str | None
+    partial: bool  # whether there is a caption of some of it at least
     interrupted: bool
     asked: Pairs  # prompt or question, system
     tiles: tuple[Tile, ...]
@@ -114,6 +115,7 @@ def video_view(video: VideoDocument) -> VideoView:
         name=_name(run.path),
         path=run.path,
         error=f"{record.error_type}: {record.error_message}" if record and record.error_type else None,
+        partial=record is not None and record.text is not None,
         interrupted=record is None,
         asked=tuple((label, text) for label, text in asked if text),
         tiles=tiles(figures),
@@ -128,7 +130,7 @@ def video_view(video: VideoDocument) -> VideoView:
 
 
 def _figures(video: VideoDocument) -> Figures:
-    if video.record is not None and video.record.error_type is None:
+    if video.record is not None and video.record.text is not None:
         return Figures.of_stats(video.record.stats)
     return Figures.of_parts(video.parts)
 
@@ -202,15 +204,18 @@ def _recorded(record: Record | None) -> list[PartView]:
     if record is None or record.text is None:
         return []
     segments = record.segments
-    if len(segments) <= 1 and (not segments or segments[0].text == record.text):
+    if len(segments) <= 1 and record.summary is None:
         return [_plain("", "", record.text)]
     number = len(segments)
     views = [
-        _plain(f"Segment {at} of {number}" if number > 1 else "Segment", _segment_span(each), each.text)
+        _plain(f"Segment {at} of {number}" if number > 1 else "Segment", _segment_span(each), _told(each))
         for at, each in enumerate(segments, 1)
     ]
-    joined = "\n".join(segment.text for segment in segments)
-    return views if joined == record.text else [_plain("Summary", "", record.text), *views]
+    return views if record.summary is None else [_plain("Summary", "", record.summary), *views]
+
+
+def _told(segment: Segment) -> str:
+    return segment.text if segment.error is None else f"(Not captioned: {segment.error})"
 
 
 def _plain(title: str, span: str, text: str) -> PartView:
@@ -230,7 +235,7 @@ def _row(video: VideoDocument, figures: Figures, numbers: dict[int, int]) -> Row
     failed = record is not None and record.error_type is not None
     status = "interrupted" if record is None else ""
     if record is not None and failed:
-        status = f"failed ({record.error_type}): {record.error_message}"
+        status = f"{'failed' if record.text is None else 'in part'} ({record.error_type}): {record.error_message}"
     text = record.text if record else " ".join(part.text for part in video.parts)
     return Row(video.run.path, numbers.get(id(video)), text or "", figures, status, failed)
 

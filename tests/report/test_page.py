@@ -219,8 +219,21 @@ def test_segments_of_a_record_are_shown_with_their_times_behind_the_summary(tmp_
         {"start_s": 0.0, "end_s": 61.5, "text": "One.", **shared},
         {"start_s": 61.5, "end_s": 80, "text": "Two.", **shared},
     ]
-    words = Taken(page_of(tmp_path, [traces.record(text="Both.", segments=segments)])).words
+    words = Taken(page_of(tmp_path, [traces.record(text="Both.", summary="Both.", segments=segments)])).words
     assert "Summary Both. Segment 1 of 2 0 s to 1:01.50 One. Segment 2 of 2 1:01.50 to 1:20.00 Two." in words
+
+
+def test_a_video_of_which_a_segment_failed_is_shown_as_captioned_in_part(tmp_path):
+    shared = {"frame_times_s": [], "start_s": 0.0, "end_s": 4.0}
+    late = {"type": "timeout", "message": "it took too long"}
+    segments = [
+        {**shared, "text": "One.", "finish_reason": "stop", "error": None},
+        {**shared, "text": "", "finish_reason": None, "error": late},
+    ]
+    words = Taken(page_of(tmp_path, [traces.record(text="One.", segments=segments, error=late)])).words
+    assert "Captioned in part. timeout: it took too long" in words
+    assert "One. Segment 2 of 2 0 s to 4 s (Not captioned: it took too long)" in words
+    assert "Not captioned." not in words
 
 
 def test_a_text_that_is_written_otherwise_than_it_was_decoded_is_shown_as_written(tmp_path):

@@ -257,6 +257,7 @@ def record(decoded=None, **changed):
         "segments": [
             {"start_s": 0.0, "end_s": 8.0, "text": text, "finish_reason": "stop", "frame_times_s": times()},
         ],
+        "summary": None,
         "finish_reason": "stop",
         "stats": stats(decoded),
         "error": None,
