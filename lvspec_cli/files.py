@@ -12,8 +12,10 @@ from lvspec_cli.errors import LvspecError, UsageError
 
 def check_output(flag: str, output: str) -> Path:
     """The path of a file that can probably be written; raises UsageError that names the flag if it cannot."""
+    if not output:
+        raise UsageError(f"{flag} is empty: is a variable unset?")
     path = Path(output)
-    if path.is_dir():
+    if path.is_dir() or output.endswith(("/", os.sep)):
         raise UsageError(f"{flag} {output} is a folder: name a file in it")
     if _takes_writing(path):
         return path

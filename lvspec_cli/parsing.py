@@ -128,14 +128,16 @@ def seconds(value: object) -> float:
         raise ValueError("must be seconds or [HH:]MM:SS") from None
 
 
-def segment_length(value: object) -> float | Literal["scenes"]:
-    """Seconds of a segment, or the word that asks for one a scene."""
+def segment_length(value: object) -> float | Literal["scenes"] | None:
+    """Seconds of a segment, or the word that asks for one a scene; none: the video as a whole."""
+    if isinstance(value, str) and value.strip().lower() == "none":
+        return None
     if isinstance(value, str) and value.strip().lower() == SCENES:
         return SCENES
     try:
         return seconds(value)
     except ValueError:
-        raise ValueError(f"must be seconds, [HH:]MM:SS or {SCENES}") from None
+        raise ValueError(f"must be seconds, [HH:]MM:SS, {SCENES} or none") from None
 
 
 def added(critical: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:

@@ -53,8 +53,9 @@ class Plan:
         decode = _decoding_options(settings)
         pruning = _pruning_for(decode.method, settings)
         segments = _segment_options(settings)
+        summarizes = settings.summary and segments is not None
         read = _read_options(settings)
-        return cls(settings, read, decode, pruning, _dressing(settings), _shrinks(settings), segments, settings.summary)
+        return cls(settings, read, decode, pruning, _dressing(settings), _shrinks(settings), segments, summarizes)
 
     @property
     def drafts(self) -> bool:
@@ -94,7 +95,7 @@ class Plan:
             "source_fps": read.source_fps,
             "segment": self.settings.segment,
             "overlap_s": self.settings.overlap,
-            "summary": self.settings.summary,
+            "summary": self.settings.summary and self.settings.segment is not None,
             "summary_prompt": self.settings.summary_prompt if self.summarizes else None,
             **{key: getattr(self.pruning, name) for name, key in _PRUNING.items()},
             **{key: getattr(self.settings, key) for key in ("style", "prefix", "trigger", "suffix")},
@@ -175,7 +176,8 @@ def _shrinks(settings: Settings) -> bool:
 
 def _segment_options(settings: Settings) -> SegmentOptions | None:
     for key in ("overlap", "summary"):
-        if getattr(settings, key) and settings.segment is None:
+        asked_now = settings.name_of(key) in (flag_name(key), key)  # in a file or a variable, it waits for segments
+        if getattr(settings, key) and settings.segment is None and asked_now:
             raise UsageError(f"{settings.name_of(key)} needs {flag_name('segment')}: say how long a segment is")
     if settings.segment is None:
         return None

@@ -145,7 +145,11 @@ class Settings:
     )
 
     segment: float | Literal["scenes"] | None = _setting(
-        None, segment_length, "SECONDS|scenes", "Segments", "Caption segments of this length, or scenes, one by one."
+        None,
+        segment_length,
+        "SECONDS|scenes|none",
+        "Segments",
+        "Caption segments of this length, or scenes, one by one.",
     )
     overlap: float | None = _setting(
         None, seconds, "SECONDS", "Segments", "Begin each so long before the last one ends."

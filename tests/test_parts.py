@@ -245,6 +245,19 @@ def test_segments_that_make_no_sense_are_refused(tiny_preset, options, complaint
         Captioner.from_preset(tiny_preset, **options)
 
 
+@pytest.mark.parametrize("segment", ["none", None])
+def test_what_files_say_of_segments_waits_for_segments(tiny_preset, clip, loads, segment):
+    from lvspec_cli.preset import load_preset
+    from lvspec_cli.settings import Layer, argument_layer
+
+    written = {"overlap": 0.5, "summary": True, "segment": 1.0}
+    given = {} if segment is None else {"segment": segment}
+    values = written if given else {key: value for key, value in written.items() if key != "segment"}
+    below = Layer(values, dict.fromkeys(values, "lvspec.toml"))
+    caption = Captioner(load_preset(str(tiny_preset)), [argument_layer(given), below]).caption(clip)
+    assert (len(caption.segments), caption.summary, caption.settings["summary"]) == (1, None, False)
+
+
 def test_figures_that_do_not_add_up_are_those_of_the_latest_part():
     first = DecodingStats(memory_bytes=5, target_step_seconds=1.0, draft_cost_ratio=0.5, draft_video_tokens=None)
     second = DecodingStats(memory_bytes=3, target_step_seconds=2.0, draft_cost_ratio=None, draft_video_tokens=4)

@@ -15,7 +15,7 @@ from lvspec_cli.output.srt import SrtWriter
 from lvspec_cli.output.text import TextWriter
 from lvspec_cli.output.vtt import VttWriter
 from lvspec_cli.output.writer import ResultWriter
-from lvspec_cli.settings import Settings, nearest
+from lvspec_cli.settings import Settings, flag_name, nearest
 
 FORMATS: Mapping[str, type[ResultWriter]] = MappingProxyType(
     {
@@ -33,13 +33,15 @@ FORMATS: Mapping[str, type[ResultWriter]] = MappingProxyType(
 def chosen_formats(settings: Settings, output: str | None) -> tuple[str, ...]:
     """The formats that were asked for; if none was, the one that the name of the file `output` tells.
 
+    What the flag names goes before the file's name, and that before what other places say.
+
     Raises UsageError if one of them is unknown.
     """
     for name in settings.format:
         if name not in FORMATS:
             asked = f"{settings.name_of('format')} must be one of {', '.join(FORMATS)}, or several between commas"
             raise UsageError(f"{asked}, not {name!r}{nearest(name, FORMATS)}")
-    told = None if output is None or settings.given("format") else format_of(output)
+    told = None if output is None or settings.name_of("format") == flag_name("format") else format_of(output)
     return settings.format if told is None else (told,)
 
 

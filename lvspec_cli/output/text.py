@@ -32,8 +32,7 @@ class TextWriter(ResultWriter):
         return ["\t".join([*name, on_one_line(text)])] if name else [text]
 
     def _timed(self, result: Result) -> bool:
-        """Whether times are shown: for several parts, and for one if the lines of other videos may have them."""
+        """Whether times are shown: for several parts, and for one if it was asked to be cut into such."""
         if not isinstance(result, Caption):
             return False
-        parts = len(result.segments) > 1 or result.summary is not None
-        return parts or (self._several and result.settings.get("segment") is not None)
+        return len(result.segments) > 1 or result.summary is not None or result.settings.get("segment") is not None

@@ -60,9 +60,12 @@ def test_the_name_of_the_file_tells_the_format_unless_its_user_does(output, form
     assert outlet(output=output, formats=formats).formats == (chosen,)
 
 
-def test_a_format_from_the_environment_is_one_that_was_asked_for():
+@pytest.mark.parametrize(
+    ("output", "formats"), [("out.srt", ("srt",)), ("out.bin", ("csv",)), (None, ("csv",))], ids=str
+)
+def test_the_name_of_a_file_goes_before_a_format_from_elsewhere_than_the_flag(output, formats):
     settings = resolve([environment_layer({"LVSPEC_FORMAT": "csv"})])
-    assert outlet_for(OutputOptions("out.srt"), settings, [Source("a.mp4")], several=False).formats == ("csv",)
+    assert outlet_for(OutputOptions(output), settings, [Source("a.mp4")], several=False).formats == formats
 
 
 @pytest.mark.parametrize(

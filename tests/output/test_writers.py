@@ -59,9 +59,10 @@ def test_a_summary_is_the_last_line_of_text_with_the_times_of_the_whole():
     assert lines[1:] == ["00:00:03.000-00:00:06.000\tA dog.", "00:00:01.000-00:00:06.000\tPets."]
 
 
-def test_the_only_segment_has_a_time_where_other_videos_may_have_several():
+def test_the_only_segment_has_a_time_if_segments_were_asked_for():
     caption = made("a.mp4", (0.0, 2.0, "A cat."), segment=10.0)
-    assert written("text", caption) == "A cat.\n"
+    assert written("text", made("a.mp4", (0.0, 2.0, "A cat."))) == "A cat.\n"
+    assert written("text", caption) == "00:00:00.000-00:00:02.000\tA cat.\n"
     assert written("text", caption, several=True) == "a.mp4\t00:00:00.000-00:00:02.000\tA cat.\n"
 
 
