@@ -116,9 +116,7 @@ class Settings:
     threshold: float | None = _setting(None, number, "R", "Looseness", "Relevance from which a token is an anchor.")
     filler_share: float | None = _setting(None, number, "L", "Looseness", "Share of fillers, instead of a threshold.")
     min_probability: float | None = _setting(None, number, "P", "Looseness", "Keep no token that is less probable.")
-    shift_window: int | None = _setting(
-        None, whole_number, "W", "Looseness", "Positions by which an anchor may be off."
-    )
+    shift_window: int | None = _setting(None, whole_number, "W", "Looseness", "Positions an anchor may be off by.")
     critical_words: tuple[str, ...] | None = _setting(
         None, words, "WORD,...", "Looseness", "Never loosen these; +WORD adds."
     )
@@ -151,9 +149,7 @@ class Settings:
         "Segments",
         "Caption segments of this length, or scenes, one by one.",
     )
-    overlap: float | None = _setting(
-        None, seconds, "SECONDS", "Segments", "Begin each so long before the last one ends."
-    )
+    overlap: float | None = _setting(None, seconds, "SECONDS", "Segments", "Begin each so long before the last ends.")
     summary: bool = _setting(False, switch, "", "Segments", "Then caption the whole video too.")
 
     format: tuple[str, ...] = _setting(
