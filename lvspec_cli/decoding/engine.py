@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -163,7 +163,7 @@ def _origin_of_next(decision: Decision) -> Origin:
 def _event(
     index: int,
     decision: Decision,
-    groundings: tuple[Grounding | None, ...] | None,
+    groundings: Sequence[Grounding | None] | None,
     tokens: tuple[Token, ...],
     finish_reason: FinishReason | None,
     times: RoundTimes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -111,7 +112,7 @@ class Round:
     relevance: tuple[float | None, ...] = ()  # [g], in the unit of the method's signal; None where it is not known
     fillers: tuple[bool | None, ...] = ()  # [g], whether it counts as one; None: the method does not ask
     own_log_probabilities: tuple[float, ...] | None = None  # [g], nats: the draft's; None: not asked for
-    groundings: tuple[Grounding | None, ...] | None = None  # [g + 1], None where there is nothing to explain; None:
+    groundings: Sequence[Grounding | None] | None = None  # [g + 1], None where there is nothing to explain; None:
     # not asked for, or the target does not tell
 
     @property

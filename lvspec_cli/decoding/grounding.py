@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,22 +16,54 @@ from lvspec_cli.decoding.model import VideoGrounding
 TINY = 1e-30  # below any weight that is worth showing
 
 
-def ground(look: Callable[[Tensor], VideoGrounding], places: Sequence[int], count: int) -> tuple[Grounding | None, ...]:
-    """The groundings of ``count`` places, None but for those that are named; ``look``: see `Extension`."""
-    groundings: list[Grounding | None] = [None] * count
-    if places:
-        for place, grounding in zip(places, read_groundings(look(torch.tensor(places))), strict=True):
+class Groundings(Sequence["Grounding | None"]):
+    """The groundings of all places of a round, None but for those that are explained.
+
+    Only the weights are taken at once; what is made of them waits for somebody who asks, as between two passes of a
+    model a few small operations take several times as long as for many rounds in a row.
+    """
+
+    def __init__(self, seen: VideoGrounding, places: Sequence[int], count: int) -> None:
+        """``seen``: on the host, of the ``places`` that are explained, among ``count``."""
+        self._seen, self._places, self._count = seen, places, count
+
+    @cached_property
+    def _all(self) -> tuple[Grounding | None, ...]:
+        groundings: list[Grounding | None] = [None] * self._count
+        for place, grounding in zip(self._places, read_groundings(self._seen), strict=True):
             groundings[place] = grounding
-    return tuple(groundings)
+        return tuple(groundings)
+
+    @overload
+    def __getitem__(self, place: int) -> Grounding | None: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Grounding | None]: ...
+
+    def __getitem__(self, place: int | slice) -> Grounding | Sequence[Grounding | None] | None:
+        return self._all[place]
+
+    def __len__(self) -> int:
+        return self._count
 
 
-def read_groundings(grounding: VideoGrounding) -> tuple[Grounding, ...]:
-    """Groundings of k positions on the host, copied in one go."""
-    places, by_step = grounding.weights.shape[-1], () if grounding.steps is None else (grounding.steps,)
-    largest = grounding.weights.amax(-1, keepdim=True)
-    numbers = torch.cat((grounding.weights, largest, grounding.share, *by_step), dim=-1).cpu()
-    levels = (numbers[:, :places] * (255 / (numbers[:, places : places + 1] + TINY))).round_().to(torch.uint8)
+def ground(look: Callable[[Tensor], VideoGrounding], places: Sequence[int], count: int) -> Sequence[Grounding | None]:
+    """The groundings of ``count`` places, None but for those that are named; ``look``: see `Extension`."""
+    return Groundings(look(torch.tensor(places)).on_host(), places, count) if places else (None,) * count
+
+
+def read_groundings(seen: VideoGrounding) -> tuple[Grounding, ...]:
+    """Groundings of k positions, from what they look at, on the host."""
+    weights = seen.weights.numpy()
+    placed = np.maximum(weights[:, : seen.places], 0.0)
+    largest = placed.max(1)
+    levels = (placed * (255 / (largest + TINY))[:, None] + 0.5).astype(np.uint8)
+    shares = weights.sum(1) if seen.adds_up else weights.max(1)
+    by_step: Sequence[Sequence[float] | None] = [None] * len(weights)
+    if seen.adds_up and seen.steps:
+        by_step = (placed.reshape(len(weights), seen.steps, -1).sum(2) / (shares + TINY)[:, None]).tolist()
+    numbers = zip(shares.tolist(), largest.tolist(), levels, by_step, strict=True)
     return tuple(
-        Grounding(share, most, bytes(row), tuple(steps) if by_step else None)
-        for row, (most, share, *steps) in zip(levels.numpy(), numbers[:, places:].tolist(), strict=True)
+        Grounding(share, most, row.tobytes(), None if steps is None else tuple(steps))
+        for share, most, row, steps in numbers
     )

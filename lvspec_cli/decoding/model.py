@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -14,9 +14,14 @@ from torch import Tensor
 class VideoGrounding:
     """What k positions look at in the video."""
 
-    weights: Tensor  # float32 [k, places], attention on each place of the video, or cosine to it, 0 at least
-    share: Tensor  # float32 [k, 1], attention on all of the video, or the largest cosine
-    steps: Tensor | None = None  # float32 [k, steps], the part of `share` that goes to each, 0 to 1; see `Grounding`
+    weights: Tensor  # float32 [k, video tokens], attention on each, or cosine to it
+    places: int  # how many of them, from the first, are places of the video's grid
+    steps: int  # how many steps, of as many places each, these make; 0 if they make no grid
+    adds_up: bool = True  # attention does, cosines do not
+
+    def on_host(self) -> VideoGrounding:
+        """The same, in the memory of the host."""
+        return replace(self, weights=self.weights.cpu())
 
 
 @dataclass(frozen=True, slots=True)

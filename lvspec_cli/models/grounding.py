@@ -15,7 +15,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lvspec_cli.decoding.grounding import TINY
 from lvspec_cli.decoding.model import VideoGrounding
 
 GroundingKind = Literal["attention", "cosine"]
@@ -73,16 +72,12 @@ class GroundingProbe:
         """
         weights = attention_rows(self._noted, rows)
         self._video = self._video.to(weights.device)
-        weights = weights.index_select(-1, self._video)
-        placed, share = weights[:, : self._places], weights.sum(-1, keepdim=True)
-        if not self._steps:
-            return VideoGrounding(placed, share)
-        return VideoGrounding(placed, share, placed.reshape(len(rows), self._steps, -1).sum(-1) / (share + TINY))
+        return VideoGrounding(weights.index_select(-1, self._video), self._places, self._steps)
 
     def similarity(self, cosines: Tensor, rows: Tensor) -> VideoGrounding:
         """The cosines of those positions, from those of all [n, video tokens]."""
         chosen = cosines.index_select(0, rows.to(cosines.device)).float()
-        return VideoGrounding(chosen[:, : self._places].clamp_min(0.0), chosen.amax(-1, keepdim=True))
+        return VideoGrounding(chosen, self._places, self._steps, adds_up=False)
 
 
 def attention_rows(layers: Sequence[NotedLayer], rows: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class _Seeing(ToyModel):
 
     def extend(self, tokens: Tensor) -> Extension:
         weights = torch.nn.functional.one_hot(tokens % PLACES, PLACES) * 0.5 + 0.1
-        look = lambda rows: VideoGrounding(weights[rows], weights[rows].sum(-1, keepdim=True))  # noqa: E731
+        look = lambda rows: VideoGrounding(weights[rows], PLACES, 0)  # noqa: E731
         return replace(super().extend(tokens), grounding=look)
 
 
@@ -173,7 +173,7 @@ def test_a_stop_token_in_the_draft_leaves_accepted_tokens_beyond_the_end() -> No
 @given(st.lists(st.lists(st.floats(0, 1, width=32), min_size=5, max_size=5), min_size=1, max_size=4))
 def test_levels_are_shares_of_the_largest(rows: Sequence[Sequence[float]]) -> None:
     weights = torch.tensor(rows)
-    for row, seen in zip(rows, read_groundings(VideoGrounding(weights, weights.sum(-1, keepdim=True))), strict=True):
+    for row, seen in zip(rows, read_groundings(VideoGrounding(weights, 5, 0)), strict=True):
         assert seen.share == pytest.approx(torch.tensor(row).sum().item())
         assert seen.largest == max(row)
         for number, level in zip(row, seen.levels, strict=True):
@@ -183,9 +183,9 @@ def test_levels_are_shares_of_the_largest(rows: Sequence[Sequence[float]]) -> No
 def test_what_a_step_carries_is_told_before_levels_round_it_away() -> None:
     weights = torch.full((1, 8193), 0.25 / 8192)
     weights[0, 0] = 0.2
-    steps = torch.stack((weights[:, :273].sum(-1), weights[:, 273:].sum(-1)), dim=-1) / weights.sum()
-    (seen,) = read_groundings(VideoGrounding(weights, weights.sum(-1, keepdim=True), steps))
+    (seen,) = read_groundings(VideoGrounding(weights, 8192, 32))
     assert not any(seen.levels[1:])
-    assert seen.steps == pytest.approx(((0.2 + 0.25 * 272 / 8192) / 0.45, 0.25 * 7920 / 8192 / 0.45))
-    (seen,) = read_groundings(VideoGrounding(weights, weights.sum(-1, keepdim=True)))
+    others = 0.25 / 32
+    assert seen.steps == pytest.approx(((0.2 + others * 255 / 256) / 0.45, *[others / 0.45] * 31), rel=1e-4)
+    (seen,) = read_groundings(VideoGrounding(weights, 8192, 0))
     assert seen.steps is None

@@ -100,7 +100,7 @@ class _Seeing(_TensorModel):
         seen = torch.nn.functional.one_hot(tokens, 9).float()
         return replace(
             super().extend(tokens),
-            grounding=lambda rows: VideoGrounding(seen.index_select(0, rows), seen.index_select(0, rows)[:, :1]),
+            grounding=lambda rows: VideoGrounding(seen.index_select(0, rows), 9, 0),
         )
 
 
