@@ -164,12 +164,12 @@ class Session:
         """Everything about the finished caption."""
         assert self._last is not None  # every decode has a round
         assert self._last.finish_reason is not None  # and only the last one has a reason
-        text, clip, setup = self._plan.dressed(self._text.strip()), self._clip, self.setup
+        text, clip = self._plan.dressed(self._text.strip()), self._clip
         total = self._read_seconds + perf_counter() - self._started
         if self._length is not None and self._options.draft_tokens == "auto":
             self.stats.draft_cost_ratio = self._length.draft_ratio
         return Caption(
-            request=self._request,
+            **vars(self.setup),
             text=text,
             tokens=tuple(self._tokens),
             finish_reason=self._last.finish_reason,
@@ -181,12 +181,6 @@ class Session:
             segments=(Segment(clip.start_s, clip.end_s, text, self._last.finish_reason, clip.times),),
             summary=None,
             trouble=None,
-            preset=setup.preset,
-            target=setup.target,
-            draft=setup.draft,
-            method=setup.method,
-            lossy=setup.lossy,
-            settings=setup.settings,
         )
 
     @contextmanager

@@ -34,8 +34,9 @@ class View:
 
     def failed(self, failure: Failure) -> None:
         """An input of which there is no caption."""
-        named = repr(failure.path) in failure.message
-        line(self._console, f"{PREFIX}error: {'' if named else f'{failure.path}: '}{failure.message}", "red")
+        message = failure.trouble.message
+        named = repr(failure.path) in message
+        line(self._console, f"{PREFIX}error: {'' if named else f'{failure.path}: '}{message}", "red")
 
     def settings(self, settings: Settings) -> None:
         """The settings of the run, known before anything is loaded."""
