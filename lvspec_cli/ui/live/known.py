@@ -69,7 +69,7 @@ class Videos:
 
 @dataclass(frozen=True)
 class RunSetup:
-    """What is decided before the first video is read; the layout depends on it, so that it stays as it is afterwards."""
+    """What is decided before the first video is read; the layout depends on it, so that it stays as it is."""
 
     method: str
     drafts: bool  # whether there is a draft
