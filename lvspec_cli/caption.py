@@ -82,10 +82,26 @@ class Durations:
 
 
 @dataclass(frozen=True)
-class Caption:
-    """A caption or an answer, with everything that is known of how it came to be."""
+class Setup:
+    """What is asked, of whom, and by what rule: all that is known when decoding begins."""
 
     request: Request
+    preset: str  # its name
+    target: ModelIdentity
+    draft: ModelIdentity | None  # None if the method uses no draft
+    method: str
+    lossy: bool  # whether the text may differ from the target's own
+    settings: Mapping[str, Any]  # every setting that shapes the text, as JSON values
+    signal: str | None  # what tells anchors from fillers; None if the method does not ask
+    threshold: float | None  # relevance from which a token is an anchor; None: a share of tokens decides, or nothing
+    layout: VideoLayout | None  # how the target's video tokens lie in the frames; None: they make no grid
+    grounding: GroundingKind | None  # what the groundings of rounds are; None: rounds have none
+
+
+@dataclass(frozen=True)
+class Caption(Setup):
+    """A caption or an answer, with everything that is known of how it came to be."""
+
     text: str
     tokens: tuple[Token, ...]  # committed, a final stop token included
     finish_reason: FinishReason
@@ -99,12 +115,6 @@ class Caption:
     trouble: (
         Trouble | None
     )  # with some of the segments or the summary; what was said of the others is here all the same
-    preset: str  # its name
-    target: ModelIdentity
-    draft: ModelIdentity | None  # None if the method uses no draft
-    method: str
-    lossy: bool  # whether the text may differ from the target's own
-    settings: Mapping[str, Any]  # every setting that shaped the text, as JSON values
 
     @property
     def path(self) -> str:
@@ -147,14 +157,12 @@ class Failure:
     """An input of which there is no caption, and why."""
 
     request: Request
-    type: str  # stable machine-readable name
-    message: str  # one sentence for people
+    trouble: Trouble
 
     @classmethod
     def of(cls, request: Request, error: Exception) -> Failure:
         """Describe any error, as `Trouble.of` does."""
-        trouble = Trouble.of(error)
-        return cls(request, trouble.type, trouble.message)
+        return cls(request, Trouble.of(error))
 
     @property
     def path(self) -> str:
@@ -168,7 +176,7 @@ class Failure:
 
     def as_record(self) -> dict[str, Any]:
         """A record with `error` set and nothing said about the video."""
-        return _record(self.request, error={"type": self.type, "message": self.message})
+        return _record(self.request, error=asdict(self.trouble))
 
 
 def _record(request: Request, **known: Any) -> dict[str, Any]:
@@ -202,23 +210,6 @@ class Sight:
     start_s: float  # s since the first frame
     end_s: float  # s since the first frame
     frames: NDArray[np.uint8] | None = field(default=None, repr=False)  # [n, height, width, 3], RGB; None: not kept
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What is asked, of whom, and by what rule: all that is known when decoding begins."""
-
-    request: Request
-    preset: str  # its name
-    target: ModelIdentity
-    draft: ModelIdentity | None  # None if the method uses no draft
-    method: str
-    lossy: bool  # whether the text may differ from the target's own
-    settings: Mapping[str, Any]  # every setting that shapes the text, as JSON values
-    signal: str | None  # what tells anchors from fillers; None if the method does not ask
-    threshold: float | None  # relevance from which a token is an anchor; None: a share of tokens decides, or nothing
-    layout: VideoLayout | None  # how the target's video tokens lie in the frames; None: they make no grid
-    grounding: GroundingKind | None  # what the groundings of rounds are; None: rounds have none
 
 
 Stage = Literal["reading", "loading", "prefilling", "decoding", "done"]

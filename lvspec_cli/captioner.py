@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lvspec_cli.caption import Caption, Progress, Request
@@ -178,9 +177,7 @@ class Captioner:
     def __enter__(self) -> Captioner:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _plan_with(self, options: dict[str, Any], question: str | None, prompt: str | None) -> Plan:

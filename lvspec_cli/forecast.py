@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from lvspec_cli.caption import Failure, Request
@@ -80,7 +80,7 @@ class FailedForecast(Failure):
 
     def as_record(self) -> dict[str, Any]:
         """The record with `error` set."""
-        return _record(self.request, error={"type": self.type, "message": self.message})
+        return _record(self.request, error=asdict(self.trouble))
 
 
 def forecast(request: Request, facts: VideoFacts, plan: Plan, preset: Preset) -> Forecast:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segment, Setup, Sight
+from lvspec_cli.decoding.clock import wait_for
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Round, Token
@@ -113,8 +114,8 @@ class Session:
             prompts = target, draft
             prefilled = prefill_pair(self._pair.target, self._draft, prompts, self._options.reserve, self._plan.pruning)
             if self._draft is not None:
-                _wait_for(self._draft.device)
-            _wait_for(self._pair.target.device)
+                wait_for(self._draft.device)
+            wait_for(self._pair.target.device)
         self._first_token = prefilled.first_token
         self.stats.draft_video_tokens = prefilled.draft_video_tokens
         self.stats.prefill_seconds = perf_counter() - prepared
@@ -137,7 +138,7 @@ class Session:
             for _ in range(_TIMED_STEPS):
                 started = perf_counter()
                 target.extend(token)
-                _wait_for(target.device)
+                wait_for(target.device)
                 seconds.append(perf_counter() - started)
                 target.rollback(length)
         return min(seconds)
@@ -164,12 +165,12 @@ class Session:
         """Everything about the finished caption."""
         assert self._last is not None  # every decode has a round
         assert self._last.finish_reason is not None  # and only the last one has a reason
-        text, clip, setup = self._plan.dressed(self._text.strip()), self._clip, self.setup
+        text, clip = self._plan.dressed(self._text.strip()), self._clip
         total = self._read_seconds + perf_counter() - self._started
         if self._length is not None and self._options.draft_tokens == "auto":
             self.stats.draft_cost_ratio = self._length.draft_ratio
         return Caption(
-            request=self._request,
+            **vars(self.setup),
             text=text,
             tokens=tuple(self._tokens),
             finish_reason=self._last.finish_reason,
@@ -181,12 +182,6 @@ class Session:
             segments=(Segment(clip.start_s, clip.end_s, text, self._last.finish_reason, clip.times),),
             summary=None,
             trouble=None,
-            preset=setup.preset,
-            target=setup.target,
-            draft=setup.draft,
-            method=setup.method,
-            lossy=setup.lossy,
-            settings=setup.settings,
         )
 
     @contextmanager
@@ -232,12 +227,6 @@ class Session:
 def _identity(model: VideoLanguageModel, spec: ModelSpec, revision: str | None) -> ModelIdentity:
     dtype = str(model.model.dtype).removeprefix("torch.")
     return ModelIdentity(spec.model, revision, dtype, spec.quantization, str(model.device))
-
-
-def _wait_for(device: torch.device) -> None:
-    """Let an accelerator catch up, so that the clock does not stop before the work does."""
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)
 
 
 def release_memory(pair: Pair) -> None:

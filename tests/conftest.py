@@ -36,6 +36,16 @@ def _settings_of_nobody(monkeypatch, tmp_path_factory):
         monkeypatch.setenv(name, str(empty))
 
 
+@pytest.fixture
+def user_folder(monkeypatch, tmp_path) -> Path:
+    """The user's folder, of this test alone: it holds empty folders for presets and styles."""
+    folder = tmp_path / "configuration"
+    monkeypatch.setattr("lvspec_cli.files.user_folder", lambda: folder)
+    for name in ("presets", "styles"):
+        (folder / name).mkdir(parents=True)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_preset(tmp_path_factory) -> Path:
     """A preset for a pair of tiny random Qwen2.5-VL models that are really on disk."""

@@ -6,6 +6,7 @@ import dataclasses
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from lvspec_cli.preset import (
     user_presets_folder,
 )
 from lvspec_cli.settings import user_file
+from tests.yaml_files import complaint_of, written
 
 FULL = """\
 schema: lvspec.preset/1
@@ -46,20 +48,7 @@ draft_video: {pruning: attention, keep: 0.2, mass: 0}
 SHORT = "schema: lvspec.preset/1\ntarget: {model: Owner/big}\ndraft: {model: Owner/small}\n"
 
 
-def written(folder: Path, text: str, name: str = "my.yaml") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def complaint(folder: Path, text: str) -> str:
-    path = written(folder, text)
-    with pytest.raises(PresetError) as caught:
-        load_preset(path)
-    message = str(caught.value)
-    assert str(path) in message
-    assert "\n" not in message
-    return message
+complaint = partial(complaint_of, load_preset, PresetError)
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:
@@ -146,14 +135,14 @@ def test_folders_are_relative_to_the_preset(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
     assert old in FULL
-    message = complaint(tmp_path, FULL.replace(old, new))
+    message = complaint(written(tmp_path, FULL.replace(old, new)))
     assert says in message
     assert f", line {line}:" in message
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just text", "\x00", "a: 2020-99-99", "[" * 700])
 def test_what_is_no_preset_at_all_is_an_error_of_one_sentence(tmp_path: Path, text: str) -> None:
-    complaint(tmp_path, text)
+    complaint(written(tmp_path, text))
 
 
 def test_bytes_that_are_no_text_are_an_error_of_one_sentence(tmp_path: Path) -> None:

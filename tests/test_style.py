@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from lvspec_cli.preset import built_in_folder
 from lvspec_cli.settings import FIELDS, user_file
 from lvspec_cli.style import Style, list_styles, load_style, style_files, user_styles_folder
 from lvspec_cli.style_reader import KEYS
+from tests.yaml_files import complaint_of, written
 
 BUILT_IN = ("brief", "detailed", "story", "tags")
 FULL = """\
@@ -29,28 +31,7 @@ max_tokens: 40
 SHORT = "schema: lvspec.style/1\nprompt: Say what you see.\n"
 
 
-@pytest.fixture
-def users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The user's folder for styles, empty and of this test alone."""
-    monkeypatch.setattr("lvspec_cli.files.user_folder", lambda: tmp_path / "configuration")
-    folder = user_styles_folder()
-    folder.mkdir(parents=True)
-    return folder
-
-
-def written(folder: Path, text: str, name: str = "file.yaml") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def complaint(path: Path) -> str:
-    with pytest.raises(StyleError) as caught:
-        load_style(path)
-    message = str(caught.value)
-    assert str(path) in message
-    assert "\n" not in message
-    return message
+complaint = partial(complaint_of, load_style, StyleError)
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:
@@ -61,7 +42,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
 def test_what_is_not_written_is_left_to_others(tmp_path: Path) -> None:
     path = written(tmp_path, SHORT)
     style = load_style(path)
-    assert style == Style("file", "Say what you see.", path)
+    assert style == Style("my", "Say what you see.", path)
     assert style.settings == {"prompt": "Say what you see."}
 
 
@@ -115,7 +96,7 @@ def test_a_style_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    for name in ("file.yaml", "./file.yaml", "~/file.yaml", path):
+    for name in ("my.yaml", "./my.yaml", "~/my.yaml", path):
         assert load_style(name).path == path
 
 
@@ -128,7 +109,8 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     )
 
 
-def test_a_users_style_goes_before_a_built_in_one(users: Path) -> None:
+def test_a_users_style_goes_before_a_built_in_one(user_folder: Path) -> None:
+    users = user_folder / "styles"
     for name in ("brief", "mine"):
         written(users, SHORT, f"{name}.yaml")
     assert list_styles() == ("brief", "detailed", "mine", "story", "tags")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lvspec_cli.bench.areas import VISUAL_NATS
-from lvspec_cli.bench.table import NOTHING, Table, percent, value
+from lvspec_cli.bench.table import NOTHING, Column, Table, counted, number, percent, table_of, value
 
 if TYPE_CHECKING:
     from lvspec_cli.bench.ablation import Ablation, Truth, Where
@@ -15,16 +14,16 @@ if TYPE_CHECKING:
     from lvspec_cli.bench.figures import Figures
     from lvspec_cli.bench.matching import MatchedRows
 
-_SIGNAL_COLUMNS: tuple[tuple[str, Callable[[SignalFigures], str]], ...] = (
+_SIGNAL_COLUMNS: tuple[Column[SignalFigures], ...] = (
     ("signal", lambda signal: f"{signal.name} (control)" if signal.control else signal.name),
-    ("attribute, mismatches", lambda signal: _area(signal.mismatches.anchors)),
-    ("blanked, mismatches", lambda signal: _area(signal.mismatches.blanked)),
-    ("attribute, open", lambda signal: _area(signal.open.anchors)),
-    ("blanked, open", lambda signal: _area(signal.open.blanked)),
+    ("attribute, mismatches", lambda signal: number(signal.mismatches.anchors, 2)),
+    ("blanked, mismatches", lambda signal: number(signal.mismatches.blanked, 2)),
+    ("attribute, open", lambda signal: number(signal.open.anchors, 2)),
+    ("blanked, open", lambda signal: number(signal.open.blanked, 2)),
     ("attribute, all", lambda signal: value(signal.everywhere.anchors, "{:.2f}")),
     ("blanked, all", lambda signal: value(signal.everywhere.blanked, "{:.2f}")),
 )
-_ROW_COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
+_ROW_COLUMNS: tuple[Column[Figures], ...] = (
     ("method", lambda row: row.setting.row.title),
     ("kept mismatches", lambda row: percent(row.looseness.kept_mismatches) if row.looseness else NOTHING),
     ("tokens a round", lambda row: value(row.speed.acceptance_length, "{:.2f}")),
@@ -63,12 +62,8 @@ def _signals(ablation: Ablation, clips: int) -> Table:
         f"{ablation.visual} lose without the video); open: the {ablation.open} of them that neither the critical list "
         f"nor the guard refuses, where alone the signal decides. No method reads the controls. {_PAIRED}"
     )
-    return Table(
-        title=f"Ablation: what each signal knows of the anchors, on {clips} clip{'s' * (clips != 1)}",
-        headings=tuple(heading for heading, _ in _SIGNAL_COLUMNS),
-        rows=tuple(tuple(cell(signal) for _, cell in _SIGNAL_COLUMNS) for signal in ablation.signals),
-        note=note,
-    )
+    title = f"Ablation: what each signal knows of the anchors, on {counted(clips)}"
+    return table_of(title, ablation.signals, _SIGNAL_COLUMNS, note)
 
 
 def _rows(ablation: Ablation, matched: MatchedRows, how: str, clips: int) -> Table:
@@ -79,12 +74,8 @@ def _rows(ablation: Ablation, matched: MatchedRows, how: str, clips: int) -> Tab
         "decides. Retention: share of the attributes named right, over ar's; same attributes: named as ar names them; "
         f"in brackets 95 % intervals, bootstrap over clips. {_PAIRED}"
     )
-    return Table(
-        title=f"Ablation: what each signal saves at equal looseness{how}, on {clips} clip{'s' * (clips != 1)}",
-        headings=tuple(heading for heading, _ in _ROW_COLUMNS),
-        rows=tuple(tuple(cell(row) for _, cell in _ROW_COLUMNS) for row in matched.rows),
-        note=note,
-    )
+    title = f"Ablation: what each signal saves at equal looseness{how}, on {counted(clips)}"
+    return table_of(title, matched.rows, _ROW_COLUMNS, note)
 
 
 def _about_signals(ablation: Ablation) -> str:
@@ -136,9 +127,3 @@ def _difference(estimate: Estimate, scale: float, digits: int) -> str:
     """With its sign and its interval."""
     low, high = (f"{scale * bound:+.{digits}f}" for bound in (estimate.low, estimate.high))
     return f"{scale * estimate.value:+.{digits}f} ({low} to {high})"
-
-
-def _area(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return NOTHING
-    return f"{estimate.value:.2f} ({estimate.low:.2f}\N{EN DASH}{estimate.high:.2f})"

@@ -6,11 +6,10 @@ from dataclasses import replace
 from time import perf_counter
 from zlib import crc32
 
-import torch
-
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import Run
 from lvspec_cli.bench.tally import tally
+from lvspec_cli.decoding.clock import wait_for
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.looseness import Looseness
@@ -86,9 +85,3 @@ def dice_seed(clip: BenchClip) -> int:
     Clips are resampled as if they had nothing in common; dice that fall the same way on all of them would be just that.
     """
     return crc32(clip.name.encode(errors="surrogateescape"))
-
-
-def wait_for(device: torch.device) -> None:
-    """Let an accelerator catch up, so that the clock does not stop before the work does."""
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)

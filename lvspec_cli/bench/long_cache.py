@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from lvspec_cli.bench.comparison import interleave, median_ratio, timed
-from lvspec_cli.bench.contenders import wait_for
 from lvspec_cli.bench.peer import model_inputs
 from lvspec_cli.bench.report import Goal, Line, Subject
+from lvspec_cli.decoding.clock import wait_for
 from lvspec_cli.demo.architecture import FRAME_COUNT, FRAME_SIZE, Size, build_model, build_processor
 from lvspec_cli.demo.tokenizer import train_tokenizer
 from lvspec_cli.models.adapter import VideoLanguageModel

@@ -16,8 +16,8 @@ import torch
 
 from lvspec_cli.bench.clips import BenchClip
 from lvspec_cli.bench.comparison import interleave, median_ratio, timed
-from lvspec_cli.bench.contenders import wait_for
 from lvspec_cli.bench.report import Line, Subject
+from lvspec_cli.decoding.clock import wait_for
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.pair import Pair
 

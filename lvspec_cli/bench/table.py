@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from lvspec_cli.bench.rows import ROWS
 from lvspec_cli.decoding.events import Refusal
@@ -28,25 +28,26 @@ class Table:
     note: str  # how to read it
 
 
-Column = tuple[str, "Callable[[Figures], str]"]
+Row = TypeVar("Row")
+Column: TypeAlias = tuple[str, Callable[[Row], str]]  # its heading, and what its cell says of a row
 
-_NAME: tuple[Column, ...] = (("method", lambda row: row.setting.row.title),)
-_SPEED: tuple[Column, ...] = (
+_NAME: tuple[Column[Figures], ...] = (("method", lambda row: row.setting.row.title),)
+_SPEED: tuple[Column[Figures], ...] = (
     ("draft", lambda row: row.setting.chosen or NOTHING),
     ("decode", lambda row: times(row.speed.decode)),
     ("end to end", lambda row: times(row.speed.end_to_end)),
     ("tokens a round", lambda row: value(row.speed.acceptance_length, "{:.2f}")),
 )
-_TRUTH: tuple[Column, ...] = (
+_TRUTH: tuple[Column[Figures], ...] = (
     ("accuracy", lambda row: percent(row.faithfulness.accuracy)),
     ("retention", lambda row: percent(row.faithfulness.retention, interval=True)),
 )
-_FIDELITY: tuple[Column, ...] = (
+_FIDELITY: tuple[Column[Figures], ...] = (
     ("token agreement", lambda row: percent(row.faithfulness.token_agreement)),
     ("chrF", lambda row: percent(row.faithfulness.chrf)),
     ("tokens a caption", lambda row: number(row.speed.tokens_per_caption, 1)),
 )
-_LOOSENESS: tuple[Column, ...] = (
+_LOOSENESS: tuple[Column[Figures], ...] = (
     ("nats a token", lambda row: value(row.looseness.gap_nats_per_token, "{:.3f}") if row.looseness else NOTHING),
     ("loose", lambda row: percent(row.looseness.loose_share) if row.looseness else NOTHING),
     ("shifted", lambda row: percent(row.looseness.shifted_share) if row.looseness else NOTHING),
@@ -72,15 +73,15 @@ def comparison_table(rows: Sequence[Figures], clips: int) -> Table:
     """Everything, one line a row; ``clips``: how many the figures are of."""
     columns = (*_NAME, *_SPEED, *_quality_columns(rows), *_LOOSENESS)
     note = f"{_SPEED_NOTE} {_quality_note(rows)} {_LOOSENESS_NOTE} {_intervals_note(clips)}"
-    return _table(f"Methods side by side on {_counted(clips)}", rows, columns, note)
+    return table_of(f"Methods side by side on {counted(clips)}", rows, columns, note)
 
 
 def comparison_parts(rows: Sequence[Figures], clips: int) -> tuple[Table, ...]:
     """The same in tables that fit a terminal of the usual width."""
     return (
-        _table(f"Speed over ar on {_counted(clips)}", rows, (*_NAME, *_SPEED), _SPEED_NOTE),
-        _table("Quality", rows, (*_NAME, *_quality_columns(rows)), _quality_note(rows)),
-        _table("Looseness", rows, (*_NAME, *_LOOSENESS), f"{_LOOSENESS_NOTE} {_intervals_note(clips)}"),
+        table_of(f"Speed over ar on {counted(clips)}", rows, (*_NAME, *_SPEED), _SPEED_NOTE),
+        table_of("Quality", rows, (*_NAME, *_quality_columns(rows)), _quality_note(rows)),
+        table_of("Looseness", rows, (*_NAME, *_LOOSENESS), f"{_LOOSENESS_NOTE} {_intervals_note(clips)}"),
     )
 
 
@@ -91,7 +92,7 @@ def sweep_table(rows: Sequence[Figures], chosen: Sequence[Figures], clips: int) 
     titles = tuple(dict.fromkeys(row.setting.row.title for row in drafting))
     cells = {(row.setting.chosen, row.setting.row.title): _swept(row, best) for row in drafting}
     return Table(
-        title=f"Sweep: decoding speed over ar by draft tokens, on {_counted(clips)} for tuning",
+        title=f"Sweep: decoding speed over ar by draft tokens, on {counted(clips)} for tuning",
         headings=("draft", *titles),
         rows=tuple(
             (length, *(cells.get((length, title), NOTHING) for title in titles))
@@ -134,7 +135,8 @@ def _interval(estimate: Estimate, scale: float, digits: int) -> str:
     return f" ({scale * estimate.low:.{digits}f}\N{EN DASH}{scale * estimate.high:.{digits}f})"
 
 
-def _table(title: str, rows: Sequence[Figures], columns: Sequence[Column], note: str) -> Table:
+def table_of(title: str, rows: Sequence[Row], columns: Sequence[Column[Row]], note: str) -> Table:
+    """What each column tells of each row."""
     return Table(
         title=title,
         headings=tuple(heading for heading, _ in columns),
@@ -143,7 +145,7 @@ def _table(title: str, rows: Sequence[Figures], columns: Sequence[Column], note:
     )
 
 
-def _quality_columns(rows: Sequence[Figures]) -> tuple[Column, ...]:
+def _quality_columns(rows: Sequence[Figures]) -> tuple[Column[Figures], ...]:
     return (*(_TRUTH if _truth_is_known(rows) else ()), *_FIDELITY)
 
 
@@ -176,11 +178,12 @@ def _truth_is_known(rows: Sequence[Figures]) -> bool:
 
 
 def _intervals_note(clips: int) -> str:
-    few = f" They are narrower than they should be with {_counted(clips)}." if clips < FEW else ""
+    few = f" They are narrower than they should be with {counted(clips)}." if clips < FEW else ""
     return _INTERVALS_NOTE + few
 
 
-def _counted(clips: int) -> str:
+def counted(clips: int) -> str:
+    """So many clips, in words."""
     return f"{clips} clip{'s' * (clips != 1)}"
 
 

@@ -19,6 +19,7 @@ from lvspec_cli.preset import ON_OOM, PRUNINGS
 from lvspec_cli.profiles import PROFILES
 from lvspec_cli.settings import FIELDS, flag_name
 from lvspec_cli.style import list_styles
+from lvspec_cli.video.options import DECODERS
 
 # The settings whose values are names from a list: what the help says of them and completion offers.
 _CHOICES: dict[str, Callable[[], list[str]]] = {
@@ -29,7 +30,7 @@ _CHOICES: dict[str, Callable[[], list[str]]] = {
     "relevance": lambda: list(SIGNALS),
     "judged": lambda: list(JUDGED),
     "format": lambda: list(FORMATS),
-    "decoder": lambda: ["pyav", "decord"],
+    "decoder": lambda: list(DECODERS),
     "on_oom": lambda: list(ON_OOM),
     "ui": lambda: ["auto", "live", "plain", "none"],
 }

@@ -149,7 +149,7 @@ class _Run:
         if caption.trouble is None:
             self.view.finished(caption)
         else:
-            self.view.failed(Failure(caption.request, caption.trouble.type, caption.trouble.message))
+            self.view.failed(Failure(caption.request, caption.trouble))
 
     def _fail(self, request: Request, error: Exception) -> None:
         self.failed += 1

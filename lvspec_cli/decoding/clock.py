@@ -56,3 +56,9 @@ class RoundClock:
     def _record(self, index: int) -> None:
         if self._events:
             self._events[index].record(torch.cuda.current_stream(self._device))
+
+
+def wait_for(device: torch.device) -> None:
+    """Let an accelerator catch up, so that the clock does not stop before the work does."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

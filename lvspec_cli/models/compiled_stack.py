@@ -49,12 +49,7 @@ class CompiledTextStack:
         return self._fused.prepare_rotary(cosines, sines)
 
     def run(
-        self,
-        hidden: Tensor,
-        rotary: Rotary,
-        cache: KVCache,
-        watch: Watch | None = None,
-        probe: GroundingProbe | None = None,
+        self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None, probe: GroundingProbe | None
     ) -> Tensor:
         """See `TextStack.run`. A pass that is watched is not compiled."""
         new = hidden.shape[0]

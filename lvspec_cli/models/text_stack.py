@@ -40,12 +40,7 @@ class TextStack(Protocol):
         ...
 
     def run(
-        self,
-        hidden: Tensor,
-        rotary: Rotary,
-        cache: KVCache,
-        watch: Watch | None = None,
-        probe: GroundingProbe | None = None,
+        self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None, probe: GroundingProbe | None
     ) -> Tensor:
         """Append n embeddings [n, d] to the cache, which the caller then advances; return final states [n, d].
 
@@ -96,12 +91,7 @@ class ModuleTextStack:
         return cosines, sines
 
     def run(
-        self,
-        hidden: Tensor,
-        rotary: Rotary,
-        cache: KVCache,
-        watch: Watch | None = None,
-        probe: GroundingProbe | None = None,
+        self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None, probe: GroundingProbe | None
     ) -> Tensor:
         """See `TextStack.run`."""
         new = hidden.shape[0]
@@ -162,12 +152,7 @@ class FusedTextStack:
         return cosines[:, None].contiguous(), signed[:, None]
 
     def run(
-        self,
-        hidden: Tensor,
-        rotary: Rotary,
-        cache: KVCache,
-        watch: Watch | None = None,
-        probe: GroundingProbe | None = None,
+        self, hidden: Tensor, rotary: Rotary, cache: KVCache, watch: Watch | None, probe: GroundingProbe | None
     ) -> Tensor:
         """See `TextStack.run`."""
         new = hidden.shape[0]

@@ -54,7 +54,7 @@ def _rows(result: Result) -> list[Mapping[str, Any]]:
     known = dict.fromkeys(COLUMNS, "") | {"path": _harmless(result.path)}
     if isinstance(result, Failure):
         known |= {"prompt": _asked(result), "kind": "failure"}
-        return [known | {"error_type": result.type, "error": _harmless(result.message)}]
+        return [known | {"error_type": result.trouble.type, "error": _harmless(result.trouble.message)}]
     if isinstance(result, Caption):
         known |= {"prompt": _asked(result), "preset": _harmless(result.preset), "method": result.method}
         known |= {"target": _harmless(result.target.id)}

@@ -38,7 +38,7 @@ def as_markdown(text: str) -> str:
 
 def _blocks(result: Result) -> list[str]:
     if isinstance(result, Failure):
-        return [_failed(result)]
+        return [_failed(result.trouble)]
     passages = passages_of(result)
     segments = [passage for passage in passages if passage.kind == "segment"]
     if len(passages) == 1 and isinstance(result, Caption) and result.trouble is None:
@@ -48,7 +48,7 @@ def _blocks(result: Result) -> list[str]:
     return [*summary, "\n".join(map(_item, segments)), *told]
 
 
-def _failed(trouble: Trouble | Failure) -> str:
+def _failed(trouble: Trouble) -> str:
     return f"**Failed** ({as_markdown(trouble.type)}): {as_markdown(trouble.message)}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -23,9 +22,7 @@ class View:
     def __enter__(self) -> View:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the terminal as it was."""
 
     def note(self, message: str) -> None:
@@ -34,8 +31,9 @@ class View:
 
     def failed(self, failure: Failure) -> None:
         """An input of which there is no caption."""
-        named = repr(failure.path) in failure.message
-        line(self._console, f"{PREFIX}error: {'' if named else f'{failure.path}: '}{failure.message}", "red")
+        message = failure.trouble.message
+        named = repr(failure.path) in message
+        line(self._console, f"{PREFIX}error: {'' if named else f'{failure.path}: '}{message}", "red")
 
     def settings(self, settings: Settings) -> None:
         """The settings of the run, known before anything is loaded."""

@@ -6,8 +6,10 @@ limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lvspec_cli.errors import VideoTooLarge
@@ -21,7 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["ReadOptions", "VideoCache", "find_scenes", "inspect_video", "measure_video", "read_clip"]
 
 
-# The readers are imported when they are needed: the command line imports this package to check its options.
+@dataclass(frozen=True)
+class _Reader:
+    """The functions for one kind of video; they do what the public ones of these names say."""
+
+    read_clip: Callable[[VideoPath, ReadOptions, VideoCache], Clip]
+    measure_video: Callable[[VideoPath, ReadOptions, VideoCache], VideoFacts]
+    inspect_video: Callable[[VideoPath, ReadOptions, VideoCache], VideoFacts]
+
+
 def read_clip(path: VideoPath, options: ReadOptions | None = None, cache: VideoCache | None = None) -> Clip:
     """The selected frames of a video file, an animated or still image, or a folder of images.
 
@@ -35,23 +45,9 @@ def read_clip(path: VideoPath, options: ReadOptions | None = None, cache: VideoC
         SelectionOutsideVideo: ``start_s`` is past the end.
         DecoderUnavailable: ``decoder`` is not installed.
     """
+    options = options or ReadOptions()
     with _memory_errors_told(path):
-        return _read_clip(path, options or ReadOptions(), cache or VideoCache())
-
-
-def _read_clip(path: VideoPath, options: ReadOptions, cache: VideoCache) -> Clip:
-    kind = source_kind(path)
-    if kind is not SourceKind.CONTAINER:
-        from lvspec_cli.video.image_reader import read_images
-
-        return read_images(path, kind, options, cache)
-    if options.decoder == "decord":
-        from lvspec_cli.video.decord_reader import read_with_decord
-
-        return read_with_decord(path, options, cache)
-    from lvspec_cli.video.pyav_reader import read_with_pyav
-
-    return read_with_pyav(path, options, cache)
+        return _reader(path, options).read_clip(path, options, cache or VideoCache())
 
 
 def find_scenes(
@@ -80,23 +76,9 @@ def measure_video(path: VideoPath, options: ReadOptions | None = None, cache: Vi
     Raises:
         VideoError, SelectionOutsideVideo, DecoderUnavailable: as ``read_clip`` says.
     """
+    options = options or ReadOptions()
     with _memory_errors_told(path):
-        return _measure_video(path, options or ReadOptions(), cache or VideoCache())
-
-
-def _measure_video(path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
-    kind = source_kind(path)
-    if kind is not SourceKind.CONTAINER:
-        from lvspec_cli.video.image_reader import measure_images
-
-        return measure_images(path, kind, options, cache)
-    if options.decoder == "decord":
-        from lvspec_cli.video.decord_reader import measure_with_decord
-
-        return measure_with_decord(path, options, cache)
-    from lvspec_cli.video.pyav_reader import measure_with_pyav
-
-    return measure_with_pyav(path, options, cache)
+        return _reader(path, options).measure_video(path, options, cache or VideoCache())
 
 
 def inspect_video(path: VideoPath, options: ReadOptions | None = None, cache: VideoCache | None = None) -> VideoFacts:
@@ -105,19 +87,27 @@ def inspect_video(path: VideoPath, options: ReadOptions | None = None, cache: Vi
     Raises:
         VideoError: the video cannot be read; its subclasses say why. VideoTooLarge as ``read_clip`` says.
     """
+    options = options or ReadOptions()
     with _memory_errors_told(path):
-        return _inspect_video(path, options or ReadOptions(), cache or VideoCache())
+        return _reader(path, options).inspect_video(path, options, cache or VideoCache())
 
 
-def _inspect_video(path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
+# The readers are imported when they are needed: the command line imports this package to check its options.
+def _reader(path: VideoPath, options: ReadOptions) -> _Reader:
     kind = source_kind(path)
     if kind is not SourceKind.CONTAINER:
-        from lvspec_cli.video.image_reader import inspect_images
+        from lvspec_cli.video.image_reader import inspect_images, measure_images, read_images
 
-        return inspect_images(path, kind, options, cache)
+        return _Reader(partial(read_images, kind), partial(measure_images, kind), partial(inspect_images, kind))
     from lvspec_cli.video.probe import inspect_container
 
-    return inspect_container(path, options, cache)
+    if options.decoder == "decord":
+        from lvspec_cli.video.decord_reader import measure_with_decord, read_with_decord
+
+        return _Reader(read_with_decord, measure_with_decord, inspect_container)
+    from lvspec_cli.video.pyav_reader import measure_with_pyav, read_with_pyav
+
+    return _Reader(read_with_pyav, measure_with_pyav, inspect_container)
 
 
 @contextmanager

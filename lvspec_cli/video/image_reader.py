@@ -19,7 +19,7 @@ from lvspec_cli.video.selection import select, showing
 from lvspec_cli.video.source import SourceKind, VideoPath
 
 
-def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions, cache: VideoCache) -> Clip:
+def read_images(kind: SourceKind, path: VideoPath, options: ReadOptions, cache: VideoCache) -> Clip:
     """The selected frames of an image file or a folder of images; damaged images are skipped and counted.
 
     Raises:
@@ -46,18 +46,18 @@ def read_images(path: VideoPath, kind: SourceKind, options: ReadOptions, cache: 
     return Clip(frames[: len(times)], tuple(times), selection.start_s, selection.end_s, facts)
 
 
-def measure_images(path: VideoPath, kind: SourceKind, options: ReadOptions, cache: VideoCache) -> VideoFacts:
+def measure_images(kind: SourceKind, path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
     """The facts of an image file or a folder of images, which must reach as far as ``options`` begin.
 
     Raises:
         VideoError: as ``read_clip`` says.
     """
-    facts = inspect_images(path, kind, options, cache)
+    facts = inspect_images(kind, path, options, cache)
     check_duration(path, facts.duration_s, options)
     return replace(facts, warnings=select(options, facts.duration_s).warnings)
 
 
-def inspect_images(path: VideoPath, kind: SourceKind, options: ReadOptions, cache: VideoCache) -> VideoFacts:
+def inspect_images(kind: SourceKind, path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
     """The facts of an image file or a folder of images.
 
     Raises:

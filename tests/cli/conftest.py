@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 
@@ -47,3 +48,35 @@ def caption(lvspec, tiny_preset):
 def ask(lvspec, tiny_preset):
     """`lvspec ask` with the tiny pair."""
     return lambda *arguments: lvspec("ask", "--preset", tiny_preset, *arguments)
+
+
+@pytest.fixture
+def copies(clip, tmp_path):
+    """Copy the clip to the given names in the folder where commands run."""
+
+    def copy(*names):
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(clip, path)
+        return names
+
+    return copy
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Interrupt the run when the turn of that video comes."""
+    from lvspec_cli.captioner import Captioner
+
+    stream = Captioner.stream
+
+    def begin(name):
+        def interrupted(self, video, *rest):
+            if video == name:
+                raise KeyboardInterrupt
+            return stream(self, video, *rest)
+
+        monkeypatch.setattr(Captioner, "stream", interrupted)
+
+    return begin

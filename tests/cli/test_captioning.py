@@ -2,25 +2,10 @@
 
 import json
 import os
-import shutil
 
 import pytest
 
 NOTICE = "lvspec: tiny knows nothing at all\n"
-
-
-@pytest.fixture
-def copies(clip, tmp_path):
-    """Copy the clip to the given names."""
-
-    def copy(*names):
-        paths = [tmp_path / name for name in names]
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(clip, path)
-        return paths
-
-    return copy
 
 
 def test_stdout_has_the_caption_and_stderr_the_rest(caption, clip):
@@ -118,7 +103,7 @@ def test_several_videos_are_one_line_each_in_order(caption, copies):
     paths = copies("b.mp4", "a.mp4")
     outcome = caption(*paths)
     assert outcome.code == 0
-    assert [line.split("\t")[0] for line in outcome.out.splitlines()] == [str(path) for path in paths]
+    assert [line.split("\t")[0] for line in outcome.out.splitlines()] == list(paths)
     assert outcome.err.endswith("lvspec: 2 captioned, 0 failed\n")
 
 
@@ -252,17 +237,8 @@ def test_a_result_is_written_before_people_are_told_of_it(caption, copies, monke
     assert json.loads(outcome.out)["path"] == name
 
 
-def test_an_interrupt_keeps_what_is_finished(caption, copies, tmp_path, monkeypatch):
-    from lvspec_cli.captioner import Captioner
-
-    stream = Captioner.stream
-
-    def interrupted(self, video, *rest):
-        if video.endswith("b.mp4"):
-            raise KeyboardInterrupt
-        return stream(self, video, *rest)
-
-    monkeypatch.setattr(Captioner, "stream", interrupted)
+def test_an_interrupt_keeps_what_is_finished(caption, copies, tmp_path, interrupt_at):
+    interrupt_at("b.mp4")
     outcome = caption(*copies("a.mp4", "b.mp4", "c.mp4"), "-o", "out.json", "--format", "json")
     assert outcome.code == 130
     assert "Traceback" not in outcome.err
@@ -295,7 +271,7 @@ def test_a_file_name_that_is_no_utf8_does_no_harm(caption, copies, clip):
         outcome = caption(*arguments)
         assert outcome.code == int(arguments[0] != path)
         assert "\x1b" not in outcome.err
-    assert json.loads(caption(path, "--format", "json").out)["path"] == str(path)
+    assert json.loads(caption(path, "--format", "json").out)["path"] == path
 
 
 def test_sampling_is_repeatable(caption, clip):

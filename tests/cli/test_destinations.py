@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -16,20 +15,6 @@ from lvspec_cli.output import FORMATS
 ALL = ",".join(FORMATS)
 MANY = 3000  # failures: they fill more than the buffer of a pipe, in any format
 posix = pytest.mark.skipif(os.name == "nt", reason="limits and pipes are others there")
-
-
-@pytest.fixture
-def copies(clip, tmp_path):
-    """Copy the clip to the given names."""
-
-    def copy(*names):
-        for name in names:
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(clip, path)
-        return names
-
-    return copy
 
 
 @pytest.fixture
@@ -165,17 +150,8 @@ def test_formats_may_come_from_the_environment_and_a_file(caption, copies, tmp_p
     assert "LVSPEC_FORMAT must be one of " in caption(video, "-o", "two/").err
 
 
-def test_an_interrupt_keeps_the_files_of_finished_videos_and_tells_where(caption, copies, tree, monkeypatch):
-    from lvspec_cli.captioner import Captioner
-
-    stream = Captioner.stream
-
-    def interrupted(self, video, *rest):
-        if video.endswith("b.mp4"):
-            raise KeyboardInterrupt
-        return stream(self, video, *rest)
-
-    monkeypatch.setattr(Captioner, "stream", interrupted)
+def test_an_interrupt_keeps_the_files_of_finished_videos_and_tells_where(caption, copies, tree, interrupt_at):
+    interrupt_at("b.mp4")
     outcome = caption(*copies("a.mp4", "b.mp4", "c.mp4"), "-o", "out/")
     assert outcome.code == 130
     assert outcome.err.endswith("lvspec: interrupted after 1 of 3 videos; their captions are in out/\n")

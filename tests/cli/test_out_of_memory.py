@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 import torch
@@ -116,11 +115,9 @@ def test_what_did_not_fit_leaves_no_memory_behind(tiny_preset, clip, loads, monk
         assert captioner.caption(clip).text == expected
 
 
-def test_a_run_goes_on_and_says_what_it_did(caption, clip, tmp_path, room_for):
-    for name in ("a.mp4", "b.mp4"):
-        shutil.copy(clip, tmp_path / name)
+def test_a_run_goes_on_and_says_what_it_did(caption, copies, room_for):
     room_for(4)
-    outcome = caption("a.mp4", "b.mp4", "--frames", "6", "--on-oom", "shrink", "--format", "jsonl")
+    outcome = caption(*copies("a.mp4", "b.mp4"), "--frames", "6", "--on-oom", "shrink", "--format", "jsonl")
     assert outcome.code == 0
     records = [json.loads(line) for line in outcome.out.splitlines()]
     assert [record["shrunk_frames"] for record in records] == [{"from": 6, "to": 3}] * 2

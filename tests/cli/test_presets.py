@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from lvspec_cli.preset import built_in_folder, list_presets, load_preset, user_presets_folder
+from lvspec_cli.preset import built_in_folder, list_presets, load_preset
 from lvspec_cli.preset_reader import read_preset
 from lvspec_cli.preset_schema import editor_line, preset_schema
 from tests.models import tiny
@@ -20,12 +20,8 @@ PAIR = "schema: lvspec.preset/1\ntarget: {model: Owner/big}\ndraft: {model: Owne
 
 
 @pytest.fixture(autouse=True)
-def users(monkeypatch, tmp_path):
-    """The user's folder for presets, empty and of this test alone."""
-    monkeypatch.setattr("lvspec_cli.files.user_folder", lambda: tmp_path / "configuration")
-    folder = user_presets_folder()
-    folder.mkdir(parents=True)
-    return folder
+def users(user_folder):
+    return user_folder / "presets"
 
 
 @pytest.fixture

@@ -11,19 +11,15 @@ import sys
 
 import pytest
 
-from lvspec_cli.style import list_styles, load_style, user_styles_folder
+from lvspec_cli.style import list_styles, load_style
 from tests.models import tiny
 
 STYLE = "schema: lvspec.style/1\nprompt: Say it.\nsystem: Be terse.\nmax_tokens: 5\n"
 
 
 @pytest.fixture(autouse=True)
-def users(monkeypatch, tmp_path):
-    """The user's folder for styles, empty and of this test alone."""
-    monkeypatch.setattr("lvspec_cli.files.user_folder", lambda: tmp_path / "configuration")
-    folder = user_styles_folder()
-    folder.mkdir(parents=True)
-    return folder
+def users(user_folder):
+    return user_folder / "styles"
 
 
 @pytest.fixture

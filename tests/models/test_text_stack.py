@@ -39,7 +39,7 @@ def run(model: Any, stack: TextStack, hidden: torch.Tensor) -> torch.Tensor:
     model(inputs_embeds=hidden[None, :PREFIX], position_ids=positions, use_cache=True, **past)
     cache.advance(PREFIX)
     new = hidden[PREFIX:]
-    return stack.run(new, stack.prepare_rotary(*rotary(model, PREFIX, len(new))), cache)
+    return stack.run(new, stack.prepare_rotary(*rotary(model, PREFIX, len(new))), cache, None, None)
 
 
 @torch.inference_mode()

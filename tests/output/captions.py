@@ -30,5 +30,9 @@ def made(path="clip.mp4", *said, summary=None, question=None, **settings):
         lossy=False,
         summary=summary,
         trouble=None,
+        signal=None,
+        threshold=None,
+        layout=None,
+        grounding=None,
         settings={"segment": 10.0 if len(segments) > 1 else None, "summary": summary is not None, **settings},
     )

@@ -144,8 +144,8 @@ def test_a_failure_is_a_record_with_a_type_and_a_message(name):
 
 def test_a_defect_is_a_failure_of_type_internal():
     failure = Failure.of(Request("a.mp4", None, "Why?"), ZeroDivisionError("division by zero"))
-    assert failure.type == "internal"
-    assert failure.message.startswith("ZeroDivisionError: division by zero")
+    assert failure.trouble.type == "internal"
+    assert failure.trouble.message.startswith("ZeroDivisionError: division by zero")
 
 
 def test_a_full_disk_is_told_and_a_reader_who_leaves_is_not():

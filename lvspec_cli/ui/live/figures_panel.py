@@ -11,7 +11,7 @@ from lvspec_cli.ui.live.cells import Line, cut, filled, heading, padded, spread,
 from lvspec_cli.ui.live.chart import bar, columns
 from lvspec_cli.ui.live.formats import memory, speed
 from lvspec_cli.ui.live.glyphs import Glyphs
-from lvspec_cli.ui.live.known import Figures, Known, Setup
+from lvspec_cli.ui.live.known import Figures, Known, RunSetup
 from lvspec_cli.ui.live.palette import BAR_STYLES, PLAIN, QUIET, VALUE
 
 _LABEL, _VALUE = 23, 8  # cells, the first where there is room for it
@@ -25,7 +25,7 @@ def speed_panel(known: Known, width: int, glyphs: Glyphs, *, spark: bool) -> lis
     return [heading("speed", (), width, glyphs), *lines]
 
 
-def speed_rows(setup: Setup, *, spark: bool) -> int:
+def speed_rows(setup: RunSetup, *, spark: bool) -> int:
     """Lines of the speed panel."""
     return 5 + spark if setup.drafts else 4
 
@@ -38,7 +38,7 @@ def acceptance_panel(known: Known, width: int, glyphs: Glyphs) -> list[Line]:
     return [heading("acceptance", (words(f"{total} tokens" if total else "", QUIET),), width, glyphs), *lines]
 
 
-def acceptance_rows(setup: Setup) -> int:
+def acceptance_rows(setup: RunSetup) -> int:
     """Lines of the acceptance panel; none where nothing can be accepted."""
     return 1 + len(setup.kinds) if setup.drafts else 0
 

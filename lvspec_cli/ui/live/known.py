@@ -68,8 +68,8 @@ class Videos:
 
 
 @dataclass(frozen=True)
-class Setup:
-    """What is decided before a video is read; the layout depends on it, so that it stays as it is afterwards."""
+class RunSetup:
+    """What is decided before the first video is read; the layout depends on it, so that it stays as it is."""
 
     method: str
     drafts: bool  # whether there is a draft
@@ -81,7 +81,7 @@ class Setup:
 class Known:
     """All that a screen shows."""
 
-    setup: Setup
+    setup: RunSetup
     path: str  # of the video, as its user named it
     videos: Videos
     stage: Stage

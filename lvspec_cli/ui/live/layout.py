@@ -25,7 +25,7 @@ from lvspec_cli.ui.live.figures_panel import (
 )
 from lvspec_cli.ui.live.glyphs import Glyphs
 from lvspec_cli.ui.live.header import progress_line, status_line, title_line, videos_line
-from lvspec_cli.ui.live.known import Known, Setup
+from lvspec_cli.ui.live.known import Known, RunSetup
 from lvspec_cli.ui.live.palette import PLAIN
 from lvspec_cli.ui.live.round_panel import round_panel
 from lvspec_cli.ui.live.wrapping import CaptionWrap
@@ -85,7 +85,7 @@ def _narrow(known: Known, width: int, rows: int, glyphs: Glyphs, wrap: CaptionWr
 
 
 @lru_cache(maxsize=16)
-def plan_of(setup: Setup, several: bool, width: int, rows: int) -> Plan:
+def plan_of(setup: RunSetup, several: bool, width: int, rows: int) -> Plan:
     """Spend the rows on what matters most."""
     best = Plan(caption_rows=2)
     for better in _wishes(setup, several, caption_rows(setup, width)):
@@ -95,7 +95,7 @@ def plan_of(setup: Setup, several: bool, width: int, rows: int) -> Plan:
     return best
 
 
-def _wishes(setup: Setup, several: bool, caption: int) -> list[dict[str, int]]:
+def _wishes(setup: RunSetup, several: bool, caption: int) -> list[dict[str, int]]:
     """Changes to the plan, in the order of their importance; each is made if there is room."""
     drafts, gaps = setup.drafts, 2 + setup.drafts
     chain = [{"chain_rows": count} for count in range(1, _CHAIN_ROWS + 1)] if drafts else []
@@ -115,20 +115,20 @@ def _wishes(setup: Setup, several: bool, caption: int) -> list[dict[str, int]]:
     ]
 
 
-def _rows(plan: Plan, setup: Setup) -> int:
+def _rows(plan: Plan, setup: RunSetup) -> int:
     """Rows that a plan takes."""
     top = 2 + plan.videos + plan.facts
     chain = plan.chain_rows + 1 if plan.chain_rows else 0
     return top + 1 + plan.caption_rows + plan.legend + chain + _figures_rows(plan, setup) + plan.gaps
 
 
-def _figures_rows(plan: Plan, setup: Setup) -> int:
+def _figures_rows(plan: Plan, setup: RunSetup) -> int:
     if not plan.panels:
         return plan.figures_line
     return max(speed_rows(setup, spark=True), acceptance_rows(setup))
 
 
-def caption_rows(setup: Setup, width: int) -> int:
+def caption_rows(setup: RunSetup, width: int) -> int:
     """Rows in which the longest caption has room, within bounds."""
     least, most = _CAPTION_ROWS
     if setup.max_tokens is None:
@@ -160,7 +160,7 @@ def _wide(known: Known, width: int, rows: int, glyphs: Glyphs, wrap: CaptionWrap
     return [*top, BLANK, *_beside(main, _side(known, right, room, glyphs), left)]
 
 
-def _side_rows(setup: Setup) -> int:
+def _side_rows(setup: RunSetup) -> int:
     """Rows of the column of numbers."""
     if not setup.drafts:
         return speed_rows(setup, spark=False)

@@ -11,7 +11,7 @@ from lvspec_cli.decoding.methods import METHODS
 from lvspec_cli.decoding.stats import DecodingStats
 from lvspec_cli.ui.live.caption_text import CaptionText
 from lvspec_cli.ui.live.formats import clock_time
-from lvspec_cli.ui.live.known import Chain, Figures, Known, Link, Setup, Videos
+from lvspec_cli.ui.live.known import Chain, Figures, Known, Link, RunSetup, Videos
 
 if TYPE_CHECKING:
     from lvspec_cli.settings import Settings
@@ -21,22 +21,22 @@ _NOW_SECONDS = 1.0  # of decoding, over which the speed of now is taken
 _ROUNDS_KEPT = 400  # for the chart: more than any terminal is wide
 
 
-def setup_of(settings: Settings) -> Setup:
+def setup_of(settings: Settings) -> RunSetup:
     """What the settings decide of the view."""
     method = METHODS[settings.method or "lvspec"]
     if not method.drafts:
-        return Setup(method.name, False, (Origin.TARGET,), settings.max_tokens)
+        return RunSetup(method.name, False, (Origin.TARGET,), settings.max_tokens)
     loosened = (Origin.LOOSE, Origin.SHIFTED) if method.judges else (Origin.LOOSE,) if method.lossy else ()
     plain = (Origin.TARGET,) if settings.draft_tokens == "auto" else ()
     kinds = (Origin.EXACT, *loosened, Origin.RECOVERED, Origin.BONUS, *plain)
-    return Setup(method.name, True, kinds, settings.max_tokens)
+    return RunSetup(method.name, True, kinds, settings.max_tokens)
 
 
 class Ledger:
     """Times are seconds of one clock, which the caller reads. Not to be shared between threads without a lock."""
 
     def __init__(self) -> None:
-        self._setup = Setup("lvspec", True, tuple(o for o in Origin if o is not Origin.TARGET), None)
+        self._setup = RunSetup("lvspec", True, tuple(o for o in Origin if o is not Origin.TARGET), None)
         self._captioned = self._failed = 0
         self._worked = 0.0  # s, all videos that ended
         self.begin(0.0, "", 0, 1)

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from threading import Event, RLock, Thread
 from time import monotonic, thread_time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -58,9 +57,7 @@ class LiveView(PlainView):
         self._thread: _Ticker | None = None
         self.drawing_seconds = 0.0  # s of a core's time
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the terminal as it was, however the run ended."""
         if self._thread is not None:
             self._thread.stop()
