@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,9 +10,6 @@ from lvspec_cli import __version__
 from lvspec_cli.errors import LvspecError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from lvspec_cli.decoding.events import FinishReason, Round, Token
     from lvspec_cli.decoding.stats import DecodingStats
     from lvspec_cli.models.grounding import GroundingKind
@@ -209,7 +206,8 @@ class Sight:
     frame_times: tuple[float, ...]  # s since the first frame, one a frame
     start_s: float  # s since the first frame
     end_s: float  # s since the first frame
-    frames: NDArray[np.uint8] | None = field(default=None, repr=False)  # [n, height, width, 3], RGB; None: not kept
+    # Small ones of the frames, as ``data:`` URIs, while the next part is not read yet; none where nobody traces.
+    pictures: Callable[[], Sequence[str]] = field(default=tuple, repr=False, compare=False)
 
 
 Stage = Literal["reading", "loading", "prefilling", "decoding", "done"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from lvspec_cli.caption import Caption, Progress, Request
+from lvspec_cli.caption import Caption, Progress, Request, Sight
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.errors import OutOfMemory, UsageError
 from lvspec_cli.offline import go_offline
@@ -261,12 +261,14 @@ class Captioner:
         read = plan.read
         if shrunk is not None:
             read = replace(read, frame_count=shrunk.shown, frames_per_second=None)
-        clip = self._video_worker().read(request.path, read)
+        worker, traced = self._video_worker(), plan.decode.trace
+        clip = worker.read(request.path, read, pictures=traced)
         read_seconds = perf_counter() - started
         if not self._ready_for(plan):
             yield Progress("loading")
         session = self._session(request, plan, clip, read_seconds, shrunk.wanted if shrunk else None)
-        sight = session.sight
+        pictures = worker.pictures if traced else tuple
+        sight = Sight(clip.facts, clip.times, clip.start_s, clip.end_s, pictures)
         yield Progress("prefilling", sight=sight)
         session.prefill()
         if plan.drafts:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segment, Setup, Sight
+from lvspec_cli.caption import Caption, Durations, ModelIdentity, Request, Segment, Setup
 from lvspec_cli.decoding.clock import wait_for
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.engine import decode
@@ -73,12 +73,6 @@ class Session:
         self._text = ""
         self._stream = TextStream(lambda tokens: str(pair.tokenizer.decode(tokens, skip_special_tokens=True)))
         self.texts = TokenTexts(speller(pair.tokenizer))
-
-    @property
-    def sight(self) -> Sight:
-        """What the models are shown."""
-        clip = self._clip
-        return Sight(clip.facts, clip.times, clip.start_s, clip.end_s, clip.frames)
 
     @property
     def setup(self) -> Setup:

@@ -105,6 +105,7 @@ def loads(monkeypatch, _shared_worker, _loaded_pairs):
 
     class Worker:
         read = staticmethod(_shared_worker.read)
+        pictures = staticmethod(_shared_worker.pictures)
         inspect = staticmethod(_shared_worker.inspect)
         measure = staticmethod(_shared_worker.measure)
         scenes = staticmethod(_shared_worker.scenes)

@@ -14,8 +14,6 @@ from lvspec_cli.decoding.events import Fate, Round, Token
 if TYPE_CHECKING:
     from lvspec_cli.token_texts import TokenTexts
 
-MOST_THUMBNAILS = 128  # frames of a part; more would make the file heavy and no report shows them
-
 
 def line(kind: str, video: int, **known: Any) -> dict[str, Any]:
     """A line of some type about the input number ``video``, counted from 0."""
@@ -43,20 +41,12 @@ def part_line(video: int, part: Part, setup: Setup, sight: Sight) -> dict[str, A
         start_s=sight.start_s,
         end_s=sight.end_s,
         frame_times_s=sight.frame_times,
-        thumbnails=_thumbnails(sight),
+        thumbnails=sight.pictures(),
         layout=asdict(setup.layout) if setup.layout else None,
         signal=setup.signal,
         threshold=setup.threshold,
         grounding=setup.grounding,
     )
-
-
-def _thumbnails(sight: Sight) -> list[str]:
-    if sight.frames is None or len(sight.frames) > MOST_THUMBNAILS:
-        return []
-    from lvspec_cli.video.thumbnails import thumbnails
-
-    return thumbnails(sight.frames)
 
 
 def round_line(

@@ -82,6 +82,7 @@ class ReaderProcess:
         )
         self._requests = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
+        self._owes_pictures = False  # a line that nobody has read is on its way
         _enlarge_pipe(self._answers)
         try:
             with self._deadline(START_SECONDS):
@@ -109,9 +110,25 @@ class ReaderProcess:
             DeadlinePassed: no whole answer came within ``seconds``; the child was killed.
         """
         with self._deadline(seconds):
+            self.pictures()
             write_line(self._requests, request_message(request))
             message = read_line(self._answers)
-            return message, receive_clip(self._answers, message) if "clip" in message else None
+            clip = receive_clip(self._answers, message) if "clip" in message else None
+        self._owes_pictures = clip is not None and request.pictures
+        return message, clip
+
+    def pictures(self) -> list[str]:
+        """The pictures that follow the last answer; [] if none do, or if they could not be made.
+
+        The child keeps the deadline of the answer for them, too: to start a thread for it here takes longer than they.
+
+        Raises:
+            EOFError: the child ended instead.
+        """
+        if not self._owes_pictures:
+            return []
+        self._owes_pictures = False
+        return list(read_line(self._answers).get("pictures", ()))
 
     def end(self) -> None:
         """Kill the child and free what it held."""

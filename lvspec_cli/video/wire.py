@@ -1,6 +1,7 @@
 """What the video worker and its parent say to each other: lines of JSON, and raw bytes for the frames.
 
-A request is one line; so is the head of an answer, which bytes [n, height, width, 3] follow where it carries a clip.
+A request is one line; so is the head of an answer, which bytes [n, height, width, 3] follow where it carries a clip. A
+line of small pictures may come behind the bytes, some time later.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Request:
     path: str  # as the caller gave it
     folder: str | None  # the parent's working directory if the path starts from it: it is relative
     options: ReadOptions
+    pictures: bool = False  # of a read: behind the clip, send small pictures of its frames, as a line of its own
 
 
 def write_line(stream: BinaryIO, message: dict[str, Any]) -> None:
@@ -55,7 +57,7 @@ def request_message(request: Request) -> dict[str, Any]:
 
 def request_of(message: dict[str, Any]) -> Request:
     """The request in a JSON object."""
-    return Request(message["action"], message["path"], message["folder"], ReadOptions(**message["options"]))
+    return Request(**{**message, "options": ReadOptions(**message["options"])})
 
 
 def send_clip(stream: BinaryIO, clip: Clip) -> None:

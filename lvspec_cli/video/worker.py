@@ -34,8 +34,10 @@ class VideoWorker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, path: VideoPath, options: ReadOptions | None = None) -> Clip:
+    def read(self, path: VideoPath, options: ReadOptions | None = None, *, pictures: bool = False) -> Clip:
         """``read_clip`` in the child, which remembers the index of the last video for reading more of it.
+
+        ``pictures``: let the child go on and make small pictures of the frames, for `pictures`.
 
         Raises:
             LvspecError: what ``read_clip`` raises.
@@ -43,9 +45,21 @@ class VideoWorker:
             VideoWorkerCrashed: the decoder crashed on both attempts.
             VideoWorkerNotStarted: the child cannot start.
         """
-        clip = self._ask("read", path, options or ReadOptions())[1]
+        clip = self._ask("read", path, options or ReadOptions(), pictures)[1]
         assert clip is not None
         return clip
+
+    def pictures(self) -> list[str]:
+        """`thumbnails` of the frames that were read last, if `read` was told so and nothing else was asked since.
+
+        [] also where the child ended over them: they are not worth an error.
+        """
+        with self._lock:
+            try:
+                return self._process.pictures() if self._process is not None else []
+            except (EOFError, OSError, ValueError):
+                self._end()
+                return []
 
     def inspect(self, path: VideoPath, options: ReadOptions | None = None) -> VideoFacts:
         """``inspect_video`` in the child; raises as ``read`` does."""
@@ -74,8 +88,10 @@ class VideoWorker:
         """The running child's process id."""
         return self._process.pid if self._process is not None and self._process.is_running else None
 
-    def _ask(self, action: str, path: VideoPath, options: ReadOptions) -> tuple[dict[str, Any], Clip | None]:
-        request = Request(action, os.fspath(path), _starting_folder(path), options)
+    def _ask(
+        self, action: str, path: VideoPath, options: ReadOptions, pictures: bool = False
+    ) -> tuple[dict[str, Any], Clip | None]:
+        request = Request(action, os.fspath(path), _starting_folder(path), options, pictures)
         ending = ""
         with self._lock:
             for _ in range(ATTEMPTS):

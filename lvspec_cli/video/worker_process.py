@@ -21,6 +21,7 @@ from lvspec_cli.errors import LvspecError, SceneDetectorUnavailable
 from lvspec_cli.video import VideoCache, find_scenes, inspect_video, measure_video, read_clip
 from lvspec_cli.video.scenes import import_detector
 from lvspec_cli.video.source import reachable
+from lvspec_cli.video.thumbnails import thumbnails
 from lvspec_cli.video.wire import READY, Request, error_message, read_line, request_of, send_clip, write_line
 
 GRACE_SECONDS = 5.0  # past the deadline; the parent is expected to act before
@@ -88,7 +89,10 @@ def _serve(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
 def _answer(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
     wanted = (request.path, request.options, cache)
     if request.action == "read":
-        send_clip(answers, read_clip(*wanted))
+        clip = read_clip(*wanted)
+        send_clip(answers, clip)
+        if request.pictures:  # the parent has what it needs and goes on meanwhile
+            write_line(answers, {"pictures": thumbnails(clip.frames)})
     elif request.action == "scenes":
         write_line(answers, {"scenes": find_scenes(*wanted)})
     else:

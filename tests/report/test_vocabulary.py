@@ -7,10 +7,10 @@ from pathlib import Path
 from lvspec_cli import report
 from lvspec_cli.caption import TRACE_SCHEMA
 from lvspec_cli.decoding.events import Fate, Origin, Refusal
-from lvspec_cli.output.trace_lines import MOST_THUMBNAILS
 from lvspec_cli.report.heat import MOST_FRAMES
 from lvspec_cli.report.trace import KEPT, OWN, REFUSALS, VERDICTS
 from lvspec_cli.report.wording import KINDS
+from lvspec_cli.video.thumbnails import MOST_THUMBNAILS
 
 LINES = json.loads((Path(__file__).parents[2] / "docs" / "trace.schema.json").read_text(encoding="utf-8"))["anyOf"]
 ROUND = next(line["properties"] for line in LINES if line["properties"]["type"]["enum"] == ["round"])

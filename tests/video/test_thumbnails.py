@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lvspec_cli.video.thumbnails import LONGEST_SIDE, thumbnails
+from lvspec_cli.video.thumbnails import LONGEST_SIDE, MOST_THUMBNAILS, thumbnails
 
 PREFIX = "data:image/jpeg;base64,"
 
@@ -27,6 +27,11 @@ def test_no_side_is_longer_than_the_longest(shape, size):
     assert image.format == "JPEG"
     assert max(image.size) <= LONGEST_SIDE
     assert image.size == pytest.approx(size, abs=1)
+
+
+@pytest.mark.parametrize(("count", "pictures"), [(MOST_THUMBNAILS, MOST_THUMBNAILS), (MOST_THUMBNAILS + 1, 0)])
+def test_very_many_frames_leave_no_pictures(count, pictures):
+    assert len(thumbnails(np.zeros((count, 4, 4, 3), np.uint8))) == pictures
 
 
 def test_there_is_one_for_each_frame_and_it_shows_the_frame():

@@ -21,6 +21,7 @@ import pytest
 
 from lvspec_cli import errors
 from lvspec_cli.video import ReadOptions, child, inspect_video, read_clip
+from lvspec_cli.video.thumbnails import thumbnails
 from lvspec_cli.video.worker import VideoWorker
 from tests.video.barcode import read_barcodes
 from tests.video.conftest import MakeVideo
@@ -72,6 +73,33 @@ def _named(name: str, video: Path, folder: Path) -> Path:
     path = folder / f"{name}.mp4"
     path.write_bytes(video.read_bytes())
     return path
+
+
+def test_pictures_are_those_of_the_frames_that_were_read(worker: VideoWorker, plain_video: Path) -> None:
+    clip = worker.read(plain_video, pictures=True)
+    assert worker.pictures() == thumbnails(clip.frames)
+    assert worker.pictures() == []  # they are handed out once
+    worker.read(plain_video)
+    assert worker.pictures() == []
+
+
+def test_pictures_that_nobody_took_are_in_nobody_s_way(worker: VideoWorker, plain_video: Path) -> None:
+    worker.read(plain_video, pictures=True)
+    assert len(worker.read(plain_video, pictures=True).times) == 8
+    assert worker.measure(plain_video).codec == worker.read(plain_video).facts.codec
+
+
+def test_a_child_that_ends_over_its_pictures_costs_the_pictures(
+    plain_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = "import os; from lvspec_cli.video import worker_process; worker_process.thumbnails = lambda _: os._exit(3)"
+    head, tail = child.BOOT.split("from lvspec_cli.video.worker_process", 1)
+    monkeypatch.setattr(child, "BOOT", f"{head}{ends}\nfrom lvspec_cli.video.worker_process{tail}")
+    with VideoWorker() as worker:
+        assert len(worker.read(plain_video, pictures=True).times) == 8
+        assert worker.pictures() == []
+        assert len(worker.read(plain_video, pictures=True).times) == 8
+        assert len(worker.read(plain_video).times) == 8
 
 
 def _attempts(folder: Path) -> int:
