@@ -23,7 +23,7 @@ ALLOWED = {
     "files": {"errors"},
     "memory": {"errors"},
     "settings": {"errors", "files", "preset", "parsing"},
-    "named_files": {"errors"},
+    "named_files": {"errors", "files"},
     "preset": {"errors", "files", "named_files", "preset_reader"},
     "preset_keys": {"preset"},
     "yaml_sections": {"errors", "named_files", "preset_keys"},
