@@ -45,7 +45,7 @@ ALLOWED = {
     "step_times": set(),
     "dressing": set(),
     "plan": DECODING | {"video", "dressing"},
-    "forecast": DECODING | {"models", "video", "caption", "plan"},
+    "forecast": DECODING | {"models", "video", "caption", "parts", "plan"},
     "session": DECODING | {"models", "video", "caption", "text_stream", "token_texts", "plan", "memory"},
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,

@@ -85,7 +85,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _lines(path: str) -> Iterator[_Line]:
-    """The lines of a file that are not blank. Raises UsageError if it cannot be read, LvspecError if it is too large."""
+    """The lines of a file that are not blank. Raises UsageError if it cannot be read, LvspecError beyond the limits."""
     try:
         with open(path, "rb") as file:
             yield from _bounded(path, file)
