@@ -59,8 +59,8 @@ class ContextUse:
             )
         return (
             f"the prompt{' of the summary' * quotes} has {self.tokens} tokens, {self.video_tokens} of them the "
-            f"video's, and with an answer of {wanted} more it takes {self.taken + wanted} positions, but the {self.role} "
-            f"{self.model} knows {self.known}: {advice}"
+            f"video's, and with an answer of {wanted} more it takes {self.taken + wanted} positions, but the "
+            f"{self.role} {self.model} knows {self.known}: {advice}"
         )
 
 

@@ -98,9 +98,9 @@ def test_a_video_that_cannot_be_read_or_that_the_models_cannot_take_is_left_out(
     assert left_out == [
         "left out: x.mp4 cannot be read: convert it",
         "left out: 0.mp4: the model cannot take frames of 8x8 pixels: leave this video out",
-        "left out: 255.mp4: the prompt has 1100 tokens, 1000 of them the video's, and with an answer of 64 more it takes "
-        "1084 positions, but the target toy knows 1000: take fewer frames (--frames, --max-frames) or a shorter part of "
-        "the video (--start, --end, --segment)",
+        "left out: 255.mp4: the prompt has 1100 tokens, 1000 of them the video's, and with an answer of 64 more it "
+        "takes 1084 positions, but the target toy knows 1000: take fewer frames (--frames, --max-frames) or a shorter "
+        "part of the video (--start, --end, --segment)",
     ]
     assert bench.measured == [(1, [2]), (2, [1])]
 
