@@ -116,7 +116,7 @@ class Captioner:
 
         Raises:
             UsageError: an option is wrong, or the pair does not fit together.
-            VideoError: the video cannot be read.
+            VideoError: the video cannot be read, or with its prompt goes beyond the positions that a model knows.
             ModelError: the weights cannot be loaded.
             OutOfMemory: the video does not fit into memory; with ``on_oom="shrink"``, half of its frames do not either.
         """

@@ -129,6 +129,12 @@ class FramesRefused(VideoError):
     kind = "frames_refused"
 
 
+class PromptTooLong(VideoError):
+    """A video and a question, or the captions that a summary quotes, for which a model has not enough positions."""
+
+    kind = "prompt_too_long"
+
+
 class VideoWorkerNotStarted(VideoError):
     """No fault of the video's; a VideoError all the same, since the next video starts another worker."""
 

@@ -1,13 +1,18 @@
-"""Files of results, checked before anything is measured and there whole or not at all; and the user's own folder."""
+"""Files of results, there whole or not at all; files that people write, read as far as they are; the user's folder."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
 
 from lvspec_cli.errors import LvspecError, UsageError
+
+# Of a preset, a style or a file of settings, in bytes. The largest that is built in has 3 KiB; one of 256 KiB would
+# already ask more than a model can take, and reading it takes seconds.
+LARGEST_WRITTEN = 256 * 1024
 
 
 def check_output(flag: str, output: str) -> Path:
@@ -73,6 +78,15 @@ def _not_written(path: Path, error: OSError) -> LvspecError:
 def _takes_writing(path: Path) -> bool:
     """Whether it is a device or a pipe, which is there for being written and never replaced."""
     return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def read_written(path: Path) -> str:
+    """The text of a file that a person writes. Raises OSError, also if it is too large, and UnicodeDecodeError."""
+    with open(path, "rb") as file:
+        content = file.read(LARGEST_WRITTEN + 1)  # of a device there may be no end
+    if len(content) > LARGEST_WRITTEN:
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST_WRITTEN // 1024} KiB", str(path))
+    return content.decode("utf-8")
 
 
 def user_folder() -> Path:

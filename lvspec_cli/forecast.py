@@ -9,10 +9,11 @@ from lvspec_cli.caption import Failure, Request
 from lvspec_cli.models.footprint import ModelFootprint, PairFootprint, estimate_pair
 from lvspec_cli.models.room import GIB, Room, free_bytes, rooms
 from lvspec_cli.parsing import SCENES
+from lvspec_cli.parts import SEGMENTS, quoted
 from lvspec_cli.plan import Plan, in_force
 from lvspec_cli.preset import Preset
 from lvspec_cli.video.clip import VideoFacts
-from lvspec_cli.video.limits import output_box
+from lvspec_cli.video.limits import OutputBox, output_box
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.segmentation import Span, cut
 from lvspec_cli.video.selection import select
@@ -32,6 +33,7 @@ class Forecast:
     footprint: PairFootprint
     drafts: bool  # whether the method uses the draft; if not, nothing of it counts
     rooms: tuple[Room, ...]  # of the devices
+    too_long: str | None  # why a prompt does not fit into the positions of a model; None if it does
 
     @property
     def path(self) -> str:
@@ -40,8 +42,8 @@ class Forecast:
 
     @property
     def fits(self) -> bool:
-        """Whether the memory that is free suffices on every device."""
-        return all(room.fits for room in self.rooms)
+        """Whether the memory that is free suffices on every device, and each model has positions enough."""
+        return self.too_long is None and all(room.fits for room in self.rooms)
 
     @property
     def text(self) -> str:
@@ -53,6 +55,7 @@ class Forecast:
         return (
             f"{each}{pair.frame_count} frames of {self.width}x{self.height}, {pair.video_tokens} video tokens{draft}, "
             f"{pair.prompt_tokens} prompt tokens; {'; '.join(models)}; {', '.join(map(str, self.rooms))}"
+            f"{'' if self.too_long is None else f'; {self.too_long}'}"
         )
 
     def as_record(self) -> dict[str, Any]:
@@ -71,6 +74,7 @@ class Forecast:
             target=_model_record(pair.target),
             draft=_model_record(pair.draft) if self.drafts else None,
             devices=[_room_record(room) for room in self.rooms],
+            too_long=self.too_long,
             fits=self.fits,
         )
 
@@ -90,23 +94,67 @@ def forecast(request: Request, facts: VideoFacts, plan: Plan, preset: Preset) ->
     in this way.
     """
     spans = _spans(plan, facts)
-    reads = [plan.between(span.start_s, span.end_s).read for span in spans] or [plan.read]
+    asked = request.question or request.prompt or ""
+    prompts = [_Prompt(asked, tuple(plan.between(span.start_s, span.end_s).read for span in spans) or (plan.read,))]
     if plan.summarizes:
-        reads.append(plan.read)
-    frames = max(_frame_count(read, facts) for read in reads)
-    box = output_box(request.path, (facts.width, facts.height), frames, plan.read)
-    asked = in_force(preset, plan, request.question or request.prompt or "")
-    footprint = estimate_pair(asked, frames, (box.height, box.width))
+        prompts.append(_summary(asked, plan, spans) if request.question is None else _Prompt(asked, (plan.read,)))
+    seen = [_Seen.of(prompt, request, facts, plan, preset) for prompt in prompts]
+    largest = max(seen, key=lambda each: each.footprint.target.total_bytes)
     return Forecast(
         request=request,
         segments=len(spans) or None,
-        width=box.width,
-        height=box.height,
+        width=largest.box.width,
+        height=largest.box.height,
         preset=preset.name,
-        footprint=footprint,
+        footprint=largest.footprint,
         drafts=plan.drafts,
-        rooms=rooms(preset, footprint, free_bytes, with_draft=plan.drafts),
+        rooms=rooms(preset, largest.footprint, free_bytes, with_draft=plan.drafts),
+        too_long=next((each.too_long for each in seen if each.too_long is not None), None),
     )
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    """What is asked of the video, or of each of its segments."""
+
+    text: str
+    reads: tuple[ReadOptions, ...]  # what is shown with it, of which the largest counts
+    quoted: int = 0  # captions that it quotes, each as long as it may be
+
+
+def _summary(asked: str, plan: Plan, spans: list[Span]) -> _Prompt:
+    """The prompt of a summary; at scenes nobody knows how many captions it quotes, and none is counted."""
+    wanted = plan.settings.summary_prompt or asked
+    lines = quoted((span.start_s, span.end_s, "") for span in spans)
+    return _Prompt(wanted.replace(SEGMENTS, lines), (plan.read,), wanted.count(SEGMENTS) * len(spans))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one prompt takes with what is shown with it."""
+
+    footprint: PairFootprint
+    box: OutputBox
+    too_long: str | None
+
+    @classmethod
+    def of(cls, prompt: _Prompt, request: Request, facts: VideoFacts, plan: Plan, preset: Preset) -> _Seen:
+        frames = max(_frame_count(read, facts) for read in prompt.reads)
+        box = output_box(request.path, (facts.width, facts.height), frames, plan.read)
+        longest = plan.decode.max_tokens
+        footprint = estimate_pair(
+            in_force(preset, plan, prompt.text),
+            frames,
+            (box.height, box.width),
+            seconds=max(_seconds(read, facts) for read in prompt.reads),
+            quoted_tokens=prompt.quoted * longest,
+        )
+        contexts = footprint.contexts if plan.drafts else footprint.contexts[:1]
+        tightest = min(contexts, key=lambda context: context.left)
+        if tightest.takes(longest):
+            return cls(footprint, box, None)
+        worst = f"if every caption has its {longest} tokens, " if prompt.quoted else ""
+        return cls(footprint, box, worst + tightest.complaint(longest, quotes=bool(prompt.quoted)))
 
 
 def _spans(plan: Plan, facts: VideoFacts) -> list[Span]:
@@ -116,6 +164,14 @@ def _spans(plan: Plan, facts: VideoFacts) -> list[Span]:
         return []
     whole = select(plan.read, facts.duration_s)
     return cut(whole.start_s, whole.end_s, segments.segment, segments.overlap)
+
+
+def _seconds(options: ReadOptions, facts: VideoFacts) -> float:
+    """The length of what would be shown; 0 if a header does not tell it."""
+    if not facts.duration_s:
+        return 0.0
+    selection = select(options, facts.duration_s)
+    return selection.end_s - selection.start_s
 
 
 def _frame_count(options: ReadOptions, facts: VideoFacts) -> int:
@@ -153,7 +209,7 @@ def _record(request: Request, **known: Any) -> dict[str, Any]:
     record = {
         "schema": SCHEMA,
         "path": request.path,
-        **dict.fromkeys((*keys, "target", "draft", "devices", "fits", "error")),
+        **dict.fromkeys((*keys, "target", "draft", "devices", "too_long", "fits", "error")),
     }
     return {**record, **known}
 

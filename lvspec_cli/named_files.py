@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvspec_cli.errors import UsageError
+from lvspec_cli.files import read_written
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Shelf:
         """The text of a file and its path. Raises the shelf's error if there is none, or if it cannot be read."""
         path = self._find(os.fspath(name_or_path))
         try:
-            return path.read_text(encoding="utf-8"), path
+            return read_written(path), path
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise self.error(f"cannot read the {self.kind} {path}: {reason}; give the path of a YAML file") from error

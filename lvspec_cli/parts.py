@@ -67,7 +67,8 @@ class SegmentedVideo:
             assert first_error is not None  # there is at least one span
             raise first_error
         if self.plan.summarizes:
-            steps = caption_part(summary_request(_quoted(self.segments)), self.plan, most_frames)
+            said = quoted((each.start_s, each.end_s, each.text) for each in self.segments if each.error is None)
+            steps = caption_part(summary_request(said), self.plan, most_frames)
             try:
                 self.summary = yield from _told_as(Part(len(self.spans), count, summary=True), steps)
             except (VideoError, OutOfMemory) as error:
@@ -120,13 +121,9 @@ def _bare(error: LvspecError) -> LvspecError:
     return error.with_traceback(None)
 
 
-def _quoted(segments: Iterable[Segment]) -> str:
-    """What was said of the segments, a line each with its times, for a prompt that asks for a summary."""
-    return "\n".join(
-        f"{segment.start_s:.1f} s to {segment.end_s:.1f} s: {' '.join(segment.text.split())}"
-        for segment in segments
-        if segment.error is None
-    )
+def quoted(segments: Iterable[tuple[float, float, str]]) -> str:
+    """What was said of segments, each a start and an end in seconds and a text, as a summary's prompt quotes it."""
+    return "\n".join(f"{start_s:.1f} s to {end_s:.1f} s: {' '.join(text.split())}" for start_s, end_s, text in segments)
 
 
 def _trouble(segments: Sequence[Segment], of_summary: Trouble | None) -> Trouble | None:

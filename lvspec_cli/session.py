@@ -20,6 +20,7 @@ from lvspec_cli.decoding.relevance import NOTHING_KNOWN, settled
 from lvspec_cli.decoding.stats import DecodingStats
 from lvspec_cli.errors import LvspecError, OutOfMemory
 from lvspec_cli.memory import explained_memory
+from lvspec_cli.models.context import room_for_answer
 from lvspec_cli.models.footprint import estimate_pair
 from lvspec_cli.models.prefill import prefill_pair
 from lvspec_cli.models.room import GIB, rooms, used_bytes
@@ -30,7 +31,7 @@ from lvspec_cli.token_texts import TokenTexts, speller
 if TYPE_CHECKING:
     from lvspec_cli.models.adapter import VideoLanguageModel
     from lvspec_cli.models.pair import Pair
-    from lvspec_cli.models.prompt import VideoLayout
+    from lvspec_cli.models.prompt import PreparedPrompt, VideoLayout
     from lvspec_cli.preset import ModelSpec, Preset
     from lvspec_cli.video.clip import Clip
 
@@ -95,7 +96,10 @@ class Session:
         )
 
     def prefill(self) -> None:
-        """Let both models, or the target alone if the method drafts nothing, watch the video and read the question."""
+        """Let both models, or the target alone if the method drafts nothing, watch the video and read the question.
+
+        Raises PromptTooLong if one of them has not positions enough for it, and OutOfMemory.
+        """
         started = perf_counter()
         wanted = self._request.question or self._request.prompt or ""
         target, draft = self._pair.prepare(self._clip.frames, self._clip.times, wanted, self._request.system)
@@ -103,6 +107,7 @@ class Session:
         self._prepare_seconds = prepared - started
         self.stats.video_tokens = target.video_tokens
         self._layout = self._pair.target.video_layout(target)
+        self._options = replace(self._options, max_tokens=self._room_for_answer(target, draft))
         with self._explained_memory():
             self._knowledge = self._pair.ready_for(self._options)
             prompts = target, draft
@@ -114,6 +119,12 @@ class Session:
         self.stats.draft_video_tokens = prefilled.draft_video_tokens
         self.stats.prefill_seconds = perf_counter() - prepared
         self.stats.memory_bytes = used_bytes(self._pair.target.device)
+
+    def _room_for_answer(self, target: PreparedPrompt, draft: PreparedPrompt | None) -> int:
+        """The most new tokens; fewer than are asked for where a model's positions end before."""
+        uses = self._pair.context_uses(target, draft if self._draft is not None else None)
+        quotes = self._plan.summarizes and self._request.question is None
+        return room_for_answer(uses, self._options.max_tokens, quotes=quotes)
 
     @property
     def prompt_length(self) -> int:

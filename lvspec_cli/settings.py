@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.files import user_folder
+from lvspec_cli.files import read_written, user_folder
 from lvspec_cli.parsing import (
     added,
     draft_length,
@@ -263,7 +263,7 @@ def _read_toml(path: Path, label: str) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+        values: dict[str, Any] = tomllib.loads(read_written(path))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:

@@ -265,3 +265,16 @@ def test_figures_that_do_not_add_up_are_those_of_the_latest_part():
     together.add(second)
     assert (together.memory_bytes, together.target_step_seconds) == (5, 2.0)
     assert (together.draft_cost_ratio, together.draft_video_tokens) == (0.5, 4)
+
+
+def test_a_summary_that_quotes_more_than_fits_costs_the_summary(captioner, clip):
+    prompt = "Join these: {segments} " + "Say more. " * 420  # of 4096 positions
+    caption = captioner.caption(clip, segment=1, summary=True, summary_prompt=prompt)
+    assert caption.summary is None
+    assert all(segment.text for segment in caption.segments)
+    record = caption.as_record()
+    assert record["error"]["type"] == "prompt_too_long"
+    assert record["error"]["message"].startswith(
+        "the summary failed, the segments did not: the prompt of the summary has"
+    )
+    assert "take longer segments (--segment), shorter captions (--max-tokens) or fewer" in record["error"]["message"]

@@ -152,6 +152,13 @@ def test_bytes_that_are_no_text_are_an_error_of_one_sentence(tmp_path: Path) -> 
         load_preset(path)
 
 
+def test_a_file_that_is_too_large_is_an_error_of_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text("schema: lvspec.preset/1\n" + "# more\n" * 3_000_000, encoding="utf-8")
+    with pytest.raises(PresetError, match=r"my\.yaml: it is larger than 256 KiB; give the path of a YAML file$"):
+        load_preset(path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PresetError, match="there is no preset file"):
         load_preset(tmp_path / "absent.yaml")

@@ -171,6 +171,13 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
         file_layer(tmp_path / "lvspec.toml", "lvspec.toml")
 
 
+def test_a_file_without_end_is_refused(tmp_path):
+    with open(tmp_path / "lvspec.toml", "wb") as file:
+        file.truncate(2**40)  # takes no room, and does not fit into memory
+    with pytest.raises(UsageError, match=r"lvspec\.toml cannot be read: it is larger than 256 KiB"):
+        file_layer(tmp_path / "lvspec.toml", "lvspec.toml")
+
+
 def test_keys_in_files_may_be_written_like_flags(tmp_path):
     (tmp_path / "lvspec.toml").write_text("draft-tokens = 7\n")
     assert file_layer(tmp_path / "lvspec.toml", "lvspec.toml").values == {"draft_tokens": 7}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lvspec_cli.errors import StyleError
+from lvspec_cli.files import LARGEST_WRITTEN
 from lvspec_cli.preset import built_in_folder
 from lvspec_cli.settings import FIELDS, user_file
 from lvspec_cli.style import Style, list_styles, load_style, style_files, user_styles_folder
@@ -85,6 +86,20 @@ def test_bytes_that_are_no_text_are_an_error_of_one_sentence(tmp_path: Path) -> 
     path = tmp_path / "file.yaml"
     path.write_bytes(b"\xff\xfe\x00")
     assert "cannot read the style" in complaint(path)
+
+
+def test_a_style_is_read_up_to_its_limit_and_a_larger_one_refused(tmp_path: Path) -> None:
+    whole = SHORT + "#" * (LARGEST_WRITTEN - len(SHORT))
+    assert load_style(written(tmp_path, whole)).prompt == "Say what you see."
+    message = complaint(written(tmp_path, whole + "#"))
+    assert message.endswith("file.yaml: it is larger than 256 KiB; give the path of a YAML file")
+
+
+def test_of_a_file_without_end_no_more_is_read_than_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    with open(path, "wb") as file:
+        file.truncate(2**40)  # takes no room, and does not fit into memory
+    assert "it is larger than 256 KiB" in complaint(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from lvspec_cli.calibration.draft_speed import relative_speeds
 from lvspec_cli.calibration.evidence import Evidence, Prompts, measure_video
 from lvspec_cli.calibration.journal import Journal
 from lvspec_cli.decoding.options import DecodingOptions
-from lvspec_cli.errors import FramesRefused, UsageError, VideoError
+from lvspec_cli.errors import FramesRefused, PromptTooLong, UsageError, VideoError
+from lvspec_cli.models.context import room_for_answer
 from lvspec_cli.models.pair import Pair
 from lvspec_cli.preset import PromptSpec, PruningSpec
 from lvspec_cli.video.clip import Clip
@@ -95,7 +96,7 @@ class Calibrator:
                     self._say(f"left out: {path} is a copy of {known[fingerprint]}")
                     continue
                 prompts = self._prompts(clip)
-            except FramesRefused as error:
+            except (FramesRefused, PromptTooLong) as error:
                 self._say(f"left out: {path}: {error}")
                 continue
             except VideoError as error:
@@ -108,6 +109,7 @@ class Calibrator:
     def _prompts(self, clip: Clip) -> Prompts:
         target, draft = self._pair.prepare(clip.frames, clip.times, self._asked.caption, self._asked.system)
         assert draft is not None  # the pair was loaded with its draft
+        room_for_answer(self._pair.context_uses(target, draft), self._options.max_tokens)
         return Prompts(target, draft)
 
     def _measured(self, video: tuple[str, Prompts], window: Iterable[tuple[str, Prompts]]) -> Evidence:

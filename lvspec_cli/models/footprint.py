@@ -26,6 +26,7 @@ from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.activations import head_width, prefill_bytes
 from lvspec_cli.models.architecture import Architecture, read_architecture, read_processor
 from lvspec_cli.models.compiled_stack import CAPACITY_STEP
+from lvspec_cli.models.context import ContextUse, known_positions
 from lvspec_cli.models.prompt import FrameSize, VideoSize, frames_refused, templated
 from lvspec_cli.models.pruning import kept_count
 from lvspec_cli.models.quiet import quiet
@@ -62,15 +63,22 @@ class PairFootprint:
     video_tokens: int  # to the target
     draft_video_tokens: int  # that pruning leaves the draft
     prompt_tokens: int  # of the target, video tokens included
+    contexts: tuple[ContextUse, ...] = ()  # what the prompt takes of the positions of target and draft
 
 
 def estimate_pair(
-    preset: Preset, frame_count: int | None = None, frame_size: tuple[int, int] | None = None
+    preset: Preset,
+    frame_count: int | None = None,
+    frame_size: tuple[int, int] | None = None,
+    *,
+    seconds: float = 0.0,
+    quoted_tokens: int = 0,
 ) -> PairFootprint:
     """What a pair takes for a video with the preset's caption prompt.
 
     ``frame_count``: None for the preset's, which by rate is the most that a video can come to (``frames.max_frames``);
-    ``frame_size``: height and width as the video is read, None for the largest frames that the preset takes.
+    ``frame_size``: height and width as the video is read, None for the largest frames that the preset takes;
+    ``seconds``: its length, by which some families number its frames; ``quoted_tokens``: on top of the prompt.
 
     Raises ModelError if a configuration is neither on this machine nor known, PresetError if a model is of no known
     family, FramesRefused if a model cannot take frames of this shape, UsageError if its chat template takes no system
@@ -80,8 +88,10 @@ def estimate_pair(
     reserve = DecodingOptions(draft_tokens=preset.draft_tokens, max_tokens=preset.generation.max_tokens).reserve
     step = CAPACITY_STEP if preset.compile else 1
     models = read_architecture(preset.target, "target"), read_architecture(preset.draft, "draft")
-    target = _view(models[0], preset, frames, frame_size, PruningSpec())
-    draft = _view(models[1], preset, frames, frame_size, _pruning(preset))
+    target, draft = (
+        _view(model, preset, frames, frame_size, pruning, quoted_tokens)
+        for model, pruning in zip(models, (PruningSpec(), _pruning(preset)), strict=True)
+    )
     return PairFootprint(
         target=_footprint(target, reserve, step),
         draft=_footprint(draft, reserve, step),
@@ -89,6 +99,7 @@ def estimate_pair(
         video_tokens=target.video_tokens,
         draft_video_tokens=draft.video_tokens,
         prompt_tokens=target.positions,
+        contexts=(target.context("target", seconds), draft.context("draft", seconds)),
     )
 
 
@@ -120,17 +131,34 @@ class _View:
 
     @property
     def positions(self) -> int:
+        """In the cache."""
         return self.video_tokens + self.text_tokens
+
+    def context(self, role: str, seconds: float) -> ContextUse:
+        """Pruning changes nothing in it: what stays keeps its rotary positions."""
+        return ContextUse(
+            role=role,
+            model=self.model.spec.model,
+            known=known_positions(self.model.text),
+            taken=self.video.positions_over(seconds) + self.text_tokens,
+            tokens=self.video.tokens + self.text_tokens,
+            video_tokens=self.video.tokens,
+        )
 
 
 def _view(
-    model: Architecture, preset: Preset, frames: int, frame_size: tuple[int, int] | None, pruning: PruningSpec
+    model: Architecture,
+    preset: Preset,
+    frames: int,
+    frame_size: tuple[int, int] | None,
+    pruning: PruningSpec,
+    quoted_tokens: int,
 ) -> _View:
     processor = read_processor(model.spec)
     sizes = _largest_frames() if frame_size is None else (frame_size,)
     videos = [_video_size(model, processor, preset.frames, frames, height, width) for height, width in sizes]
     video = max(videos, key=lambda size: size.tokens)
-    text_tokens = _text_tokens(processor, preset.prompts, model.adapter.time_marks(frames))
+    text_tokens = _text_tokens(processor, preset.prompts, model.adapter.time_marks(frames)) + quoted_tokens
     return _View(model, video, kept_count(pruning, video.tokens), text_tokens)
 
 

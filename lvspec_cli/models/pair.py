@@ -25,6 +25,7 @@ from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.architecture import read_processor
 from lvspec_cli.models.calibration_file import read_calibration
 from lvspec_cli.models.checkpoint import Checkpoint, read_checkpoint
+from lvspec_cli.models.context import ContextUse, context_use
 from lvspec_cli.models.critical import critical_tokens
 from lvspec_cli.models.grounding import GroundingSource
 from lvspec_cli.models.loading import (
@@ -108,6 +109,13 @@ class Pair:
         if self.draft.prepares_like(self.target):
             return prepared, prepared
         return prepared, self.draft.prepare(frames, times, prompt, system)
+
+    def context_uses(self, target: PreparedPrompt, draft: PreparedPrompt | None) -> tuple[ContextUse, ...]:
+        """What the prompts of `prepare` take of the positions of both models; None: the draft is not used."""
+        use = context_use(self.target, "target", self.target_id, target)
+        if self.draft is None or draft is None:
+            return (use,)
+        return use, context_use(self.draft, "draft", self.draft_id, draft)
 
 
 def check_pair(preset: Preset) -> CheckedPair:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -35,6 +36,13 @@ def patch_grid_size(
         tokens=patches // vision.spatial_merge_size**2,
         input_bytes=patches * numbers * torch.float32.itemsize,
     )
+
+
+def rows_and_columns(size: VideoSize, steps: int, height: int, width: int) -> tuple[int, int]:
+    """How the tokens of a step lie: rows and columns whose product is their number, shaped as nearly as a frame."""
+    tokens = size.tokens // steps
+    shapes = [(rows, tokens // rows) for rows in range(1, tokens + 1) if tokens % rows == 0]
+    return min(shapes, key=lambda shape: abs(math.log(shape[0] * width / (shape[1] * height))))
 
 
 def patch_grid_layout(grids: Tensor, vision: Any) -> VideoLayout:

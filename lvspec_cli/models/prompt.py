@@ -52,6 +52,13 @@ class VideoSize:
     tokens: int  # that the language model gets of it
     input_bytes: int  # of the tensors that the processor makes of the frames
     features: int = 1  # states that the vision tower gives for each token
+    positions: int | None = None  # that the tokens take, times left aside; None: one each
+    positions_per_second: float = 0.0  # of the time axis, if the family has one
+
+    def positions_over(self, seconds: float) -> int:
+        """Rotary positions that a video of this length takes at most."""
+        in_space = self.tokens if self.positions is None else self.positions
+        return max(in_space, int(seconds * self.positions_per_second) + 1)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -13,7 +14,7 @@ from transformers.video_utils import VideoMetadata
 from lvspec_cli.models.activations import pixel_bytes, rotary_tower_bytes
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.families import register_family
-from lvspec_cli.models.patch_grid import patch_grid_layout, patch_grid_size
+from lvspec_cli.models.patch_grid import patch_grid_layout, patch_grid_size, rows_and_columns
 from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoLayout, VideoSize
 from lvspec_cli.models.timestamps import mean_spacing, temporal_positions
 
@@ -44,7 +45,12 @@ class Qwen25VL(VideoLanguageModel):
         """See `VideoLanguageModel.video_size`; a cap on the whole video's pixels is not looked at."""
         processor = video_processor or Qwen2VLVideoProcessor()
         pixels = _pixels(processor, frame_size)
-        return patch_grid_size(processor, config.vision_config, frames, height, width, pixels)
+        vision = config.vision_config
+        size = patch_grid_size(processor, vision, frames, height, width, pixels)
+        steps = -(-frames // vision.temporal_patch_size)
+        # All three axes begin where the video does, and text goes on behind the longest of them.
+        positions = max(rows_and_columns(size, steps, height, width))
+        return replace(size, positions=positions, positions_per_second=float(vision.tokens_per_second))
 
     @classmethod
     def patch_bytes(cls, config: Any, itemsize: int) -> int:

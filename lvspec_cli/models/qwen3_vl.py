@@ -13,7 +13,7 @@ from transformers import Qwen3VLVideoProcessor
 from lvspec_cli.models.activations import pixel_bytes, rotary_tower_bytes
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.families import register_family
-from lvspec_cli.models.patch_grid import patch_grid_layout, patch_grid_size
+from lvspec_cli.models.patch_grid import patch_grid_layout, patch_grid_size, rows_and_columns
 from lvspec_cli.models.prompt import EncodedVideo, FrameSize, PreparedPrompt, VideoLayout, VideoSize
 from lvspec_cli.models.timestamps import written_times
 
@@ -41,8 +41,11 @@ class Qwen3VL(VideoLanguageModel):
         count = max(frames, vision.temporal_patch_size)  # a single frame is shown as a pair
         pixels = _pixels(processor, frame_size, count)
         size = patch_grid_size(processor, vision, count, height, width, pixels)
+        # Steps stand one behind the other, and each takes as many positions as its longer side has tokens.
+        steps = -(-count // vision.temporal_patch_size)
+        positions = steps * max(rows_and_columns(size, steps, height, width))
         # Of the states to which deeper features are added there is a copy too.
-        return replace(size, features=2 + len(vision.deepstack_visual_indexes))
+        return replace(size, features=2 + len(vision.deepstack_visual_indexes), positions=positions)
 
     @classmethod
     def patch_bytes(cls, config: Any, itemsize: int) -> int:

@@ -16,6 +16,7 @@ from lvspec_cli.calibration.journal import Journal
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.errors import FramesRefused, UsageError, VideoUnreadable
+from lvspec_cli.models.context import ContextUse
 from lvspec_cli.preset import PromptSpec, PruningSpec
 from lvspec_cli.video.clip import Clip, VideoFacts
 
@@ -30,7 +31,7 @@ class Target:
 
 @dataclass(frozen=True)
 class ToyPair:
-    """Takes any frames but black ones; the prompts of a clip are its brightness."""
+    """Takes any frames but black ones, and white ones as too many; the prompts of a clip are its brightness."""
 
     target: Target = Target()
     vocabulary_size: int = 3
@@ -43,6 +44,9 @@ class ToyPair:
         if brightness == 0:
             raise FramesRefused("the model cannot take frames of 8x8 pixels: leave this video out")
         return brightness, brightness
+
+    def context_uses(self, target: int, draft: int) -> tuple[ContextUse, ...]:
+        return (ContextUse("target", "toy", known=1000, taken=4 * target, tokens=1100, video_tokens=1000),)
 
 
 @dataclass
@@ -88,12 +92,15 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return made
 
 
-def test_a_video_that_cannot_be_read_or_whose_frames_are_refused_is_left_out(bench: Bench) -> None:
-    assert bench.run("1.mp4", "x.mp4", "0.mp4", "2.mp4").videos == 2
+def test_a_video_that_cannot_be_read_or_that_the_models_cannot_take_is_left_out(bench: Bench) -> None:
+    assert bench.run("1.mp4", "x.mp4", "0.mp4", "255.mp4", "2.mp4").videos == 2
     left_out = [line for line in bench.said if line.startswith("left out: ")]
     assert left_out == [
         "left out: x.mp4 cannot be read: convert it",
         "left out: 0.mp4: the model cannot take frames of 8x8 pixels: leave this video out",
+        "left out: 255.mp4: the prompt has 1100 tokens, 1000 of them the video's, and with an answer of 64 more it "
+        "takes 1084 positions, but the target toy knows 1000: take fewer frames (--frames, --max-frames) or a shorter "
+        "part of the video (--start, --end, --segment)",
     ]
     assert bench.measured == [(1, [2]), (2, [1])]
 

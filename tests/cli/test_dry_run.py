@@ -130,6 +130,43 @@ def test_the_line_of_a_video_in_segments_tells_how_many(caption, clip):
     assert caption(clip, "--dry-run", "--segment", "1").out.startswith("2 segments, each of at most 4 frames of 56x56")
 
 
+def test_a_summary_counts_with_all_that_it_may_quote(caption, clip):
+    def prompt_tokens(*options):
+        fixed = ("--dry-run", "--format", "json", "--max-tokens", "20", "--prompt", "Join: ")
+        outcome = caption(clip, *fixed, *options)
+        return foretold(outcome)["prompt_tokens"]
+
+    summary = ("--summary", "--summary-prompt", "Join: {segments}")
+    line = len("0.0 s to 1.0 s: ") + 20  # the tiny tokenizer has a token for each byte
+    alone = prompt_tokens()
+    assert prompt_tokens("--segment", "1", *summary) == alone + 2 * line + 1
+    assert prompt_tokens("--segment", "0.5", *summary) == alone + 4 * line + 3
+    assert prompt_tokens("--segment", "1", "--summary", "--summary-prompt", "Join: ") == alone
+    assert prompt_tokens("--segment", "scenes", *summary) == alone  # there is no telling how many
+
+
+def test_a_question_is_asked_of_the_whole_and_quotes_nothing(ask, clip):
+    whole = foretold(ask(clip, "Why?", "--dry-run", "--format", "json"))
+    parts = foretold(ask(clip, "Why?", "--dry-run", "--format", "json", "--segment", "1", "--summary"))
+    assert parts["prompt_tokens"] == whole["prompt_tokens"]
+
+
+def test_a_prompt_that_is_too_long_for_the_models_is_told(caption, clip):
+    options = ("--dry-run", "--prompt", "Say more. " * 420)
+    record = foretold(caption(clip, *options, "--format", "json"))
+    assert record["fits"] is False
+    assert record["devices"][0]["fits"] is True
+    assert record["too_long"].endswith("knows 4096: ask in fewer words")
+    assert caption(clip, *options).out.endswith(f"fits; {record['too_long']}\n")
+    assert foretold(caption(clip, "--dry-run", "--format", "json"))["too_long"] is None
+
+
+def test_a_summary_that_may_become_too_long_is_told(caption, clip):
+    options = ("--segment", "0.5", "--summary", "--max-tokens", "950")
+    record = foretold(caption(clip, "--dry-run", "--format", "json", *options))
+    assert record["too_long"].startswith("if every caption has its 950 tokens, the prompt of the summary has ")
+
+
 def test_a_question_counts(ask, clip):
     short, long = (
         foretold(ask(clip, question, "--dry-run", "--format", "json"))["prompt_tokens"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -163,6 +164,14 @@ def test_a_reader_who_has_seen_enough_is_no_error_to_tell_of(trace):
     command = f'{sys.executable} -m lvspec_cli report "{trace}" -o - | head -n 1'
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("<!DOCTYPE html>\n", "")
+
+
+@posix
+@pytest.mark.skipif(not shutil.which("bash"), reason="process substitution is bash's")
+def test_what_another_program_writes_is_read(trace, tmp_path):
+    command = f'{sys.executable} -m lvspec_cli report <(cat "{trace}") -o "{tmp_path}/r.html"'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stderr == f"wrote {tmp_path}/r.html: 1 video\n"
 
 
 def test_names_steer_no_terminal(lvspec, tmp_path):

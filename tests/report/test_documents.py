@@ -1,11 +1,13 @@
 """Reading: every layout of JSON, what is refused and with which words, and every video once."""
 
 import json
+import os
+import threading
 
 import pytest
 
 from lvspec_cli.errors import LvspecError, UsageError
-from lvspec_cli.report import read_documents
+from lvspec_cli.report import json_file, read_documents
 from tests.report import traces
 
 
@@ -266,3 +268,62 @@ def test_a_file_in_another_encoding_is_no_json(tmp_path):
     (tmp_path / "x").write_bytes(json.dumps(traces.record()).encode("utf-16"))
     with pytest.raises(LvspecError, match="is not JSON"):
         read_documents([str(tmp_path / "x")])
+
+
+def test_a_line_as_long_as_lvspec_writes_is_read(write):
+    import numpy as np
+
+    from lvspec_cli.output.trace_lines import MOST_THUMBNAILS
+    from lvspec_cli.video.thumbnails import LONGEST_SIDE, thumbnails
+
+    shape = (MOST_THUMBNAILS, LONGEST_SIDE, LONGEST_SIDE, 3)
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)  # what compresses worst
+    head, *rest = traces.trace()
+    text = traces.json_lines([{**head, "thumbnails": thumbnails(noise)}, *rest])
+    (video,) = read_documents([write(text)]).videos
+    assert len(video.parts[0].head.thumbnails) == MOST_THUMBNAILS
+    assert len(text) < json_file.LONGEST_LINE / 8
+
+
+def test_a_line_of_exactly_the_limit_is_read_and_a_longer_one_refused(write, monkeypatch):
+    text = json.dumps(traces.record()) + "\n"
+    path = write(text * 2)
+    monkeypatch.setattr(json_file, "LONGEST_LINE", len(text))
+    assert len(read_documents([path]).videos) == 1
+    monkeypatch.setattr(json_file, "LONGEST_LINE", len(text) - 1)
+    with pytest.raises(LvspecError, match="line 1 is longer than 0 MiB, as none of lvspec's is: give records"):
+        read_documents([path])
+
+
+def test_a_document_is_read_as_a_whole_up_to_its_limit(write, monkeypatch):
+    text = json.dumps([traces.record(path="a.mp4"), traces.record(path="b.mp4")], indent=2)
+    path = write(text)
+    monkeypatch.setattr(json_file, "LARGEST_DOCUMENT", len(text))
+    assert paths(read_documents([path])) == ["a.mp4", "b.mp4"]
+    monkeypatch.setattr(json_file, "LARGEST_DOCUMENT", len(text) - 1)
+    with pytest.raises(LvspecError, match=r"is a document of more than 0 MiB, .*: give records one a line"):
+        read_documents([path])
+
+
+@pytest.mark.parametrize(("limit", "value"), [("LARGEST_FILE", 20_000), ("MOST_LINES", 20)])
+@pytest.mark.parametrize("line", ["", json.dumps(traces.record())])
+def test_a_file_without_end_is_refused(write, monkeypatch, limit, value, line):
+    monkeypatch.setattr(json_file, limit, value)
+    with pytest.raises(LvspecError, match=r"has more than \d+ MiB or \d+ lines, .*: give parts of it"):
+        read_documents([write(f"{line}\n" * 20_001)])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="there is no such device")
+def test_a_device_without_end_is_refused():
+    with pytest.raises(LvspecError, match="/dev/zero line 1 is longer than 64 MiB"):
+        read_documents(["/dev/zero"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("text", [traces.json_lines(traces.trace()), json.dumps([traces.record()], indent=2)])
+def test_a_pipe_is_read(tmp_path, text):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(text,))
+    writer.start()
+    assert paths(read_documents([str(tmp_path / "pipe")])) == ["films/circle.mp4"]
+    writer.join()
