@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from lvspec_cli.decoding.model import DecodableModel
 from lvspec_cli.decoding.sampling import Sampler
@@ -68,8 +69,8 @@ class Drafter:
 
     def _log_probabilities(self, logits: list[Tensor], tokens: Tensor) -> Tensor:
         """float32 [g] of g tokens, from the logits [1, vocabulary] of each."""
-        of_all = torch.cat(logits).log_softmax(-1, dtype=torch.float32)  # where the draft is: they are many
-        return of_all.gather(-1, tokens.to(of_all.device).unsqueeze(-1)).squeeze(-1).to(self._device)
+        of_all = torch.cat(logits).float()  # where the draft is: they are many
+        return -cross_entropy(of_all, tokens.to(of_all.device), reduction="none").to(self._device)
 
     def _join(self, parts: list[Tensor]) -> Tensor:
         return torch.cat(parts).to(self._device)

@@ -43,7 +43,8 @@ class GroundingProbe:
 
     def __init__(self, source: GroundingSource) -> None:
         self.source = source
-        self._video = torch.empty(0, dtype=torch.int64)  # positions of the video tokens in the prompt
+        # Positions of the video tokens in the prompt; a slice, which is quicker, if nothing lies between them.
+        self._video: Tensor | slice = slice(0)
         self._places = 0  # how many of them, from the first, are places of the video
         self._steps = 0  # how many steps, of as many places each, these make; 0 if they make no grid
         self._noted: list[NotedLayer] = []
@@ -55,7 +56,10 @@ class GroundingProbe:
 
     def show_video(self, mask: Tensor, places: int, steps: int) -> None:
         """Which positions of the prompt (bool [n]) are video tokens, how many belong to its grid, and of what steps."""
-        self._video, self._places, self._steps = mask.nonzero()[:, 0], places, steps
+        positions = mask.nonzero()[:, 0]
+        first, last = int(positions[0]), int(positions[-1])
+        self._video = slice(first, last + 1) if last + 1 - first == len(positions) else positions
+        self._places, self._steps = places, steps
 
     def begin(self) -> None:
         """A pass begins."""
@@ -70,9 +74,13 @@ class GroundingProbe:
 
         To be asked before anything else is written into the cache.
         """
-        weights = attention_rows(self._noted, rows)
-        self._video = self._video.to(weights.device)
-        return VideoGrounding(weights.index_select(-1, self._video), self._places, self._steps)
+        if isinstance(self._video, slice):
+            weights = attention_rows(self._noted, rows, self._video)
+        else:
+            weights = attention_rows(self._noted, rows)
+            self._video = self._video.to(weights.device)
+            weights = weights.index_select(-1, self._video)
+        return VideoGrounding(weights, self._places, self._steps)
 
     def similarity(self, cosines: Tensor, rows: Tensor) -> VideoGrounding:
         """The cosines of those positions, from those of all [n, video tokens]."""
@@ -80,10 +88,10 @@ class GroundingProbe:
         return VideoGrounding(chosen, self._places, self._steps, adds_up=False)
 
 
-def attention_rows(layers: Sequence[NotedLayer], rows: Tensor) -> Tensor:
-    """The attention of some of the last n of m positions on all of them, mean over layers and heads: [k, m].
+def attention_rows(layers: Sequence[NotedLayer], rows: Tensor, columns: slice = slice(None)) -> Tensor:
+    """The attention of some of the last n of m positions on some of the m, mean over layers and heads: [k, p].
 
-    ``layers``: on any devices; ``rows``: int64 [k], counted from the first of the n.
+    ``layers``: on any devices; ``rows``: int64 [k], counted from the first of the n; ``columns``: p of the m.
     """
     device = layers[0].query.device
     rows = rows.to(device)
@@ -91,9 +99,9 @@ def attention_rows(layers: Sequence[NotedLayer], rows: Tensor) -> Tensor:
     if len(at_hand) == len(layers):
         # As few operations as it takes: small models spend more on starting them than on these numbers.
         new, total = layers[0].query.shape[2], layers[0].keys.shape[2]
-        every = torch.cat([weights.view(-1, new, total).to(device) for weights in at_hand])
+        every = torch.cat([weights.view(-1, new, total)[..., columns].to(device) for weights in at_hand])
         return every.mean(0, dtype=torch.float32).index_select(0, rows)
-    return torch.stack([_recomputed(layer, rows).to(device) for layer in layers]).mean((0, 1))
+    return torch.stack([_recomputed(layer, rows)[..., columns].to(device) for layer in layers]).mean((0, 1))
 
 
 def _recomputed(layer: NotedLayer, rows: Tensor) -> Tensor:

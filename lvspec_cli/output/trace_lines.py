@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,10 @@ def round_line(
 
 def _places(event: Round, texts: TokenTexts, before: int | None) -> list[dict[str, Any]]:
     """One for each draft token, in order."""
-    places, own = [], event.own_log_probabilities
+    places: list[dict[str, Any]] = []
+    own = _all_short(event.own_log_probabilities or [None] * len(event.draft_tokens))
+    of_draft, of_choice = _all_short(event.draft_log_probabilities), _all_short(event.choice_log_probabilities)
+    relevance = _all_short(event.relevance)
     for place, (token, fate) in enumerate(zip(event.draft_tokens, event.fates, strict=True)):
         rejected, choice, text = fate is Fate.REJECTED, event.choices[place], texts.text(token, before)
         places.append(
@@ -84,15 +87,15 @@ def _places(event: Round, texts: TokenTexts, before: int | None) -> list[dict[st
                 "draft": {
                     "id": token,
                     "text": text,
-                    "draft_log_probability": None if own is None else _short(own[place]),
-                    "target_log_probability": _short(event.draft_log_probabilities[place]),
+                    "draft_log_probability": own[place],
+                    "target_log_probability": of_draft[place],
                 },
                 "choice": {
                     "id": choice,
                     "text": text if choice == token else texts.text(choice, before),
-                    "log_probability": _short(event.choice_log_probabilities[place]),
+                    "log_probability": of_choice[place],
                 },
-                "relevance": _short(event.relevance[place]),
+                "relevance": relevance[place],
                 "filler": event.fillers[place],
                 "verdict": fate.value,
                 "refusal": event.refusal.value if rejected and event.refusal else None,
@@ -142,3 +145,7 @@ def _digits(number: float) -> float:
 def _short(number: float | None) -> float | None:
     """To six decimals; None for what JSON cannot say, such as the logarithm of 0."""
     return round(number, 6) if number is not None and isfinite(number) else None
+
+
+def _all_short(numbers: Iterable[float | None]) -> list[float | None]:
+    return [round(number, 6) if number is not None and isfinite(number) else None for number in numbers]
