@@ -265,3 +265,18 @@ def test_figures_that_do_not_add_up_are_those_of_the_latest_part():
     together.add(second)
     assert (together.memory_bytes, together.target_step_seconds) == (5, 2.0)
     assert (together.draft_cost_ratio, together.draft_video_tokens) == (0.5, 4)
+
+
+def test_damage_that_several_parts_met_is_told_once_with_its_largest_count(captioner, clip, monkeypatch):
+    worker, counts = captioner._video_worker(), iter((1, 12, 9, 0))
+    read = worker.read
+
+    def damaged(path, options):
+        found, count = read(path, options), next(counts)
+        told = (f"{count} bad packets were skipped",) if count else ()
+        return replace(found, facts=replace(found.facts, bad_packets=count, warnings=("the file is odd", *told)))
+
+    monkeypatch.setattr(worker, "read", damaged)
+    facts = captioner.caption(clip, segment=0.5).facts
+    assert facts.warnings == ("the file is odd", "12 bad packets were skipped")
+    assert facts.bad_packets == 12
