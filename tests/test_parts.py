@@ -278,3 +278,18 @@ def test_a_summary_that_quotes_more_than_fits_costs_the_summary(captioner, clip)
         "the summary failed, the segments did not: the prompt of the summary has"
     )
     assert "take longer segments (--segment), shorter captions (--max-tokens) or fewer" in record["error"]["message"]
+
+
+def test_damage_that_several_parts_met_is_told_once_with_its_largest_count(captioner, clip, monkeypatch):
+    worker, counts = captioner._video_worker(), iter((1, 12, 9, 0))
+    read = worker.read
+
+    def damaged(path, options, **more):
+        found, count = read(path, options, **more), next(counts)
+        told = (f"{count} bad packets were skipped",) if count else ()
+        return replace(found, facts=replace(found.facts, bad_packets=count, warnings=("the file is odd", *told)))
+
+    monkeypatch.setattr(worker, "read", damaged)
+    facts = captioner.caption(clip, segment=0.5).facts
+    assert facts.warnings == ("the file is odd", "12 bad packets were skipped")
+    assert facts.bad_packets == 12

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lvspec_cli.caption import Caption, Failure, Request
+from lvspec_cli.caption import Caption, Failure, Progress, Request
 from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.entry import FAILED, OK
 from lvspec_cli.cli.inputs import gather_inputs
@@ -16,6 +16,7 @@ from lvspec_cli.cli.trace import check_trace, open_trace
 from lvspec_cli.errors import LvspecError, ModelError, TraceError, UsageError, VideoError
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.offline import go_offline
+from lvspec_cli.output.destination import unfinished
 from lvspec_cli.output.outlet import OutputOptions, outlet_for
 from lvspec_cli.output.sink import Sink
 from lvspec_cli.output.trace import TraceWriter
@@ -46,7 +47,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
         with outlet.open() as sink, open_trace(shared.trace) as trace, captioner:
             if shared.dry_run:
                 return dry_run(captioner, view, sink, inputs.paths, question)
-            return _Run(captioner, view, sink, trace, shared.debug).over(inputs.paths, question)
+            return _Run(captioner, view, sink, trace, shared.debug, shared.trace).over(inputs.paths, question)
 
 
 def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions) -> Captioner:
@@ -86,9 +87,12 @@ class _Run:
     sink: Sink
     trace: TraceWriter | None
     debug: bool  # whether tracebacks are shown
+    trace_place: str | None  # where the trace goes
     captioned: int = 0
     failed: int = 0
     skipped: int = 0
+    path: str = ""  # the current video
+    finished_segments: int = 0  # of it, while it is captioned in segments
 
     def over(self, paths: Sequence[str], question: str | None) -> int:
         """Work through the paths and return the exit code."""
@@ -102,18 +106,36 @@ class _Run:
             if self.captioned or self.failed:
                 with suppress(OSError, LvspecError):
                     self.sink.close()
-            if isinstance(ending, KeyboardInterrupt | SystemExit) and len(paths) > 1:
-                self.view.make_way()
-                self.view.note(self._how_far(len(paths)))
+            self._tell_how_it_ended(ending, len(paths))
             raise
         self.sink.close()
         self.view.summary(self.captioned, self.failed, self.skipped)
         return FAILED if self.failed else OK
 
+    def _tell_how_it_ended(self, ending: BaseException, count: int) -> None:
+        """Say what there is of a run that was ended in the middle. Errors of the results tell that by themselves."""
+        interrupted = isinstance(ending, KeyboardInterrupt | SystemExit)
+        if not interrupted and not isinstance(ending, TraceError):
+            return
+        self.view.make_way()
+        if self.finished_segments:
+            self.view.note(self._what_is_dropped())
+        if count > 1:
+            self.view.note(f"{'interrupted' if interrupted else 'ended'} {self._how_far(count)}")
+
     def _how_far(self, count: int) -> str:
         where = self.sink.whereabouts if self.captioned else ""
         told = f"; their captions are {where}" if where else ""
-        return f"interrupted after {self.captioned + self.failed + self.skipped} of {count} videos{told}"
+        return f"after {self.captioned + self.failed + self.skipped} of {count} videos{told}"
+
+    def _what_is_dropped(self) -> str:
+        """A result is of a whole video: segments of one that was not finished are in a trace or nowhere."""
+        many = self.finished_segments > 1
+        dropped = f"{self.finished_segments} finished segment{'s' if many else ''} of {self.path}"
+        if self.trace_place is None:
+            return f"{dropped} {'are' if many else 'is'} dropped: with --trace FILE, every segment is kept as it comes"
+        where = unfinished(self.trace_place) or self.trace_place
+        return f"{dropped} {'are' if many else 'is'} in no result, but in the trace {where}"
 
     def _skips(self, path: str) -> bool:
         reason = self.sink.reason_to_skip(path)
@@ -123,12 +145,14 @@ class _Run:
         return bool(reason)
 
     def _take(self, path: str, question: str | None) -> None:
+        self.path = path
         try:
             caption = None
             for step in self.captioner.stream(path, question):
                 self.view.progress(step)
                 if self.trace is not None:
                     self.trace.progress(step)
+                self._count_segments(step)
                 caption = step.caption
         except (UsageError, ModelError, TraceError):
             raise  # no other video would fare better
@@ -150,6 +174,12 @@ class _Run:
             self.view.finished(caption)
         else:
             self.view.failed(Failure(caption.request, caption.trouble))
+
+    def _count_segments(self, step: Progress) -> None:
+        if step.part is None or step.caption is not None:
+            self.finished_segments = 0
+        elif step.stage == "decoding" and step.round is None and not step.part.summary:  # the end of a segment
+            self.finished_segments += 1
 
     def _fail(self, request: Request, error: Exception) -> None:
         self.failed += 1

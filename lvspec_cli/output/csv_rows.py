@@ -46,8 +46,8 @@ class CsvWriter(ResultWriter):
         rows = [*([] if self._begun else [COLUMNS]), *([row[column] for column in COLUMNS] for row in _rows(result))]
         lines = io.StringIO()
         csv.writer(lines).writerows(rows)
-        self._begun = True
         self._emit(lines.getvalue())
+        self._begun = True
 
 
 def _rows(result: Result) -> list[Mapping[str, Any]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 
-from lvspec_cli.output.destination import PARTIAL_SUFFIX
+from lvspec_cli.output.destination import unfinished
 from lvspec_cli.output.result import Result
 from lvspec_cli.output.writer import ResultWriter
 
@@ -49,6 +48,5 @@ class StreamSink(Sink):
     @property
     def whereabouts(self) -> str:
         """In the unfinished file, if it is one."""
-        place = self._place
-        in_file = place is not None and (os.path.isfile(place) or not os.path.exists(place))
-        return f"in {place}{PARTIAL_SUFFIX}" if in_file else ""
+        place = "" if self._place is None else unfinished(self._place)
+        return f"in {place}" if place else ""

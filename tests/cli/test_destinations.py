@@ -80,7 +80,7 @@ def test_a_video_whose_files_are_there_is_skipped_and_no_model_is_loaded(caption
     loads.clear()
     outcome = caption(*videos, "--sidecar")
     assert (outcome.code, outcome.out, loads) == (0, "", [])
-    assert "lvspec: skipped: a.mp4: a.txt exists; --overwrite makes it anew\n" in outcome.err
+    assert "lvspec: skipped: a.mp4: a.txt exists, from this video or another of its name; --over" in outcome.err
     assert outcome.err.endswith("lvspec: 0 captioned, 0 failed, 2 skipped\n")
     assert (tmp_path / "a.txt").read_text() == "edited by hand\n"
 
@@ -137,6 +137,33 @@ def test_two_videos_for_one_file_are_refused_before_anything_is_loaded(caption, 
     assert (outcome.code, loads) == (2, [])
     assert "a/x.mp4 and b/x.mp4 would both be written to out/x.mp4.txt" in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def test_names_that_differ_in_case_alone_are_two_files_where_the_disk_has_two(caption, copies, tmp_path, tree):
+    outcome = caption(*copies("x.mp4", "X.mp4"), "-o", "out/")
+    if len(list(tmp_path.glob("[xX].mp4"))) == 2:
+        assert (outcome.code, tree("out")) == (0, ["X.txt", "x.txt"])
+    else:
+        assert outcome.code == 2
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+@pytest.mark.parametrize("name", ["json", "jsonl"])
+def test_what_is_no_record_of_a_caption_is_neither_replaced_nor_taken_for_one(
+    caption, copies, loads, tmp_path, name, options
+):
+    (video,) = copies("clip.mp4")
+    truth = tmp_path / f"clip.{name}"
+    truth.write_text('{"schema": "lvspec.clip/1"}\n')
+    outcome = caption(video, "--sidecar", "--format", f"text,{name}", *options)
+    assert (outcome.code, outcome.out, loads) == (2, "", [])
+    said = f"clip.{name} is there and is no record of a caption: move it away, or choose another place"
+    assert outcome.err.endswith(f"lvspec: error: {said}\n")
+    assert truth.read_text() == '{"schema": "lvspec.clip/1"}\n'
+    truth.unlink()
+    for _ in range(2):  # of which the second finds a record, skips the video or makes it anew
+        assert caption(video, "--sidecar", "--format", name, *options).code == 0
+        assert json.loads(truth.read_text())["schema"] == "lvspec.caption/1"
 
 
 def test_formats_may_come_from_the_environment_and_a_file(caption, copies, tmp_path, monkeypatch, tree):

@@ -148,6 +148,16 @@ def test_a_part_that_begins_again_replaces_what_was_said_of_it(write):
     assert len(video.parts[0].rounds) == len(traces.rounds())
 
 
+@pytest.mark.parametrize("missing", [[0], [1], [1, 3]])
+def test_rounds_that_a_trace_lacks_are_told_once_a_part(write, missing):
+    head, *rest = traces.trace()
+    kept = [line for line in rest if line.get("index") not in missing]
+    documents = read_documents([path := write(traces.json_lines([head, *kept]))])
+    said = f"{path} lacks rounds of films/circle.mp4: tokens are missing from what is shown"
+    assert documents.notes == (said,)
+    assert len(documents.videos[0].parts[0].rounds) == len(traces.rounds()) - len(missing)
+
+
 def test_videos_whose_lines_alternate_are_kept_apart(write):
     one, other = traces.trace(video=0, path="one.mp4"), traces.trace(video=1, path="other.mp4")
     lines = [line for pair in zip(one, other, strict=True) for line in pair]
