@@ -145,8 +145,8 @@ def failing_at(monkeypatch, *starts, error=None):
     prefill = Session.prefill
 
     def fail(session):
-        sight = session.sight
-        if (sight.start_s, sight.end_s) in starts:
+        shown = session._clip
+        if (shown.start_s, shown.end_s) in starts:
             raise error or OutOfMemory("no memory", 4)
         prefill(session)
 
@@ -200,7 +200,7 @@ def test_fewer_frames_for_lack_of_memory_hold_for_the_segments_that_follow(capti
     tried, prefill = [], Session.prefill
 
     def scarce(session):
-        tried.append(len(session.sight.frame_times))
+        tried.append(len(session._clip.times))
         if tried[-1] > 2:
             raise OutOfMemory("no memory", tried[-1])
         prefill(session)
@@ -217,7 +217,7 @@ def test_a_segment_that_asks_for_few_frames_gets_no_more_for_lack_of_memory(capt
     tried, prefill = [], Session.prefill
 
     def scarce(session):
-        tried.append(len(session.sight.frame_times))
+        tried.append(len(session._clip.times))
         if tried[-1] > 3:
             raise OutOfMemory("no memory", tried[-1])
         prefill(session)

@@ -95,7 +95,7 @@ def test_segments_that_fail_are_told_and_the_others_are_kept(caption, clip, tmp_
     prefill = Session.prefill
 
     def fail(session):
-        if session.sight.start_s == 0.5:
+        if session._clip.start_s == 0.5:
             raise VideoUnreadable("the disk fails")
         prefill(session)
 
