@@ -14,7 +14,7 @@ from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.errors import OutOfMemory, UsageError
 from lvspec_cli.offline import go_offline
 from lvspec_cli.parts import SEGMENTS, SegmentedVideo
-from lvspec_cli.plan import Plan, Shrunk, check_fits, frames_asked, placed
+from lvspec_cli.plan import Plan, Shrunk, check_fits, frames_asked, placed, shaping
 from lvspec_cli.preset import Preset, load_preset
 from lvspec_cli.profiles import CAPTION_ONLY, for_answers, settings_for
 from lvspec_cli.selection import choose_preset
@@ -163,6 +163,10 @@ class Captioner:
         from lvspec_cli.forecast import forecast
 
         return forecast(request, facts, plan, self._preset)
+
+    def shaping(self, question: str | None = None) -> dict[str, Any]:
+        """All that makes the captions of one video, or the answers to a question, differ from other ones."""
+        return shaping(self._plan_with({}, question, None), self._preset, question)
 
     def load(self) -> None:
         """Load the models now rather than with the first video. Raises UsageError, PairError or ModelError."""

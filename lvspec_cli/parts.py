@@ -163,7 +163,7 @@ def _facts(parts: Sequence[Caption]) -> VideoFacts:
 
 
 def _told_once(warnings: Iterable[str]) -> tuple[str, ...]:
-    """Of warnings that differ in their numbers alone the one with the largest, such as of all the packets that parts met."""
+    """Of warnings that differ in their numbers alone the one with the largest: each part counts the packets it met."""
     told: dict[str, str] = {}
     for warning in warnings:
         kind = _NUMBER.sub("", warning)

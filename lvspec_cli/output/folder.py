@@ -39,11 +39,16 @@ class FolderSink(Sink):
         exist = "exist" if len(files) > 1 else "exists"
         return f"{', '.join(files)} {exist}, from this video or another of its name; --overwrite makes it anew"
 
-    def write(self, result: Result) -> None:
+    def lacks(self, path: str) -> bool:
+        """Whether one of the files of the video is missing."""
+        return not all(map(os.path.lexists, self.files[path].values()))
+
+    def write(self, result: Result, *, replace: bool = False) -> None:
         """Write the missing files of a caption; a failure writes none: no error stands where a caption goes."""
         if result.text is None:
             return
-        for name, path in self._missing(result.path).items():
+        files = self.files[result.path]
+        for name, path in (files if replace else self._missing(result.path)).items():
             _make_folder(path.parent)
             replace_text(path, _rendered(name, result), follow_link=False)
 
@@ -59,7 +64,9 @@ class FolderSink(Sink):
                 raise UsageError(f"{path} is a folder, and a file of that name is to be written: move it away")
         for path in (path for files in self.files.values() for name, path in files.items() if name in _RECORDS):
             if _is_something_else(path):
-                raise UsageError(f"{path} is there and is no record of a caption: move it away, or choose another place")
+                raise UsageError(
+                    f"{path} is there and is no record of a caption: move it away, or choose another place"
+                )
         missing = (path for video in self.files for path in self._missing(video).values())
         for folder in dict.fromkeys(path.parent for path in missing):
             _check_folder(folder)

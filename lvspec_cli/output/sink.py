@@ -17,8 +17,12 @@ class Sink(ABC):
         return ""
 
     @abstractmethod
-    def write(self, result: Result) -> None:
-        """Take a result. Raises LvspecError if it cannot be written."""
+    def lacks(self, path: str) -> bool:
+        """Whether a result of this video that an earlier run came to is still to be written."""
+
+    @abstractmethod
+    def write(self, result: Result, *, replace: bool = False) -> None:
+        """Take a result; ``replace``: over files that are there. Raises LvspecError if it cannot be written."""
 
     def close(self) -> None:
         """Write what is needed at the end."""
@@ -37,7 +41,11 @@ class StreamSink(Sink):
         self._writer = writer
         self._place = place
 
-    def write(self, result: Result) -> None:
+    def lacks(self, path: str) -> bool:
+        """A file gets the results of all videos; what has read stdout before is not told twice."""
+        return self._place is not None
+
+    def write(self, result: Result, *, replace: bool = False) -> None:
         """Write it to the stream."""
         self._writer.write(result)
 
