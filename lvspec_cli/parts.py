@@ -166,7 +166,7 @@ def _facts(parts: Sequence[Caption]) -> VideoFacts:
 
 
 def _told_once(warnings: Iterable[str]) -> tuple[str, ...]:
-    """Of warnings that differ in their numbers alone the one with the largest, such as of all the packets that parts met."""
+    """Of warnings that differ in their numbers alone, such as of packets, the one with the largest."""
     told: dict[str, str] = {}
     for warning in warnings:
         kind = _NUMBER.sub("", warning)

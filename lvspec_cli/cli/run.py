@@ -97,9 +97,12 @@ class _Run:
     def over(self, paths: Sequence[str], question: str | None) -> int:
         """Work through the paths and return the exit code."""
         try:
-            for index, path in enumerate(paths):
+            # All are looked at before, so that people are told how much work there is; and each once more when its
+            # turn comes, for somebody else may have captioned it meanwhile.
+            missing = [path for path in paths if not self._skips(path)]
+            for index, path in enumerate(missing):
                 if not self._skips(path):
-                    self.view.begin(path, index, len(paths))
+                    self.view.begin(path, index, len(missing))
                     self._take(path, question)
         except BaseException as ending:
             # What is there stays well-formed, whatever ended the run.

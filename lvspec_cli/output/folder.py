@@ -59,7 +59,9 @@ class FolderSink(Sink):
                 raise UsageError(f"{path} is a folder, and a file of that name is to be written: move it away")
         for path in (path for files in self.files.values() for name, path in files.items() if name in _RECORDS):
             if _is_something_else(path):
-                raise UsageError(f"{path} is there and is no record of a caption: move it away, or choose another place")
+                raise UsageError(
+                    f"{path} is there and is no record of a caption: move it away, or choose another place"
+                )
         missing = (path for video in self.files for path in self._missing(video).values())
         for folder in dict.fromkeys(path.parent for path in missing):
             _check_folder(folder)

@@ -163,6 +163,12 @@ def test_a_part_tells_what_is_shown_and_how():
     assert len(part["thumbnails"]) == len(part["frame_times_s"]) == 2
 
 
+def test_times_of_a_part_are_whole_microseconds():
+    seen = replace(sight(), frame_times=(0.15000000000000002, 0.30000000000000004), start_s=0.1 + 0.2)
+    part, _ = written(step(plain_round(65), sight=seen))
+    assert (part["start_s"], part["frame_times_s"]) == (0.3, [0.15, 0.3])
+
+
 @pytest.mark.parametrize(("count", "pictures"), [(MOST_THUMBNAILS, MOST_THUMBNAILS), (MOST_THUMBNAILS + 1, 0)])
 def test_very_many_frames_leave_no_pictures(count, pictures):
     part, _ = written(step(plain_round(65), sight=sight(count)))
