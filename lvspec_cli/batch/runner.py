@@ -46,7 +46,6 @@ class _Task:
     """A video that is to be captioned."""
 
     path: str
-    index: int  # among the inputs
     key: VideoKey | None  # None without a journal
     replace: bool  # whether files of its name come from an earlier caption of it
 
@@ -92,27 +91,28 @@ class Runner:
 
     def _work(self, paths: Sequence[str], question: str | None) -> int:
         """Caption what is to be captioned; return how many were left out after a failure."""
-        tasks = self._tasks(paths)
-        task = next(tasks, None)
-        while task is not None:
-            following = next(tasks, None)
-            self.view.begin(task.path, task.index, len(paths))
+        # All are looked at before, so that people are told how much work there is; and each once more when its turn
+        # comes, for somebody else may have captioned it meanwhile.
+        tasks = list(self._tasks(paths))
+        for index, task in enumerate(tasks):
+            if not task.replace and self._has_files(task.path):
+                continue
+            self.view.begin(task.path, index, len(tasks))
             self._take(task, question)
             if self.failures and self.options.fail_fast:
-                return len(paths) - task.index - 1
-            task = following
+                return len(tasks) - index - 1
         return 0
 
     def _tasks(self, paths: Sequence[str]) -> Iterator[_Task]:
-        for index, path in enumerate(paths):
+        for path in paths:
             if self.journal is None:
                 if not self._has_files(path):
-                    yield _Task(path, index, None, self.options.overwrite)
+                    yield _Task(path, None, self.options.overwrite)
                 continue
             key = VideoKey.of(path)
             met = self.journal.has_met(key)
             if not (self._is_done(path, key) if met else self._has_files(path)):
-                yield _Task(path, index, key, met or self.options.overwrite)
+                yield _Task(path, key, met or self.options.overwrite)
 
     def _is_done(self, path: str, key: VideoKey) -> bool:
         """Whether the journal has a result of the video that stands; what files lack of it is made from the journal."""

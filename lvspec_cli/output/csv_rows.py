@@ -33,7 +33,8 @@ COLUMNS = (
     "error_type",
     "error",
 )
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # the last four are their full-width forms
+# The last four are full-width forms. Some spreadsheets drop a tab or line end at the beginning.
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 class CsvWriter(ResultWriter):

@@ -25,15 +25,22 @@ def small_disk():
 
 
 def fill(path, name):
-    """Write captions until there is no room; the error."""
-    with pytest.raises(LvspecError) as caught, open_destination(str(path)) as destination:
+    """Write captions until there is no room."""
+    with open_destination(str(path)) as destination:
         writer = FORMATS[name](destination.stream, several=True, terminal=False)
         try:
             while True:
                 writer.write(made("clip.mp4", "A cat. " * 30))
         finally:
             writer.close()
-    return str(caught.value)
+
+
+def fill_with_trace(path):
+    """Write lines of a trace until there is no room."""
+    with open_destination(str(path), flag="--trace") as destination:
+        writer = TraceWriter(destination.stream)
+        while True:
+            writer.result(made("clip.mp4", "A cat."))
 
 
 @pytest.mark.usefixtures("small_disk")
@@ -41,7 +48,9 @@ def fill(path, name):
 def test_a_full_disk_leaves_whole_results_and_the_error_names_their_file(tmp_path, name):
     path = tmp_path / "out"
     partial = tmp_path / "out.partial"
-    assert fill(path, name) == (
+    with pytest.raises(LvspecError) as caught:
+        fill(path, name)
+    assert str(caught.value) == (
         f"-o {path} cannot be written: File too large; what was finished before is whole in {partial}: "
         "make room, or choose another place"
     )
@@ -67,10 +76,8 @@ def test_the_first_result_that_has_no_room_leaves_nothing_to_name(tmp_path):
 @pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_leaves_whole_lines_of_a_trace_and_is_an_error_of_the_trace(tmp_path):
     path = tmp_path / "t.jsonl"
-    with pytest.raises(TraceError) as caught, open_destination(str(path), flag="--trace") as destination:
-        writer = TraceWriter(destination.stream)
-        while True:
-            writer.result(made("clip.mp4", "A cat."))
+    with pytest.raises(TraceError) as caught:
+        fill_with_trace(path)
     assert str(caught.value).startswith(f"--trace {path} cannot be written: File too large; what was finished before ")
     lines = (tmp_path / "t.jsonl.partial").read_text().splitlines()
     assert lines
