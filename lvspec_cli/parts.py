@@ -163,11 +163,7 @@ def _facts(parts: Sequence[Caption]) -> VideoFacts:
 
 
 def _told_once(warnings: Iterable[str]) -> tuple[str, ...]:
-<<<<<<< HEAD
-    """Of warnings that differ in their numbers alone the one with the largest: each part counts the packets it met."""
-=======
     """Of warnings that differ in their numbers alone, such as of packets, the one with the largest."""
->>>>>>> h-outputs
     told: dict[str, str] = {}
     for warning in warnings:
         kind = _NUMBER.sub("", warning)

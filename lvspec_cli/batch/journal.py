@@ -50,9 +50,9 @@ class Journal:
         return self._own.damaged_lines
 
     def find(self, key: VideoKey) -> Entry | None:
-        """What became of a video with these settings, if it has not changed since."""
+        """What became of a video with these settings, if it is there and has not changed since."""
         entry = self._entries.get(key.path)
-        return entry if entry is not None and entry.key == key else None
+        return entry if entry is not None and entry.key == key and key.mtime_ns is not None else None
 
     def has_met(self, key: VideoKey) -> bool:
         """Whether a video of that path was ever captioned into this place, so that files of its name are its own."""

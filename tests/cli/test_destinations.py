@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import sys
 import pysubs2
 import pytest
 
+from lvspec_cli.batch.journal import NAME
 from lvspec_cli.output import FORMATS
 
 ALL = ",".join(FORMATS)
@@ -19,11 +19,12 @@ posix = pytest.mark.skipif(os.name == "nt", reason="limits and pipes are others 
 
 @pytest.fixture
 def tree(tmp_path):
-    """The files below a folder, but for videos."""
+    """The files below a folder, but for videos and journals."""
 
     def list_files(folder="."):
         found = sorted(str(path.relative_to(tmp_path / folder)) for path in (tmp_path / folder).rglob("*.*"))
-        return [name for name in found if not name.endswith(".mp4") and os.path.isfile(tmp_path / folder / name)]
+        found = [name for name in found if not name.endswith((".mp4", NAME))]
+        return [name for name in found if os.path.isfile(tmp_path / folder / name)]
 
     return list_files
 
@@ -91,7 +92,7 @@ def test_the_rest_of_a_run_goes_on_where_it_ended(caption, copies, tmp_path):
     outcome = caption("a.mp4", "gone.mp4", "b.mp4", "-o", "out/")
     assert outcome.code == 1
     assert outcome.err.endswith("lvspec: 1 captioned, 1 failed, 1 skipped\n")
-    assert sorted(os.listdir(tmp_path / "out")) == ["a.txt", "b.txt"]
+    assert sorted(os.listdir(tmp_path / "out")) == [NAME, "a.txt", "b.txt"]
 
 
 def test_only_missing_files_are_written_unless_all_are_to_be_made_anew(caption, copies, tmp_path):
@@ -181,7 +182,9 @@ def test_an_interrupt_keeps_the_files_of_finished_videos_and_tells_where(caption
     interrupt_at("b.mp4")
     outcome = caption(*copies("a.mp4", "b.mp4", "c.mp4"), "-o", "out/")
     assert outcome.code == 130
-    assert outcome.err.endswith("lvspec: interrupted after 1 of 3 videos; their captions are in out/\n")
+    assert outcome.err.endswith(
+        "lvspec: interrupted after 1 of 3 videos; their captions are in out/; the same command goes on from there\n"
+    )
     assert tree() == ["out/a.txt"]
 
 
@@ -189,11 +192,11 @@ def test_an_interrupt_keeps_the_files_of_finished_videos_and_tells_where(caption
 def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tiny_preset, copies, tmp_path, tree):
     # Files may have a block of 512 or 1024 bytes: enough for a caption, and too little for a record.
     command = [sys.executable, "-m", "lvspec_cli", "caption", *copies("a.mp4", "b.mp4"), "--preset", tiny_preset]
-    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *map(str, command), "--format", "text,json", "-o", "out/"]
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *map(str, command), "--format", "text,json", "--sidecar"]
     done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("lvspec: error: out/a.json cannot be written: File too large; ")
-    assert os.listdir(tmp_path / "out") == ["a.txt"]
+    assert done.stderr.splitlines()[-1].startswith("lvspec: error: a.json cannot be written: File too large; ")
+    assert tree() == ["a.txt"]
 
 
 @posix

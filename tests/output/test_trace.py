@@ -159,24 +159,13 @@ def test_a_part_tells_what_is_shown_and_how():
     assert part["layout"] == {"steps": 1, "rows": 1, "columns": 2, "frames_per_step": 1}
     assert (part["signal"], part["threshold"], part["grounding"]) == ("attention", 0.02, "attention")
     assert part["settings"] == {"seed": 0, "words": ["a", "b"]}
-<<<<<<< HEAD
     assert part["thumbnails"] == [PICTURE] * len(part["frame_times_s"])
-=======
-    assert len(part["thumbnails"]) == len(part["frame_times_s"]) == 2
 
 
 def test_times_of_a_part_are_whole_microseconds():
     seen = replace(sight(), frame_times=(0.15000000000000002, 0.30000000000000004), start_s=0.1 + 0.2)
     part, _ = written(step(plain_round(65), sight=seen))
     assert (part["start_s"], part["frame_times_s"]) == (0.3, [0.15, 0.3])
-
-
-@pytest.mark.parametrize(("count", "pictures"), [(MOST_THUMBNAILS, MOST_THUMBNAILS), (MOST_THUMBNAILS + 1, 0)])
-def test_very_many_frames_leave_no_pictures(count, pictures):
-    part, _ = written(step(plain_round(65), sight=sight(count)))
-    assert len(part["thumbnails"]) == pictures
-    assert written(step(plain_round(65), sight=replace(sight(), frames=None)))[0]["thumbnails"] == []
->>>>>>> h-outputs
 
 
 def test_no_line_carries_what_steers_a_terminal_or_ends_a_line():
