@@ -283,8 +283,7 @@ def test_a_file_in_another_encoding_is_no_json(tmp_path):
 def test_a_line_as_long_as_lvspec_writes_is_read(write):
     import numpy as np
 
-    from lvspec_cli.output.trace_lines import MOST_THUMBNAILS
-    from lvspec_cli.video.thumbnails import LONGEST_SIDE, thumbnails
+    from lvspec_cli.video.thumbnails import LONGEST_SIDE, MOST_THUMBNAILS, thumbnails
 
     shape = (MOST_THUMBNAILS, LONGEST_SIDE, LONGEST_SIDE, 3)
     noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)  # what compresses worst
