@@ -226,10 +226,9 @@ def test_leaving_a_captioner_ends_the_process_that_reads_videos(tiny_preset, cli
     with captioner:
         next(steps := captioner.stream(clip))
         next(steps)
-        process = captioner._worker.process_id
-        assert process is not None
-        worker = captioner._worker
-    assert worker.process_id is None
+        reader = captioner._reader
+        assert len(reader.process_ids) == 1
+    assert reader.process_ids == []
 
 
 def test_importing_the_package_loads_nothing_heavy():
