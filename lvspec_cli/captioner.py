@@ -159,7 +159,7 @@ class Captioner:
         if plan.segments is None:
             self._expect_part(os.fspath(video), plan)
         else:
-            expect_spans(self._video_reader(), os.fspath(video), plan.segments, plan.read)
+            expect_spans(self._video_worker(), os.fspath(video), plan.segments, plan.read)
 
     def forecast(
         self,
@@ -178,7 +178,7 @@ class Captioner:
         """
         plan = self._plan_with(options, question, prompt)
         request = self._request(os.fspath(video), question, plan)
-        facts = self._video_reader().inspect(request.path, plan.read)
+        facts = self._video_worker().inspect(request.path, plan.read)
         from lvspec_cli.forecast import forecast
 
         return forecast(request, facts, plan, self._preset)
@@ -232,7 +232,7 @@ class Captioner:
             self._pair.check_prompt(_said("summary prompt", plan.settings.summary_prompt), plan.system)
         started = perf_counter()
         yield Progress("reading")
-        spans = spans_of(self._video_reader(), request.path, plan.segments, plan.read)
+        spans = spans_of(self._video_worker(), request.path, plan.segments, plan.read)
         video = SegmentedVideo(request, plan, spans, perf_counter() - started)
         expect_part = partial(self._expect_part, request.path)
         yield from video.steps(self._whole, expect_part, lambda said: self._summary_request(request, plan, said))
@@ -240,7 +240,7 @@ class Captioner:
     def _expect_part(self, path: str, plan: Plan, most_frames: int | None = None) -> None:
         """Begin to read what `_whole` will read first."""
         read = plan.read_for(Shrunk.of(plan.read, most_frames))
-        self._video_reader().expect(path, read, pictures=plan.decode.trace)
+        self._video_worker().expect(path, read, pictures=plan.decode.trace)
 
     def _summary_request(self, request: Request, plan: Plan, said: str) -> Request:
         """Ask for a summary of what was said of the segments; a question is asked once more, of the whole video."""
@@ -271,7 +271,7 @@ class Captioner:
         """All steps; ``shrunk``: to how many frames, None: as many as the plan says."""
         yield Progress("reading")
         started = perf_counter()
-        reader, traced = self._video_reader(), plan.decode.trace
+        reader, traced = self._video_worker(), plan.decode.trace
         clip = reader.read(request.path, plan.read_for(shrunk), pictures=traced)
         read_seconds = perf_counter() - started
         if not self._ready_for(plan):
@@ -326,7 +326,7 @@ class Captioner:
             self._pair = load_draft(self._pair, self._preset)
         return self._pair
 
-    def _video_reader(self) -> ReadAhead:
+    def _video_worker(self) -> ReadAhead:
         if self._reader is None:
             from lvspec_cli.video.read_ahead import ReadAhead
 
