@@ -93,7 +93,9 @@ class SegmentedVideo:
                 self.summary_trouble = Trouble.of(error)
         yield Progress("done", caption=self._caption())
 
-    def _expect_next(self, expect_part: ExpectPart, index: int, most_frames: int | None) -> None:
+    def _expect_next(self, expect_part: ExpectPart, index: int, most_frames: int | None, fewer: int | None) -> None:
+        """``fewer``: what memory may do for instead, as was learnt while the part before was captioned."""
+        most_frames = most_frames if fewer is None else fewer
         if index < len(self.spans):
             span = self.spans[index]
             expect_part(self.plan.between(span.start_s, span.end_s), most_frames)
@@ -144,17 +146,19 @@ def expect_spans(reader: ReadAhead, path: str, segments: SegmentOptions, read: R
 
 
 def _told_as(
-    part: Part, steps: Iterator[Progress], on_read: Callable[[], None] = lambda: None
+    part: Part, steps: Iterator[Progress], on_read: Callable[[int | None], None] = lambda _: None
 ) -> Generator[Progress, None, Caption]:
     """The steps of a part but for its end, of which only the text is left; return its caption.
 
-    ``on_read`` is called when its frames are there; once more if it is tried again with fewer.
+    ``on_read`` is called when the frames are there; if memory does not suffice, once more with how many it may do for.
     """
-    before = "reading"
+    attempts, waiting = 0, False
     for step in steps:
-        if before == "reading" != step.stage:
-            on_read()
-        before = step.stage
+        if step.stage == "reading":
+            attempts, waiting = attempts + 1, True
+        elif waiting:
+            waiting = False
+            on_read(len(step.sight.frame_times) if attempts > 1 and step.sight is not None else None)
         if step.caption is None:
             yield replace(step, part=part)
             continue
