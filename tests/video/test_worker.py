@@ -26,6 +26,7 @@ from tests.video.misbehaving import attempts, misbehave, named
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and resource limits are POSIX")
 
+
 @pytest.fixture(scope="module")
 def worker() -> Iterator[VideoWorker]:
     with VideoWorker() as worker:
