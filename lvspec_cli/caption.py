@@ -186,7 +186,23 @@ def _record(request: Request, **known: Any) -> dict[str, Any]:
         **dict.fromkeys(("text", "segments", "summary", "finish_reason")),
         **dict.fromkeys(("preset", "target", "draft", "method", "lossy", "settings", "stats", "error")),
     }
-    return {**record, **known}
+    return with_rounded_times({**record, **known})
+
+
+def with_rounded_times(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values in which times are whole microseconds: the numbers under keys that end in ``_s`` or ``_seconds``.
+
+    Arithmetic leaves 0.15 as 0.15000000000000002, which says nothing and looks like a defect.
+    """
+    return {key: _rounded(value, key.endswith(("_s", "_seconds"))) for key, value in values.items()}
+
+
+def _rounded(value: Any, is_time: bool) -> Any:
+    if isinstance(value, Mapping):
+        return with_rounded_times(value)
+    if isinstance(value, list | tuple):
+        return [_rounded(each, is_time) for each in value]
+    return round(value, 6) if is_time and isinstance(value, float) else value
 
 
 @dataclass(frozen=True)

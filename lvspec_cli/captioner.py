@@ -15,7 +15,7 @@ from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.errors import OutOfMemory, UsageError
 from lvspec_cli.offline import go_offline
 from lvspec_cli.parts import SEGMENTS, SegmentedVideo, expect_spans, spans_of
-from lvspec_cli.plan import Plan, Shrunk, check_fits, placed
+from lvspec_cli.plan import Plan, Shrunk, check_fits, placed, shaping
 from lvspec_cli.preset import Preset, load_preset
 from lvspec_cli.profiles import CAPTION_ONLY, for_answers, settings_for
 from lvspec_cli.selection import choose_preset
@@ -183,6 +183,10 @@ class Captioner:
 
         return forecast(request, facts, plan, self._preset)
 
+    def shaping(self, question: str | None = None) -> dict[str, Any]:
+        """All that makes the captions of one video, or the answers to a question, differ from other ones."""
+        return shaping(self._plan_with({}, question, None), self._preset, question)
+
     def load(self) -> None:
         """Load the models now rather than with the first video. Raises UsageError, PairError or ModelError."""
         self._loaded_for(self._plan, self._plan.settings.prompt or "")
@@ -234,8 +238,8 @@ class Captioner:
         yield Progress("reading")
         spans = spans_of(self._video_worker(), request.path, plan.segments, plan.read)
         video = SegmentedVideo(request, plan, spans, perf_counter() - started)
-        expect_part = partial(self._expect_part, request.path)
-        yield from video.steps(self._whole, expect_part, lambda said: self._summary_request(request, plan, said))
+        expect_part, summary = partial(self._expect_part, request.path), partial(self._summary_request, request, plan)
+        yield from video.steps(self._whole, expect_part, summary)
 
     def _expect_part(self, path: str, plan: Plan, most_frames: int | None = None) -> None:
         """Begin to read what `_whole` will read first."""
@@ -252,16 +256,13 @@ class Captioner:
 
     def _whole(self, request: Request, plan: Plan, most_frames: int | None = None) -> Iterator[Progress]:
         """All steps of what the plan shows of a video, with fewer frames if memory does not suffice (`CaptionPart`)."""
-        shrunk = Shrunk.of(plan.read, most_frames)
-        if shrunk is not None:
-            yield from self._attempt(request, plan, shrunk)
-            return
+        known = Shrunk.of(plan.read, most_frames)
         try:
-            yield from self._attempt(request, plan, None)
+            yield from self._attempt(request, plan, known)
             return
         except OutOfMemory as error:
             self._release_memory()
-            if not plan.shrinks or error.frame_count is None or error.frame_count < 2:
+            if known is not None or not plan.shrinks or error.frame_count is None or error.frame_count < 2:
                 raise
             shrunk = Shrunk(error.frame_count, error.frame_count // 2)
         # Only now is the error gone, and with it all that it held of the failed attempt.
@@ -277,8 +278,7 @@ class Captioner:
         if not self._ready_for(plan):
             yield Progress("loading")
         session = self._session(request, plan, clip, read_seconds, shrunk.wanted if shrunk else None)
-        pictures = reader.pictures if traced else tuple
-        sight = Sight(clip.facts, clip.times, clip.start_s, clip.end_s, pictures)
+        sight = Sight(clip.facts, clip.times, clip.start_s, clip.end_s, reader.pictures if traced else tuple)
         yield Progress("prefilling", sight=sight)
         session.prefill()
         if plan.drafts:

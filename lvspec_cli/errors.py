@@ -71,6 +71,10 @@ class TraceError(LvspecError):
     """A trace that cannot be written, which ends the run: no other video would fare better."""
 
 
+class JournalError(LvspecError):
+    """A journal that cannot be written, which ends the run: what it did would be done again."""
+
+
 class VideoError(LvspecError):
     """A video that cannot be read; ``kind`` is its stable machine-readable name."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lvspec_cli.video.segmentation import SegmentOptions
 
 SEGMENTS = "{segments}"  # in the prompt of a summary: what was said of the segments
+_NUMBER = re.compile(r"\d+")
 # Settings of which the whole has its own; the others are those that the segments were captioned with.
 _OF_THE_WHOLE = ("start_s", "end_s", "summary_prompt")
 
@@ -208,8 +210,21 @@ def _durations(parts: Sequence[Caption], planning_seconds: float) -> Durations:
 def _facts(parts: Sequence[Caption]) -> VideoFacts:
     """Those of the video; each part has met its own packets and has its own to tell of them."""
     facts = [part.facts for part in parts]
-    warnings = dict.fromkeys(warning for each in facts for warning in each.warnings)
-    return replace(facts[0], bad_packets=max(each.bad_packets for each in facts), warnings=tuple(warnings))
+    warnings = _told_once(warning for each in facts for warning in each.warnings)
+    return replace(facts[0], bad_packets=max(each.bad_packets for each in facts), warnings=warnings)
+
+
+def _told_once(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Of warnings that differ in their numbers alone, such as of packets, the one with the largest."""
+    told: dict[str, str] = {}
+    for warning in warnings:
+        kind = _NUMBER.sub("", warning)
+        told[kind] = max(told.get(kind, warning), warning, key=_numbers)
+    return tuple(told.values())
+
+
+def _numbers(warning: str) -> list[int]:
+    return [*map(int, _NUMBER.findall(warning))]
 
 
 def _shrunk_from(parts: Sequence[Caption]) -> int | None:

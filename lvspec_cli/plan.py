@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from lvspec_cli.decoding.looseness import CALIBRATED_SIGNALS, CRITICAL_WORDS, Looseness
@@ -31,6 +33,7 @@ _READING = {
     "source_fps": "source_fps",
     "timeout": "deadline_seconds",
 }
+_OF_WEIGHTS = ("revision", "dtype", "quantization")  # what makes the same model another one
 _LONGEST_TIMEOUT = 86_400.0  # s; a clock that is set for centuries overflows
 
 
@@ -105,6 +108,30 @@ class Plan:
             **{key: getattr(self.settings, key) for key in ("style", "prefix", "trigger", "suffix")},
             **(asdict(self.decode.looseness) if METHODS[self.decode.method].lossy else {}),
         }
+
+
+def shaping(plan: Plan, preset: Preset, question: str | None) -> dict[str, Any]:
+    """All that makes captions of one video differ, as JSON values: the plan, what is asked, and of which weights.
+
+    Where they lie and on what device they run is left out.
+    """
+    models = {"target": preset.target, **({"draft": preset.draft} if plan.drafts else {})}
+    named = {role: Path(spec.model).name if spec.is_local else spec.model for role, spec in models.items()}
+    how = {f"{role}_{key}": getattr(spec, key) for role, spec in models.items() for key in _OF_WEIGHTS}
+    asked = {"question": question} if question is not None else {"prompt": plan.settings.prompt}
+    calibration = preset.calibration
+    return {
+        **asked,
+        "system": plan.system,
+        **plan.as_record(),
+        "min_pixels": preset.frames.min_pixels,
+        "max_pixels": preset.frames.max_pixels,
+        "on_oom": "shrink" if plan.shrinks else "fail",
+        "preset": preset.name,
+        **named,
+        **how,
+        "calibration": calibration and hashlib.sha256(calibration.read_bytes()).hexdigest()[:16],
+    }
 
 
 @dataclass(frozen=True)

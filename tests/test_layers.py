@@ -50,6 +50,7 @@ ALLOWED = {
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
     "output": {"errors", "caption", "files", "settings", "decoding", "video", "text_stream"},
+    "batch": CAPTIONER | {"captioner", "output"},
     "report": {"", "errors", "files", "caption"},
     "ui": CAPTIONER | {"output"},
     "demo": DECODING | {"models", "video", "captioner", "caption"},
@@ -57,7 +58,7 @@ ALLOWED = {
     "doctor": CAPTIONER,
     "bench": CAPTIONER | {"captioner", "demo", "output", "ui"},
     "cli": CAPTIONER
-    | {"captioner", "output", "ui", "demo", "bench", "calibration", "doctor", "report", "preset_reader"},
+    | {"captioner", "output", "ui", "demo", "bench", "batch", "calibration", "doctor", "report", "preset_reader"},
 }
 
 # Libraries that only some parts may import.
@@ -92,6 +93,7 @@ LIGHT = {
     "text_stream",
     "token_texts",
     "output",
+    "batch",
 }
 LIGHT |= {"plan", "parts", "step_times", "captioner", "selection", "profiles", "files", "offline", "doctor", "report"}
 LIGHT |= {"named_files", "style", "style_reader", "yaml_sections", "dressing"}

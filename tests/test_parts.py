@@ -145,8 +145,8 @@ def failing_at(monkeypatch, *starts, error=None):
     prefill = Session.prefill
 
     def fail(session):
-        sight = session.sight
-        if (sight.start_s, sight.end_s) in starts:
+        shown = session._clip
+        if (shown.start_s, shown.end_s) in starts:
             raise error or OutOfMemory("no memory", 4)
         prefill(session)
 
@@ -200,7 +200,7 @@ def test_fewer_frames_for_lack_of_memory_hold_for_the_segments_that_follow(capti
     tried, prefill = [], Session.prefill
 
     def scarce(session):
-        tried.append(len(session.sight.frame_times))
+        tried.append(len(session._clip.times))
         if tried[-1] > 2:
             raise OutOfMemory("no memory", tried[-1])
         prefill(session)
@@ -217,7 +217,7 @@ def test_a_segment_that_asks_for_few_frames_gets_no_more_for_lack_of_memory(capt
     tried, prefill = [], Session.prefill
 
     def scarce(session):
-        tried.append(len(session.sight.frame_times))
+        tried.append(len(session._clip.times))
         if tried[-1] > 3:
             raise OutOfMemory("no memory", tried[-1])
         prefill(session)
@@ -278,3 +278,18 @@ def test_a_summary_that_quotes_more_than_fits_costs_the_summary(captioner, clip)
         "the summary failed, the segments did not: the prompt of the summary has"
     )
     assert "take longer segments (--segment), shorter captions (--max-tokens) or fewer" in record["error"]["message"]
+
+
+def test_damage_that_several_parts_met_is_told_once_with_its_largest_count(captioner, clip, monkeypatch):
+    worker, counts = captioner._video_worker(), iter((1, 12, 9, 0))
+    read = worker.read
+
+    def damaged(path, options, **more):
+        found, count = read(path, options, **more), next(counts)
+        told = (f"{count} bad packets were skipped",) if count else ()
+        return replace(found, facts=replace(found.facts, bad_packets=count, warnings=("the file is odd", *told)))
+
+    monkeypatch.setattr(worker, "read", damaged)
+    facts = captioner.caption(clip, segment=0.5).facts
+    assert facts.warnings == ("the file is odd", "12 bad packets were skipped")
+    assert facts.bad_packets == 12

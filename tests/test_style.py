@@ -92,7 +92,7 @@ def test_a_style_is_read_up_to_its_limit_and_a_larger_one_refused(tmp_path: Path
     whole = SHORT + "#" * (LARGEST_WRITTEN - len(SHORT))
     assert load_style(written(tmp_path, whole)).prompt == "Say what you see."
     message = complaint(written(tmp_path, whole + "#"))
-    assert message.endswith("file.yaml: it is larger than 256 KiB; give the path of a YAML file")
+    assert message.endswith("/my.yaml: it is larger than 256 KiB; give the path of a YAML file")
 
 
 def test_of_a_file_without_end_no_more_is_read_than_the_limit(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import TextIO
 
 from lvspec_cli.bench.comparison import interleave, median_ratio
 from lvspec_cli.bench.report import Goal, Line, Subject
@@ -39,10 +40,11 @@ def trace_subject(preset: Preset, seeds: range, max_tokens: int) -> Subject:
         paths = [Path(folder) / f"{seed}.mp4" for seed in seeds]
         for seed, path in zip(seeds, paths, strict=True):
             write_clip(seed, path)
-        traced, plain = _captioning(captioner, Path(folder) / "trace.jsonl"), _captioning(captioner, None)
-        contenders = {_BEFORE: plain, _TRACED: traced, _AFTER: plain}
-        interleave(contenders, paths[:1])
-        return _subject(interleave(contenders, TURNS * paths))
+        with open(Path(folder) / "trace.jsonl", "w", encoding="utf-8") as file:  # one for all, as in a run
+            traced, plain = _captioning(captioner, file), _captioning(captioner, None)
+            contenders = {_BEFORE: plain, _TRACED: traced, _AFTER: plain}
+            interleave(contenders, paths[:1])
+            return _subject(interleave(contenders, TURNS * paths))
 
 
 def _subject(found: Mapping[str, Sequence[CaptionTimes]]) -> Subject:
@@ -69,16 +71,20 @@ def _added(above: Sequence[CaptionTimes], below: Sequence[CaptionTimes], part: s
     return median_ratio([getattr(each, part) for each in above], [getattr(each, part) for each in below]) - 1
 
 
-def _captioning(captioner: Captioner, trace: Path | None) -> Callable[[Path], CaptionTimes]:
+def _captioning(captioner: Captioner, file: TextIO | None) -> Callable[[Path], CaptionTimes]:
+    writer = None if file is None else TraceWriter(file)
+
     def caption(path: Path) -> CaptionTimes:
-        captioner.trace = trace is not None
+        captioner.trace = writer is not None
+        before = 0 if file is None else file.tell()
         started = perf_counter()
-        finished = _last(captioner.stream(path)) if trace is None else _traced(captioner.stream(path), trace)
+        steps = captioner.stream(path)
+        finished = _last(steps) if writer is None else _traced(steps, writer)
         total = perf_counter() - started
         prefilled = (
             finished.durations.read_seconds + finished.durations.prepare_seconds + finished.stats.prefill_seconds
         )
-        return CaptionTimes(total, total - prefilled, 0 if trace is None else trace.stat().st_size)
+        return CaptionTimes(total, total - prefilled, 0 if file is None else file.tell() - before)
 
     return caption
 
@@ -90,15 +96,12 @@ def _last(steps: Iterator[Progress]) -> Caption:
     return caption
 
 
-def _traced(steps: Iterator[Progress], trace: Path) -> Caption:
-    with open(trace, "w", encoding="utf-8") as file:
-        writer = TraceWriter(file)
+def _traced(steps: Iterator[Progress], writer: TraceWriter) -> Caption:
+    def told() -> Iterator[Progress]:
+        for step in steps:
+            writer.progress(step)
+            yield step
 
-        def told() -> Iterator[Progress]:
-            for step in steps:
-                writer.progress(step)
-                yield step
-
-        caption = _last(told())
-        writer.result(caption)
+    caption = _last(told())
+    writer.result(caption)
     return caption

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lvspec_cli.batch.inputs import looks_like_video
 from lvspec_cli.cli.caption import Videos
-from lvspec_cli.cli.inputs import looks_like_video
 from lvspec_cli.cli.options import SharedOptions, with_shared_options
 from lvspec_cli.errors import UsageError
 from lvspec_cli.profiles import CAPTION_ONLY

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lvspec_cli.batch.inputs import gather_inputs
 from lvspec_cli.bench.options import ComparisonOptions, whole_numbers
 from lvspec_cli.bench.rows import ROWS, chosen_rows
 from lvspec_cli.cli.entry import FAILED
-from lvspec_cli.cli.inputs import gather_inputs
 from lvspec_cli.cli.offline import Offline, settle_offline
 from lvspec_cli.errors import UsageError
 from lvspec_cli.models.weights_on_disk import check_weights

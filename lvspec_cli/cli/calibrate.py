@@ -30,7 +30,7 @@ def calibrate(
 
     Some dozens of videos like those to be captioned are enough. The same command goes on with an interrupted run.
     """
-    from lvspec_cli.cli.inputs import gather_inputs
+    from lvspec_cli.batch.inputs import gather_inputs
     from lvspec_cli.preset import load_preset
 
     settle_offline(offline)

@@ -61,6 +61,18 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
         "--overwrite",
         help="Make files in a folder or beside a video anew; without it, videos that have theirs are skipped.",
     ),
+    "journal": _option(
+        str | None,
+        None,
+        "Output",
+        "--journal",
+        metavar="FILE",
+        help="Note there what is done, so that a rerun does only what is missing; -o FOLDER has one of its own.",
+    ),
+    "retry_failed": _option(
+        bool, False, "Output", "--retry-failed", help="Try again the videos that failed in an earlier run."
+    ),
+    "fail_fast": _option(bool, False, "Output", "--fail-fast", help="End with the first video that fails."),
     "trace": _option(
         str | None,
         None,
@@ -101,6 +113,14 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
         help="Take paths from this file (- is stdin), one a line; lines that begin with # are left out.",
     ),
     "null": _option(bool, False, "Inputs", "--null", "-0", help="Paths in LIST end with NUL, as find -print0 writes."),
+    "shard": _option(
+        str | None,
+        None,
+        "Inputs",
+        "--shard",
+        metavar="I/N",
+        help="Take share I of N of the videos; in a Slurm array that is the task's, if folders or a list are given.",
+    ),
 }
 
 
@@ -121,6 +141,10 @@ class SharedOptions:
     debug: bool
     ignore_memory: bool
     trace: str | None  # file for the trace
+    journal: str | None  # file for the journal
+    retry_failed: bool
+    fail_fast: bool
+    shard: str | None  # "I/N"
 
 
 def with_shared_options(*, without: Container[str] = ()) -> Callable[[Callable[..., int]], Callable[..., None]]:

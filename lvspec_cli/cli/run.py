@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lvspec_cli.caption import Caption, Failure, Request
+from lvspec_cli.batch.inputs import gather_inputs
+from lvspec_cli.batch.runner import Runner, RunOptions
 from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.entry import FAILED, OK
-from lvspec_cli.cli.inputs import gather_inputs
+from lvspec_cli.cli.journal import check_journal, journal_of, journal_path, shard_of
 from lvspec_cli.cli.options import SharedOptions
 from lvspec_cli.cli.trace import check_trace, open_trace
-from lvspec_cli.errors import LvspecError, ModelError, TraceError, UsageError, VideoError
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.offline import go_offline
 from lvspec_cli.output.outlet import OutputOptions, outlet_for
-from lvspec_cli.output.sink import Sink
-from lvspec_cli.output.trace import TraceWriter
 from lvspec_cli.profiles import for_answers
 from lvspec_cli.settings import Layer, gather, resolve
 from lvspec_cli.ui import View, make_view, print_traceback
@@ -41,12 +37,25 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     options = OutputOptions(shared.output, shared.sidecar, shared.overwrite, shared.dry_run)
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
     check_trace(shared.trace, outputs=outlet.files, paths=inputs.paths, dry_run=shared.dry_run)
+    journal_file = journal_path(shared, outlet)
+    check_journal(journal_file, outlet.files, inputs.paths)
+    shard = shard_of(shared.shard, several=inputs.several)
+    paths = [source.path for source in inputs.sources if shard.takes(source)]
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
         captioner = _make_captioner(layers, chosen.preset, view, shared)
-        with outlet.open() as sink, open_trace(shared.trace) as trace, captioner:
-            if shared.dry_run:
-                return dry_run(captioner, view, sink, inputs.paths, question)
-            return _Run(captioner, view, sink, trace, shared.debug).over(inputs.paths, question)
+        if shared.dry_run:
+            with outlet.open() as sink, captioner:
+                return dry_run(captioner, view, sink, paths, question)
+        if shard.count > 1:
+            view.note(f"share {shard}: {len(paths)} of {len(inputs.paths)} videos")
+        shaping = captioner.shaping(question)
+        keeping = journal_of(journal_file, shard, shaping, len(paths), overwrite=shared.overwrite)
+        with outlet.open() as sink, keeping as journal, open_trace(shared.trace) as trace, captioner:
+            run_options = RunOptions(shared.overwrite, shared.retry_failed, shared.fail_fast)
+            tell_cause = print_traceback if shared.debug else None
+            runner = Runner(captioner, view, sink, trace, shared.trace, journal, run_options, tell_cause)
+            runner.over(paths, question)
+            return OK if runner.complete else FAILED
 
 
 def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions) -> Captioner:
@@ -75,92 +84,3 @@ def _choose_preset(name: str) -> tuple[Preset, str]:
 
     choice = choose_preset()
     return choice.preset, choice.reason
-
-
-@dataclass
-class _Run:
-    """Takes one input after another; a failed one is reported and the next one is taken."""
-
-    captioner: Captioner
-    view: View
-    sink: Sink
-    trace: TraceWriter | None
-    debug: bool  # whether tracebacks are shown
-    captioned: int = 0
-    failed: int = 0
-    skipped: int = 0
-
-    def over(self, paths: Sequence[str], question: str | None) -> int:
-        """Work through the paths and return the exit code."""
-        try:
-            for index, path in enumerate(paths):
-                if not self._skips(path):
-                    self.view.begin(path, index, len(paths))
-                    self._take(path, question)
-        except BaseException as ending:
-            # What is there stays well-formed, whatever ended the run.
-            if self.captioned or self.failed:
-                with suppress(OSError, LvspecError):
-                    self.sink.close()
-            if isinstance(ending, KeyboardInterrupt | SystemExit) and len(paths) > 1:
-                self.view.make_way()
-                self.view.note(self._how_far(len(paths)))
-            raise
-        self.sink.close()
-        self.view.summary(self.captioned, self.failed, self.skipped)
-        return FAILED if self.failed else OK
-
-    def _how_far(self, count: int) -> str:
-        where = self.sink.whereabouts if self.captioned else ""
-        told = f"; their captions are {where}" if where else ""
-        return f"interrupted after {self.captioned + self.failed + self.skipped} of {count} videos{told}"
-
-    def _skips(self, path: str) -> bool:
-        reason = self.sink.reason_to_skip(path)
-        if reason:
-            self.skipped += 1
-            self.view.note(f"skipped: {path}: {reason}")
-        return bool(reason)
-
-    def _take(self, path: str, question: str | None) -> None:
-        try:
-            caption = None
-            for step in self.captioner.stream(path, question):
-                self.view.progress(step)
-                if self.trace is not None:
-                    self.trace.progress(step)
-                caption = step.caption
-        except (UsageError, ModelError, TraceError):
-            raise  # no other video would fare better
-        except Exception as error:
-            if not (self.captioner.loaded or isinstance(error, VideoError)):
-                raise  # loading failed, and would fail again
-            prompt = self.captioner.settings.prompt if question is None else None
-            self._fail(Request(path, prompt, question, self.captioner.settings.system or None), error)
-            return
-        assert caption is not None  # the last step always carries it
-        if caption.trouble is None:
-            self.captioned += 1
-        else:
-            self.failed += 1
-        # A result goes before what is said of it: whatever becomes of stderr, it is there.
-        self.view.make_way()
-        self._write(caption)
-        if caption.trouble is None:
-            self.view.finished(caption)
-        else:
-            self.view.failed(Failure(caption.request, caption.trouble))
-
-    def _fail(self, request: Request, error: Exception) -> None:
-        self.failed += 1
-        failure = Failure.of(request, error)
-        self.view.make_way()
-        self._write(failure)
-        self.view.failed(failure)
-        if self.debug:
-            print_traceback(error)
-
-    def _write(self, result: Caption | Failure) -> None:
-        self.sink.write(result)
-        if self.trace is not None:
-            self.trace.result(result)

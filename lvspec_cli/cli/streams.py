@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from io import TextIOBase
+from io import RawIOBase, TextIOBase
 from typing import Any, cast
 
 from lvspec_cli.errors import LvspecError
@@ -28,6 +28,10 @@ def prepare_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
     if sys.stdout is None:
         sys.stdout = cast(Any, ClosedStdout())
+    if isinstance(getattr(sys.stdout, "buffer", None), RawIOBase):
+        # PYTHONUNBUFFERED, which images of containers like to set: then Python loses without a word what a disk that
+        # fills up, or a reader that leaves, did not take of one write. Whatever matters is flushed at once anyway.
+        sys.stdout = open(sys.stdout.fileno(), "w", closefd=False)  # noqa: SIM115 - lives as long as the process
     reconfigure = getattr(sys.stdout, "reconfigure", None)  # a stand-in for stdout need not have it
     if reconfigure is not None:
         reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lvspec_cli.caption import Caption, Failure, Segment
-from lvspec_cli.output.result import Passage, Result, passages_of
+from lvspec_cli.output.recorded import RecordedCaption
+from lvspec_cli.output.result import CAPTIONS, Passage, Result, passages_of
 from lvspec_cli.output.sanitize import without_controls
 from lvspec_cli.output.writer import ResultWriter
 
@@ -32,7 +33,8 @@ COLUMNS = (
     "error_type",
     "error",
 )
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # the last four are their full-width forms
+# The last four are full-width forms. Some spreadsheets drop a tab or line end at the beginning.
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 class CsvWriter(ResultWriter):
@@ -46,8 +48,8 @@ class CsvWriter(ResultWriter):
         rows = [*([] if self._begun else [COLUMNS]), *([row[column] for column in COLUMNS] for row in _rows(result))]
         lines = io.StringIO()
         csv.writer(lines).writerows(rows)
-        self._begun = True
         self._emit(lines.getvalue())
+        self._begun = True
 
 
 def _rows(result: Result) -> list[Mapping[str, Any]]:
@@ -55,10 +57,10 @@ def _rows(result: Result) -> list[Mapping[str, Any]]:
     if isinstance(result, Failure):
         known |= {"prompt": _asked(result), "kind": "failure"}
         return [known | {"error_type": result.trouble.type, "error": _harmless(result.trouble.message)}]
-    if isinstance(result, Caption):
+    if isinstance(result, CAPTIONS):
         known |= {"prompt": _asked(result), "preset": _harmless(result.preset), "method": result.method}
         known |= {"target": _harmless(result.target.id)}
-    failed = [segment for segment in result.segments if segment.error] if isinstance(result, Caption) else []
+    failed = [segment for segment in result.segments if segment.error] if isinstance(result, CAPTIONS) else []
     return [known | row for row in (*map(_said, passages_of(result)), *map(_failure, failed))]
 
 
@@ -83,7 +85,7 @@ def _failure(segment: Segment) -> dict[str, Any]:
     }
 
 
-def _asked(result: Caption | Failure) -> str:
+def _asked(result: Caption | RecordedCaption | Failure) -> str:
     return _harmless(result.request.prompt or result.request.question or "")
 
 

@@ -7,14 +7,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from lvspec_cli.errors import LvspecError, UsageError
+from lvspec_cli.output.partial_file import PartialFile
 
 PARTIAL_SUFFIX = ".partial"
 STDOUT_CLOSED = "stdout is closed: give it somewhere to go, or write to a file with -o FILE"
+
+
+def unfinished(output: str) -> str:
+    """The file that holds the results for ``output`` until they are whole; empty if that is a device or a pipe."""
+    return "" if os.path.exists(output) and not os.path.isfile(output) else output + PARTIAL_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ def open_destination(output: str | None, flag: str = "-o") -> Iterator[Destinati
 
     Raises:
         UsageError: the file cannot be created; raised before the block runs.
-        LvspecError: stdout is closed, or the finished file cannot be put in place.
+        LvspecError: stdout is closed, or the finished file cannot be put in place. Writing to the file raises it too.
     """
     if output is None:
         if not sys.stdout.writable():
@@ -51,35 +56,21 @@ def open_destination(output: str | None, flag: str = "-o") -> Iterator[Destinati
             yield Destination(file, False)
 
 
-class _PartialFile(TextIOWrapper):
-    """A file that keeps what an earlier run left in it until there is something new to write."""
-
-    begun = False  # whether anything was written
-
-    def write(self, text: str) -> int:
-        if text and not self.begun:
-            self.begun = True
-            self.truncate(0)
-        return super().write(text)
-
-
 @contextmanager
-def _replacing(path: Path, flag: str) -> Iterator[_PartialFile]:
+def _replacing(path: Path, flag: str) -> Iterator[TextIO]:
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
-    earlier = partial.exists()
     try:  # from here on: an interrupt may come while the file is being made
         file = _open_partial(partial, path, flag)
         with _closing(file):
-            yield file
+            yield cast(TextIO, file)
     finally:
-        if not earlier:
-            _drop_if_empty(partial)
+        _drop_if_empty(partial)
     if file.begun:
         _put_in_place(partial, path, flag)
 
 
 @contextmanager
-def _closing(stream: TextIO) -> Iterator[None]:
+def _closing(stream: TextIO | PartialFile) -> Iterator[None]:
     """Close the stream in the end; an error that ends the block is not hidden behind one of closing."""
     try:
         yield
@@ -97,10 +88,9 @@ def _open_directly(output: str, flag: str) -> TextIO:
         raise _not_writable(flag, output, error) from error
 
 
-def _open_partial(partial: Path, path: Path, flag: str) -> _PartialFile:
+def _open_partial(partial: Path, path: Path, flag: str) -> PartialFile:
     try:
-        # For appending: that does not empty the file.
-        return _PartialFile(open(partial, "ab"), encoding="utf-8", errors="surrogateescape", newline="\n")
+        return PartialFile(partial, f"{flag} {path}")
     except OSError as error:
         raise _not_writable(flag, path, error) from error
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvspec_cli.caption import SCHEMA
 from lvspec_cli.errors import LvspecError, UsageError
 from lvspec_cli.files import replace_text
 from lvspec_cli.output.formats import FORMATS
@@ -16,6 +18,9 @@ from lvspec_cli.output.result import Result
 from lvspec_cli.output.sink import Sink
 
 Files = Mapping[str, Mapping[str, Path]]  # video, as its user named it -> format -> the file it goes to
+
+_RECORDS = ("json", "jsonl")  # formats whose files tell what they are
+_CAPTION = SCHEMA.split("/")[0] + "/"
 
 
 @dataclass(frozen=True)
@@ -31,13 +36,19 @@ class FolderSink(Sink):
         if self._missing(path):
             return ""
         files = [*map(str, self.files[path].values())]
-        return f"{', '.join(files)} {'exist' if len(files) > 1 else 'exists'}; --overwrite makes it anew"
+        exist = "exist" if len(files) > 1 else "exists"
+        return f"{', '.join(files)} {exist}, from this video or another of its name; --overwrite makes it anew"
 
-    def write(self, result: Result) -> None:
+    def lacks(self, path: str) -> bool:
+        """Whether one of the files of the video is missing."""
+        return not all(map(os.path.lexists, self.files[path].values()))
+
+    def write(self, result: Result, *, replace: bool = False) -> None:
         """Write the missing files of a caption; a failure writes none: no error stands where a caption goes."""
         if result.text is None:
             return
-        for name, path in self._missing(result.path).items():
+        files = self.files[result.path]
+        for name, path in (files if replace else self._missing(result.path)).items():
             _make_folder(path.parent)
             replace_text(path, _rendered(name, result), follow_link=False)
 
@@ -47,10 +58,15 @@ class FolderSink(Sink):
         return "beside the videos" if self.folder is None else f"in {self.folder}"
 
     def check(self) -> None:
-        """Raise UsageError if a file that is to be written cannot be. Nothing is made or changed."""
+        """Raise UsageError if a file that is to be written cannot be, or is somebody else's. Nothing is changed."""
         for path in (path for files in self.files.values() for path in files.values()):
             if path.is_dir():
                 raise UsageError(f"{path} is a folder, and a file of that name is to be written: move it away")
+        for path in (path for files in self.files.values() for name, path in files.items() if name in _RECORDS):
+            if _is_something_else(path):
+                raise UsageError(
+                    f"{path} is there and is no record of a caption: move it away, or choose another place"
+                )
         missing = (path for video in self.files for path in self._missing(video).values())
         for folder in dict.fromkeys(path.parent for path in missing):
             _check_folder(folder)
@@ -75,9 +91,37 @@ def _make_folder(folder: Path) -> None:
         raise LvspecError(f"the folder {folder} cannot be made: {error.strerror}; choose another place") from error
 
 
+def case_counts(folder: str) -> bool:
+    """Whether names that differ in case alone are two in a folder, or in the one that it would be made in.
+
+    Where no file can be made to find out, they are; nothing will be written there.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".lvspec-case-", dir=_nearest(Path(folder))) as file:
+            place, name = os.path.split(file.name)
+            return not os.path.lexists(os.path.join(place, name.upper()))
+    except OSError:
+        return True
+
+
+def _is_something_else(path: Path) -> bool:
+    """Whether a file that is to hold a record is there and holds none. What cannot be read is left to others."""
+    try:
+        return not str(json.loads(path.read_bytes())["schema"]).startswith(_CAPTION)
+    except OSError:
+        return False
+    except (ValueError, LookupError, TypeError):
+        return True
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the one above it that is there."""
+    return next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+
+
 def _check_folder(folder: Path) -> None:
     """Try whether files can be made in a folder, or in the one that it would be made in."""
-    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    there = _nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=there):  # has no name where the system can do without
             pass

@@ -21,8 +21,8 @@ class JsonWriter(ResultWriter):
         text = json_text(result.as_record(), indent=2)
         if self._several:
             text = ("[\n" if self._count == 0 else ",\n") + indent(text, "  ")
-        self._count += 1
         self._emit(text if self._several else text + "\n")
+        self._count += 1  # not before: what could not be written opens no array
 
     def close(self) -> None:
         """Close the array."""

@@ -8,7 +8,7 @@ from typing import Any
 
 # Valid inside a JSON string as they are, and yet trouble: DEL and C1 steer terminals, the separators end lines for
 # some readers, the marks reorder a terminal's line, and half surrogates cannot be encoded.
-_UNSAFE = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

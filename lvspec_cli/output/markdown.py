@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
-from lvspec_cli.caption import Caption, Failure, Trouble
-from lvspec_cli.output.result import Passage, Result, passages_of
+from lvspec_cli.caption import Failure, Trouble
+from lvspec_cli.output.result import CAPTIONS, Passage, Result, passages_of
 from lvspec_cli.output.sanitize import for_terminal, on_one_line
 from lvspec_cli.output.timecode import clock_span
 from lvspec_cli.output.writer import ResultWriter
@@ -41,9 +41,9 @@ def _blocks(result: Result) -> list[str]:
         return [_failed(result.trouble)]
     passages = passages_of(result)
     segments = [passage for passage in passages if passage.kind == "segment"]
-    if len(passages) == 1 and isinstance(result, Caption) and result.trouble is None:
+    if len(passages) == 1 and isinstance(result, CAPTIONS) and result.trouble is None:
         return _paragraphs(passages[0].text)
-    told = [_failed(result.trouble)] if isinstance(result, Caption) and result.trouble else []
+    told = [_failed(result.trouble)] if isinstance(result, CAPTIONS) and result.trouble else []
     summary = [block for passage in passages if passage.kind == "summary" for block in _paragraphs(passage.text)]
     return [*summary, "\n".join(map(_item, segments)), *told]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,9 +32,9 @@ class Name(NamedTuple):
     full: str  # the video's whole name
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Equal for names that differ in case only, for on many disks they are one."""
-        return self.place.casefold(), self.stem.casefold()
+    def paths(self) -> tuple[str, str]:
+        """By stem and by full name."""
+        return os.path.join(self.place, self.stem), os.path.join(self.place, self.full)
 
 
 def name_of(source: Source, folder: str | None) -> Name:
@@ -47,24 +47,38 @@ def name_of(source: Source, folder: str | None) -> Name:
     return Name(_place(place, source.base, folder), stem, full)
 
 
-def output_paths(sources: Sequence[Source], folder: str | None, suffixes: Sequence[str]) -> list[list[Path]]:
+def output_paths(
+    sources: Sequence[Source], folder: str | None, suffixes: Sequence[str], case_counts: Callable[[str], bool]
+) -> list[list[Path]]:
     """The files of each video, one a suffix: the suffix takes the place of the video's own.
 
     In one place, videos of one stem keep their full names, and the suffix comes after. Raises UsageError if two videos
-    would still share a file, or would on a disk to which case is nothing.
+    would still share a file. ``case_counts``: whether names that differ in case alone are two in a folder; it is asked
+    only where there are such names.
     """
     names = [name_of(source, folder) for source in sources]
-    sharing = Counter(name.key for name in names)
-    taken: dict[str, tuple[str, Source]] = {}  # by stems in which case is nothing
+    folded = _folding(names, case_counts)
+    sharing = Counter(folded(name.paths[0]) for name in names)
+    taken: dict[str, tuple[str, Source]] = {}
     for source, name in zip(sources, names, strict=True):
-        stem = os.path.join(name.place, name.full if sharing[name.key] > 1 else name.stem)
-        key = stem.casefold()
-        if key in taken:
-            earlier, other = taken[key]
-            where = "" if earlier == stem else " where case does not count"
-            raise UsageError(_collision(other, source, stem + suffixes[0] + where, folder))
-        taken[key] = stem, source
-    return [[Path(stem + suffix) for suffix in suffixes] for stem, _ in taken.values()]
+        stem, full = name.paths
+        path = full if sharing[folded(stem)] > 1 else stem
+        if folded(path) in taken:
+            earlier, other = taken[folded(path)]
+            where = "" if earlier == path else ", for case does not count there"
+            raise UsageError(_collision(other, source, path + suffixes[0] + where, folder))
+        taken[folded(path)] = path, source
+    return [[Path(path + suffix) for suffix in suffixes] for path, _ in taken.values()]
+
+
+def _folding(names: Sequence[Name], case_counts: Callable[[str], bool]) -> Callable[[str], str]:
+    """What makes those paths equal that may be one on the disk."""
+    spellings: dict[str, dict[str, str]] = {}  # path without case -> path as it is -> its folder
+    for name in names:
+        for path in name.paths:
+            spellings.setdefault(path.casefold(), {})[path] = name.place
+    meeting = {place for of_path in spellings.values() if len(of_path) > 1 for place in of_path.values()}
+    return str if all(map(case_counts, meeting)) else str.casefold
 
 
 @lru_cache  # videos come folder by folder

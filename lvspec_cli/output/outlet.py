@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lvspec_cli.errors import UsageError
 from lvspec_cli.output.destination import open_destination
-from lvspec_cli.output.folder import FolderSink
+from lvspec_cli.output.folder import FolderSink, case_counts
 from lvspec_cli.output.formats import FORMATS, chosen_formats, format_of
 from lvspec_cli.output.naming import Source, output_paths
 from lvspec_cli.output.sink import Sink, StreamSink
@@ -99,7 +99,7 @@ def _is_folder(place: str | None, formats: Sequence[str]) -> bool:
 
 
 def _folder_sink(options: OutputOptions, formats: Sequence[str], sources: Sequence[Source]) -> FolderSink:
-    paths = output_paths(sources, options.place, [FORMATS[name].suffix for name in formats])
+    paths = output_paths(sources, options.place, [FORMATS[name].suffix for name in formats], case_counts)
     _refuse_to_overwrite((str(path) for of_source in paths for path in of_source), sources)
     files = {
         source.path: dict(zip(formats, of_source, strict=True))

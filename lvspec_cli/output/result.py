@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lvspec_cli.caption import Caption
+from lvspec_cli.output.recorded import RecordedCaption
 
 if TYPE_CHECKING:
     from lvspec_cli.decoding.events import FinishReason
@@ -29,6 +30,10 @@ class Result(Protocol):
         ...
 
 
+# What captions are: fresh ones, and those of an earlier run.
+CAPTIONS = (Caption, RecordedCaption)
+
+
 @dataclass(frozen=True)
 class Passage:
     """Something that was said, and of which part of the video."""
@@ -45,7 +50,7 @@ def passages_of(result: Result) -> list[Passage]:
 
     A video that was captioned as a whole has one segment; what is no caption has none, nor has a segment that failed.
     """
-    if not isinstance(result, Caption):
+    if not isinstance(result, CAPTIONS):
         return []
     said = [Passage("segment", s.start_s, s.end_s, s.text, s.finish_reason) for s in result.segments if not s.error]
     if result.summary is not None:

@@ -6,8 +6,8 @@ import re
 
 # C0 but for tab and line feed, DEL and C1: what a terminal may take for a command.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Marks that make the rest of a line read in another order than it is stored.
-_REORDERING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+# Marks that make a line, or a word beside them, read in another order than it is stored.
+_REORDERING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # Halves of surrogate pairs: bytes of a file name that are not UTF-8.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
@@ -24,5 +24,5 @@ def for_terminal(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """Fold line breaks and tabs into single spaces and drop other control characters."""
-    return without_controls(_BREAKS.sub(" ", text))
+    """Fold line breaks and tabs into single spaces; drop other control characters and marks that reorder."""
+    return _REORDERING.sub("", without_controls(_BREAKS.sub(" ", text)))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 
-from lvspec_cli.output.destination import PARTIAL_SUFFIX
+from lvspec_cli.output.destination import unfinished
 from lvspec_cli.output.result import Result
 from lvspec_cli.output.writer import ResultWriter
 
@@ -18,8 +17,12 @@ class Sink(ABC):
         return ""
 
     @abstractmethod
-    def write(self, result: Result) -> None:
-        """Take a result. Raises LvspecError if it cannot be written."""
+    def lacks(self, path: str) -> bool:
+        """Whether a result of this video that an earlier run came to is still to be written."""
+
+    @abstractmethod
+    def write(self, result: Result, *, replace: bool = False) -> None:
+        """Take a result; ``replace``: over files that are there. Raises LvspecError if it cannot be written."""
 
     def close(self) -> None:
         """Write what is needed at the end."""
@@ -38,7 +41,11 @@ class StreamSink(Sink):
         self._writer = writer
         self._place = place
 
-    def write(self, result: Result) -> None:
+    def lacks(self, path: str) -> bool:
+        """A file gets the results of all videos; what has read stdout before is not told twice."""
+        return self._place is not None
+
+    def write(self, result: Result, *, replace: bool = False) -> None:
         """Write it to the stream."""
         self._writer.write(result)
 
@@ -49,6 +56,5 @@ class StreamSink(Sink):
     @property
     def whereabouts(self) -> str:
         """In the unfinished file, if it is one."""
-        place = self._place
-        in_file = place is not None and (os.path.isfile(place) or not os.path.exists(place))
-        return f"in {place}{PARTIAL_SUFFIX}" if in_file else ""
+        place = "" if self._place is None else unfinished(self._place)
+        return f"in {place}" if place else ""

@@ -6,8 +6,7 @@ videos; its summary is the last of them, with the times of the whole.
 
 from __future__ import annotations
 
-from lvspec_cli.caption import Caption
-from lvspec_cli.output.result import Result, passages_of
+from lvspec_cli.output.result import CAPTIONS, Result, passages_of
 from lvspec_cli.output.sanitize import on_one_line
 from lvspec_cli.output.timecode import clock_span
 from lvspec_cli.output.writer import ResultWriter
@@ -33,6 +32,6 @@ class TextWriter(ResultWriter):
 
     def _timed(self, result: Result) -> bool:
         """Whether times are shown: for several parts, and for one if it was asked to be cut into such."""
-        if not isinstance(result, Caption):
+        if not isinstance(result, CAPTIONS):
             return False
         return len(result.segments) > 1 or result.summary is not None or result.settings.get("segment") is not None

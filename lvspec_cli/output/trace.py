@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from lvspec_cli.caption import Part, Progress
-from lvspec_cli.errors import TraceError
+from lvspec_cli.errors import LvspecError, TraceError
 from lvspec_cli.output.json_text import json_text
 from lvspec_cli.output.result import Result
 from lvspec_cli.output.trace_lines import line, part_line, round_line
@@ -78,6 +78,8 @@ class TraceWriter:
         try:
             self._stream.write(text)
             self._stream.flush()
+        except LvspecError as error:
+            raise TraceError(str(error)) from error
         except (OSError, ValueError) as error:  # ValueError: somebody closed it
             reason = error.strerror if isinstance(error, OSError) else error
             raise TraceError(f"the trace cannot be written: {reason}; try another place with --trace") from error

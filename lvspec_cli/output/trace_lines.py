@@ -8,7 +8,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from lvspec_cli.caption import TRACE_SCHEMA, Part, Setup, Sight
+from lvspec_cli.caption import TRACE_SCHEMA, Part, Setup, Sight, with_rounded_times
 from lvspec_cli.decoding.events import Fate, Round, Token
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def part_line(video: int, part: Part, setup: Setup, sight: Sight) -> dict[str, A
     """What is known when the decoding of a part begins."""
     facts = asdict(sight.facts)
     del facts["path"], facts["fingerprint"]
-    return line(
+    known = line(
         "part",
         video,
         part=part.index,
@@ -47,6 +47,7 @@ def part_line(video: int, part: Part, setup: Setup, sight: Sight) -> dict[str, A
         threshold=setup.threshold,
         grounding=setup.grounding,
     )
+    return with_rounded_times(known)
 
 
 def round_line(

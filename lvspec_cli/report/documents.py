@@ -76,7 +76,7 @@ def read_documents(paths: Iterable[str]) -> Documents:
 
 
 def _videos(path: str, notes: list[str]) -> Iterator[VideoDocument]:
-    traced = _TraceReader(path)
+    traced = _TraceReader(path, notes)
     for fields in read_objects(path, notes.append):
         schema = fields.text_or_none("schema")
         if schema == RECORD_SCHEMA:
@@ -85,7 +85,7 @@ def _videos(path: str, notes: list[str]) -> Iterator[VideoDocument]:
             yield from traced.take(fields)
         else:
             raise _foreign(fields.where, schema)
-    yield from traced.unfinished(notes)
+    yield from traced.unfinished()
 
 
 def _foreign(where: str, schema: str | None) -> LvspecError:
@@ -105,13 +105,16 @@ class _OpenPart:
 
     head: PartHead
     rounds: list[Round] = field(default_factory=list)
+    next_index: int = 0  # of the round that is to come
+    lacks_rounds: bool = False
 
 
 class _TraceReader:
     """Puts the lines of a trace together, video by video."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, notes: list[str]) -> None:
+        """``notes`` takes what a reader of the report should know."""
+        self._path, self._notes = path, notes
         self._open: dict[int, dict[int, _OpenPart]] = {}  # number of the video -> number of the part -> the part
 
     def take(self, fields: Fields) -> Iterator[VideoDocument]:
@@ -127,11 +130,11 @@ class _TraceReader:
             parts = self._open.pop(video, {})
             yield VideoDocument(self._record(fields), _in_order(parts), self._path)
 
-    def unfinished(self, notes: list[str]) -> Iterator[VideoDocument]:
+    def unfinished(self) -> Iterator[VideoDocument]:
         """Yield the videos that never came to their end."""
         for parts in self._open.values():
             video = VideoDocument(None, _in_order(parts), self._path)
-            notes.append(f"{self._path} ends within {video.run.path}: the run was interrupted")
+            self._notes.append(f"{self._path} ends within {video.run.path}: the run was interrupted")
             yield video
 
     def _take_round(self, fields: Fields, video: int) -> None:
@@ -139,6 +142,13 @@ class _TraceReader:
         part = self._open.get(video, {}).get(number)
         if part is None:
             fields.refuse(f"a round of part {number} of video {video}, which has not begun: the trace lacks lines")
+        index = fields.whole("index")
+        if index != part.next_index and not part.lacks_rounds:
+            part.lacks_rounds = True
+            of_part = f", part {number + 1} of {part.head.parts}" if part.head.parts > 1 else ""
+            where = f"{part.head.run.path}{of_part}"
+            self._notes.append(f"{self._path} lacks rounds of {where}: tokens are missing from what is shown")
+        part.next_index = index + 1
         part.rounds.append(Round.of(fields, part.head.layout))
 
     def _record(self, fields: Fields) -> Record:

@@ -39,7 +39,7 @@ class View:
         """The settings of the run, known before anything is loaded."""
 
     def begin(self, path: str, index: int, count: int) -> None:
-        """The input number `index` of `count`, counted from 0, is next."""
+        """The input number `index`, counted from 0, of `count` for which there is work is next."""
 
     def progress(self, progress: Progress) -> None:
         """A step of the current input."""

@@ -10,6 +10,7 @@ import sys
 import pysubs2
 import pytest
 
+from lvspec_cli.batch.journal import NAME
 from lvspec_cli.output import FORMATS
 
 ALL = ",".join(FORMATS)
@@ -19,11 +20,12 @@ posix = pytest.mark.skipif(os.name == "nt", reason="limits and pipes are others 
 
 @pytest.fixture
 def tree(tmp_path):
-    """The files below a folder, but for videos."""
+    """The files below a folder, but for videos and journals."""
 
     def list_files(folder="."):
         found = sorted(str(path.relative_to(tmp_path / folder)) for path in (tmp_path / folder).rglob("*.*"))
-        return [name for name in found if not name.endswith(".mp4") and os.path.isfile(tmp_path / folder / name)]
+        found = [name for name in found if not name.endswith((".mp4", NAME))]
+        return [name for name in found if os.path.isfile(tmp_path / folder / name)]
 
     return list_files
 
@@ -80,7 +82,7 @@ def test_a_video_whose_files_are_there_is_skipped_and_no_model_is_loaded(caption
     loads.clear()
     outcome = caption(*videos, "--sidecar")
     assert (outcome.code, outcome.out, loads) == (0, "", [])
-    assert "lvspec: skipped: a.mp4: a.txt exists; --overwrite makes it anew\n" in outcome.err
+    assert "lvspec: skipped: a.mp4: a.txt exists, from this video or another of its name; --over" in outcome.err
     assert outcome.err.endswith("lvspec: 0 captioned, 0 failed, 2 skipped\n")
     assert (tmp_path / "a.txt").read_text() == "edited by hand\n"
 
@@ -91,7 +93,7 @@ def test_the_rest_of_a_run_goes_on_where_it_ended(caption, copies, tmp_path):
     outcome = caption("a.mp4", "gone.mp4", "b.mp4", "-o", "out/")
     assert outcome.code == 1
     assert outcome.err.endswith("lvspec: 1 captioned, 1 failed, 1 skipped\n")
-    assert sorted(os.listdir(tmp_path / "out")) == ["a.txt", "b.txt"]
+    assert sorted(os.listdir(tmp_path / "out")) == [NAME, "a.txt", "b.txt"]
 
 
 def test_only_missing_files_are_written_unless_all_are_to_be_made_anew(caption, copies, tmp_path):
@@ -139,6 +141,33 @@ def test_two_videos_for_one_file_are_refused_before_anything_is_loaded(caption, 
     assert not (tmp_path / "out").exists()
 
 
+def test_names_that_differ_in_case_alone_are_two_files_where_the_disk_has_two(caption, copies, tmp_path, tree):
+    outcome = caption(*copies("x.mp4", "X.mp4"), "-o", "out/")
+    if len(list(tmp_path.glob("[xX].mp4"))) == 2:
+        assert (outcome.code, tree("out")) == (0, ["X.txt", "x.txt"])
+    else:
+        assert outcome.code == 2
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+@pytest.mark.parametrize("name", ["json", "jsonl"])
+def test_what_is_no_record_of_a_caption_is_neither_replaced_nor_taken_for_one(
+    caption, copies, loads, tmp_path, name, options
+):
+    (video,) = copies("clip.mp4")
+    truth = tmp_path / f"clip.{name}"
+    truth.write_text('{"schema": "lvspec.clip/1"}\n')
+    outcome = caption(video, "--sidecar", "--format", f"text,{name}", *options)
+    assert (outcome.code, outcome.out, loads) == (2, "", [])
+    said = f"clip.{name} is there and is no record of a caption: move it away, or choose another place"
+    assert outcome.err.endswith(f"lvspec: error: {said}\n")
+    assert truth.read_text() == '{"schema": "lvspec.clip/1"}\n'
+    truth.unlink()
+    for _ in range(2):  # of which the second finds a record, skips the video or makes it anew
+        assert caption(video, "--sidecar", "--format", name, *options).code == 0
+        assert json.loads(truth.read_text())["schema"] == "lvspec.caption/1"
+
+
 def test_formats_may_come_from_the_environment_and_a_file(caption, copies, tmp_path, monkeypatch, tree):
     (video,) = copies("a.mp4")
     (tmp_path / "lvspec.toml").write_text('format = ["text", "md"]\n')
@@ -154,7 +183,9 @@ def test_an_interrupt_keeps_the_files_of_finished_videos_and_tells_where(caption
     interrupt_at("b.mp4")
     outcome = caption(*copies("a.mp4", "b.mp4", "c.mp4"), "-o", "out/")
     assert outcome.code == 130
-    assert outcome.err.endswith("lvspec: interrupted after 1 of 3 videos; their captions are in out/\n")
+    assert outcome.err.endswith(
+        "lvspec: interrupted after 1 of 3 videos; their captions are in out/; the same command goes on from there\n"
+    )
     assert tree() == ["out/a.txt"]
 
 
@@ -162,11 +193,11 @@ def test_an_interrupt_keeps_the_files_of_finished_videos_and_tells_where(caption
 def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tiny_preset, copies, tmp_path, tree):
     # Files may have a block of 512 or 1024 bytes: enough for a caption, and too little for a record.
     command = [sys.executable, "-m", "lvspec_cli", "caption", *copies("a.mp4", "b.mp4"), "--preset", tiny_preset]
-    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *map(str, command), "--format", "text,json", "-o", "out/"]
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *map(str, command), "--format", "text,json", "--sidecar"]
     done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("lvspec: error: out/a.json cannot be written: File too large; ")
-    assert os.listdir(tmp_path / "out") == ["a.txt"]
+    assert done.stderr.splitlines()[-1].startswith("lvspec: error: a.json cannot be written: File too large; ")
+    assert tree() == ["a.txt"]
 
 
 @posix

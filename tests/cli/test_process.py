@@ -218,6 +218,38 @@ def test_a_reader_that_takes_ten_bytes_of_json_ends_the_run_quietly(tiny_preset,
     assert_ended_quietly(process)
 
 
+@posix
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["caption", "report"])
+def test_a_reader_that_leaves_in_the_middle_of_a_result_gives_every_command_the_same_code(
+    tiny_preset, clip, lvspec, tmp_path, command, unbuffered
+):
+    lvspec("caption", clip, "--preset", tiny_preset, "--segment", "0.25", "--format", "json", "-o", "record.json")
+    given = {
+        "caption": ["caption", clip, "--preset", tiny_preset, "--segment", "0.25", "--format", "json", "-q"],
+        "report": ["report", tmp_path / "record.json", "-o", "-"],
+    }[command]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    # The result is larger than the pipe, as far as the system lets its size be chosen.
+    process = subprocess.Popen(
+        [*LVSPEC, *map(str, given)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, pipesize=4096
+    )
+    assert os.read(process.stdout.fileno(), 2)
+    process.stdout.close()
+    assert_ended_quietly(process)
+
+
+@posix
+def test_a_disk_that_fills_up_is_told_also_of_a_stdout_that_python_does_not_buffer(tiny_preset, clip, tmp_path):
+    command = [*LVSPEC, "caption", str(clip), "--preset", str(tiny_preset), "--format", "json", "-q"]
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *command]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with open(tmp_path / "record.json", "wb") as stdout:
+        done = subprocess.run(limited, stdout=stdout, stderr=subprocess.PIPE, env=environment, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("lvspec: error: the results cannot be written: File too large; ")
+
+
 def assert_ended_quietly(process):
     """The run ends with 1 and says nothing of its reader."""
     err = process.stderr.read()

@@ -95,7 +95,7 @@ def test_segments_that_fail_are_told_and_the_others_are_kept(caption, clip, tmp_
     prefill = Session.prefill
 
     def fail(session):
-        if session.sight.start_s == 0.5:
+        if session._clip.start_s == 0.5:
             raise VideoUnreadable("the disk fails")
         prefill(session)
 
@@ -115,3 +115,30 @@ def test_a_trace_never_takes_the_place_of_captions(caption, clip, tmp_path, plac
     outcome = caption("clip.mp4", "--format", "jsonl", *place, "--trace", tmp_path / "clip.jsonl")
     assert (outcome.code, loads) == (2, [])
     assert "where the captions go" in outcome.err
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_an_interrupt_tells_what_becomes_of_finished_segments(caption, lvspec, clip, tmp_path, monkeypatch, traced):
+    from lvspec_cli.captioner import Captioner
+
+    stream = Captioner.stream
+
+    def interrupted(self, *given):
+        for step in stream(self, *given):
+            if step.part is not None and step.part.index == 2 and step.round is not None:
+                raise KeyboardInterrupt
+            yield step
+
+    monkeypatch.setattr(Captioner, "stream", interrupted)
+    outcome = caption(clip, "--segment", "0.5", *(("--trace", "t.jsonl") if traced else ()))
+    assert (outcome.code, outcome.out) == (130, "")
+    told = outcome.err.splitlines()[-1]
+    if traced:
+        assert told == f"lvspec: 2 finished segments of {clip} are in no result, but in the trace t.jsonl.partial"
+        assert lvspec("report", "t.jsonl.partial", "-o", "r.html").code == 0
+        lines = [json.loads(line) for line in (tmp_path / "t.jsonl.partial").read_text().splitlines()]
+        ended = [line["part"] for line in lines if line["type"] == "round" and line["finish_reason"]]
+        assert ended == [0, 1]
+    else:
+        told_of = "are dropped: with --trace FILE, every segment is kept as it comes"
+        assert told == f"lvspec: 2 finished segments of {clip} {told_of}"

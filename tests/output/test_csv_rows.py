@@ -76,6 +76,14 @@ def test_what_a_spreadsheet_would_run_is_marked_as_text(text):
             assert not cell.lstrip().startswith(("=", "+", "-", "@", "\uff1d"))
 
 
+@pytest.mark.parametrize("text", ["\tcmd", "\rcmd", "\r\ncmd", "\ncmd"])
+def test_no_cell_begins_with_a_tab_or_a_line_end(text):
+    failure = Failure.of(Request(text, None, text), NotAVideo(text))
+    for row in rows(made(text, text), failure):
+        for cell in row.values():
+            assert not cell.startswith(("\t", "\r", "\n"))
+
+
 def test_control_characters_of_a_model_are_left_out_and_those_of_names_never_reach_a_terminal():
     assert rows(made("a.mp4", "A \x1b[31mred\x00 cat\r\n"))[0]["text"] == "A [31mred cat\n"
     assert rows(made("\x1b.mp4", "x"))[0]["path"] == "\x1b.mp4"

@@ -11,8 +11,8 @@ from lvspec_cli.errors import UsageError
 from lvspec_cli.output.naming import Source, name_of, output_paths
 
 
-def files(sources, folder):
-    return [str(path) for (path,) in output_paths(sources, folder, [".txt"])]
+def files(sources, folder, *, case_counts=True):
+    return [str(path) for (path,) in output_paths(sources, folder, [".txt"], lambda _: case_counts)]
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,37 @@ def test_the_folder_one_stands_in_has_a_name_too(tmp_path, monkeypatch):
 
 def test_videos_of_one_stem_in_one_place_keep_their_full_names():
     sources = [Source(path) for path in ("x.mp4", "a/x.mkv", "y.mp4", "X.mov")]
-    assert files(sources, "out") == ["out/x.mp4.txt", "out/x.mkv.txt", "out/y.txt", "out/X.mov.txt"]
-    assert files(sources, None) == ["x.mp4.txt", "a/x.txt", "y.txt", "X.mov.txt"]
+    assert files(sources, "out") == ["out/x.mp4.txt", "out/x.mkv.txt", "out/y.txt", "out/X.txt"]
+    assert files(sources, None) == ["x.txt", "a/x.txt", "y.txt", "X.txt"]
+
+
+def test_where_case_does_not_count_names_that_differ_in_it_are_one_stem():
+    sources = [Source(path) for path in ("x.mp4", "a/x.mkv", "y.mp4", "X.mov")]
+    expected = ["out/x.mp4.txt", "out/x.mkv.txt", "out/y.txt", "out/X.mov.txt"]
+    assert files(sources, "out", case_counts=False) == expected
+    assert files(sources, None, case_counts=False) == ["x.mp4.txt", "a/x.txt", "y.txt", "X.mov.txt"]
+
+
+def test_where_case_counts_names_that_differ_in_it_are_two():
+    assert files([Source("x.mp4"), Source("X.mp4"), Source("a/x.mp4"), Source("A/x.mp4")], None) == [
+        "x.txt",
+        "X.txt",
+        "a/x.txt",
+        "A/x.txt",
+    ]
+
+
+def test_the_disk_is_asked_only_for_folders_of_names_that_differ_in_case_alone():
+    asked = set()
+
+    def ask(folder):
+        asked.add(folder)
+        return True
+
+    output_paths([Source("a/x.mp4"), Source("a/y.mp4"), Source("b/x.mp4"), Source("c/X.mp4")], None, [".txt"], ask)
+    assert asked == set()
+    output_paths([Source("a/x.mp4"), Source("a/y.mp4"), Source("b/x.mp4"), Source("b/X.mp4")], None, [".txt"], ask)
+    assert asked == {"b"}
 
 
 def test_videos_of_one_name_in_different_places_of_a_tree_are_apart():
@@ -74,21 +103,23 @@ def test_videos_of_one_name_in_different_places_of_a_tree_are_apart():
         ),
         ([Source("x.mp4"), Source("./x.mp4")], None, r"x.mp4 and ./x.mp4 would both be written to x.mp4.txt"),
         ([Source("x.mp4"), Source("y.mp4"), Source("x.mp4")], "out", "x.mp4 is named twice: name it once"),
-        (
-            [Source("x.mp4"), Source("X.MP4")],
-            None,
-            "x.mp4 and X.MP4 would .* to X.MP4.txt where case does not count: re",
-        ),
-        (
-            [Source("a/x.mp4"), Source("A/x.mp4")],
-            None,
-            "a/x.mp4 and A/x.mp4 would .* to A/x.mp4.txt where case does not",
-        ),
     ],
 )
 def test_two_videos_for_one_file_are_refused_by_name(sources, folder, complaint):
     with pytest.raises(UsageError, match=complaint):
         files(sources, folder)
+
+
+@pytest.mark.parametrize(
+    ("paths", "complaint"),
+    [
+        (("x.mp4", "X.MP4"), "x.mp4 and X.MP4 would .* to X.MP4.txt, for case does not count there: rename"),
+        (("a/x.mp4", "A/x.mp4"), "a/x.mp4 and A/x.mp4 would .* to A/x.mp4.txt, for case does not count there"),
+    ],
+)
+def test_two_videos_for_one_file_are_refused_where_case_does_not_count(paths, complaint):
+    with pytest.raises(UsageError, match=complaint):
+        files([*map(Source, paths)], None, case_counts=False)
 
 
 PARTS = st.sampled_from(["a", "b", "x", "X", "x.mp4", "y.y", ".z", "\u00e9"])
@@ -99,19 +130,20 @@ PATHS = st.builds(
 )
 
 
-@given(st.lists(PATHS, min_size=1, max_size=6, unique=True), st.sampled_from([None, "out"]))
-def test_every_video_of_a_tree_has_a_file_of_its_own_in_the_place_that_is_its(paths, folder):
+@given(st.lists(PATHS, min_size=1, max_size=6, unique=True), st.sampled_from([None, "out"]), st.booleans())
+def test_every_video_of_a_tree_has_a_file_of_its_own_in_the_place_that_is_its(paths, folder, case_counts):
     sources = [Source(path, base="in") for path in paths]
     names = [name_of(source, folder) for source in sources]
+    folded = str if case_counts else str.casefold
     try:
-        found = output_paths(sources, folder, [".txt", ".srt"])
+        found = output_paths(sources, folder, [".txt", ".srt"], lambda _: case_counts)
     except UsageError:
         # Only what keeps its full name can meet one whose stem is that name, and what differs in case alone.
-        full = [os.path.join(name.place, name.full).casefold() for name in names]
-        stems = {os.path.join(name.place, name.stem).casefold() for name in names}
+        full = [folded(os.path.join(name.place, name.full)) for name in names]
+        stems = {folded(os.path.join(name.place, name.stem)) for name in names}
         assert len(set(full)) < len(full) or set(full) & stems
         return
-    assert len({str(path).casefold() for each in found for path in each}) == 2 * len(sources)
+    assert len({folded(str(path)) for each in found for path in each}) == 2 * len(sources)
     for source, name, (text, subtitles) in zip(sources, names, found, strict=True):
         assert text.name in (name.full + ".txt", name.stem + ".txt")
         assert subtitles == text.with_suffix(".srt")

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from lvspec_cli.errors import LvspecError, UsageError
+from lvspec_cli.output.folder import case_counts
 from lvspec_cli.output.naming import Source
 from lvspec_cli.output.outlet import OutputOptions, outlet_for
 from lvspec_cli.settings import environment_layer, flag_layer, resolve
@@ -167,7 +168,8 @@ def test_files_that_are_there_stay_and_missing_ones_are_written():
         assert file.read() == "mine"
     assert tree("out") == ["a.json", "a.txt"]
     with chosen.open() as sink:
-        assert sink.reason_to_skip("a.mp4") == "out/a.txt, out/a.json exist; --overwrite makes it anew"
+        said = "out/a.txt, out/a.json exist, from this video or another of its name; --overwrite makes it anew"
+        assert sink.reason_to_skip("a.mp4") == said
         assert sink.reason_to_skip("b.mp4") == ""
 
 
@@ -187,7 +189,7 @@ def test_overwriting_makes_all_files_anew_and_keeps_no_link():
 def test_a_link_that_leads_nowhere_is_a_file_that_is_there():
     os.symlink("/nowhere/else", "a.txt")
     with outlet("a.mp4", sidecar=True).open() as sink:
-        assert sink.reason_to_skip("a.mp4").startswith("a.txt exists; ")
+        assert sink.reason_to_skip("a.mp4").startswith("a.txt exists, from ")
         sink.write(made("a.mp4", "A cat."))
     assert os.readlink("a.txt") == "/nowhere/else"
 
@@ -267,10 +269,25 @@ def test_a_folder_where_a_file_is_to_go_is_refused(tmp_path):
             write(chosen)
 
 
+def test_the_disk_is_asked_whether_case_counts_and_nothing_is_left_on_it(tmp_path, monkeypatch):
+    (tmp_path / "x").write_text("")
+    assert case_counts("") is case_counts("new/er") is not os.path.exists("X")
+    assert tree() == ["x"]
+    monkeypatch.setattr(os.path, "lexists", os.path.exists if os.path.exists("X") else folded_exists)
+    assert not case_counts("")
+
+
+def folded_exists(path):
+    """As on a disk to which case is nothing."""
+    folder, name = os.path.split(path)
+    return not name or name == "." or name.lower() in map(str.lower, os.listdir(folder or "."))
+
+
 def test_a_full_disk_costs_no_file_that_is_there(monkeypatch):
     os.mkdir("out")
+    old = json.dumps(made("b.mp4", "old").as_record())
     with open("out/b.json", "w") as file:
-        file.write("old")
+        file.write(old)
     chosen = outlet("a.mp4", "b.mp4", output="out", formats="text,json", overwrite=True)
     write(chosen, made("a.mp4", "A cat."))
     whole = tree("out")
@@ -286,7 +303,7 @@ def test_a_full_disk_costs_no_file_that_is_there(monkeypatch):
         write(chosen, made("b.mp4", "A dog."))
     assert tree("out") == sorted([*whole, "b.txt"])
     with open("out/b.json") as file:
-        assert file.read() == "old"
+        assert file.read() == old
 
 
 def test_a_folder_that_turns_into_a_file_meanwhile_is_an_error_and_no_defect():

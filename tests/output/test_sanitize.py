@@ -56,6 +56,13 @@ def test_escapes_become_harmless(text, shown):
     assert for_terminal(text) == shown
 
 
+@pytest.mark.parametrize("mark", [*map(chr, (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))])
+def test_no_mark_reorders_a_line_of_text_or_of_json(mark):
+    assert for_terminal(f"gpj.{mark}exe") == on_one_line(f"gpj.{mark}exe") == "gpj.exe"
+    assert mark not in json_text(f"gpj.{mark}exe")
+    assert json.loads(json_text(mark)) == mark
+
+
 def test_words_stay_apart_when_lines_are_folded():
     assert on_one_line("one\r\ntwo\tthree\u2028four") == "one two three four"
     assert without_controls("one\ntwo") == "one\ntwo"

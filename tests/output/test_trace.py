@@ -162,6 +162,12 @@ def test_a_part_tells_what_is_shown_and_how():
     assert part["thumbnails"] == [PICTURE] * len(part["frame_times_s"])
 
 
+def test_times_of_a_part_are_whole_microseconds():
+    seen = replace(sight(), frame_times=(0.15000000000000002, 0.30000000000000004), start_s=0.1 + 0.2)
+    part, _ = written(step(plain_round(65), sight=seen))
+    assert (part["start_s"], part["frame_times_s"]) == (0.3, [0.15, 0.3])
+
+
 def test_no_line_carries_what_steers_a_terminal_or_ends_a_line():
     stream = io.StringIO()
     writer = TraceWriter(stream)

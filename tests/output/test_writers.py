@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from lvspec_cli.caption import Failure, Request, Trouble
+from lvspec_cli.caption import Durations, Failure, Request, Trouble
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.output import FORMATS
 from tests.output.captions import FAILED, made
@@ -175,3 +175,15 @@ def test_every_result_is_written_at_once():
         writer_class(stream, several=True, terminal=False).write(made("a.mp4", "A cat."))
         assert stream.flushed == 1, name
         assert "A cat." in stream.getvalue(), name
+
+
+@pytest.mark.parametrize("name", ["json", "jsonl"])
+def test_times_in_records_are_whole_microseconds_and_other_numbers_as_they_are(name):
+    made_of = made("a.mp4", (0.1 + 0.2, 0.15000000000000002, "x"), fps=1.10000000000000009, start_s=0.7000000000000001)
+    durations = Durations(1.23456789, 0.30000000000000004, 2.5)
+    record = json.loads(written(name, replace(made_of, durations=durations, frame_times=(0.15000000000000002,))))
+    (segment,) = record["segments"]
+    assert (segment["start_s"], segment["end_s"], segment["frame_times_s"]) == (0.3, 0.15, [0.3])
+    assert record["frame_times_s"] == [0.15]
+    assert (record["settings"]["start_s"], record["settings"]["fps"]) == (0.7, 1.10000000000000009)
+    assert (record["stats"]["read_seconds"], record["stats"]["prepare_seconds"]) == (1.234568, 0.3)

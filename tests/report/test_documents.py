@@ -148,6 +148,16 @@ def test_a_part_that_begins_again_replaces_what_was_said_of_it(write):
     assert len(video.parts[0].rounds) == len(traces.rounds())
 
 
+@pytest.mark.parametrize("missing", [[0], [1], [1, 3]])
+def test_rounds_that_a_trace_lacks_are_told_once_a_part(write, missing):
+    head, *rest = traces.trace()
+    kept = [line for line in rest if line.get("index") not in missing]
+    documents = read_documents([path := write(traces.json_lines([head, *kept]))])
+    said = f"{path} lacks rounds of films/circle.mp4: tokens are missing from what is shown"
+    assert documents.notes == (said,)
+    assert len(documents.videos[0].parts[0].rounds) == len(traces.rounds()) - len(missing)
+
+
 def test_videos_whose_lines_alternate_are_kept_apart(write):
     one, other = traces.trace(video=0, path="one.mp4"), traces.trace(video=1, path="other.mp4")
     lines = [line for pair in zip(one, other, strict=True) for line in pair]
@@ -273,8 +283,7 @@ def test_a_file_in_another_encoding_is_no_json(tmp_path):
 def test_a_line_as_long_as_lvspec_writes_is_read(write):
     import numpy as np
 
-    from lvspec_cli.output.trace_lines import MOST_THUMBNAILS
-    from lvspec_cli.video.thumbnails import LONGEST_SIDE, thumbnails
+    from lvspec_cli.video.thumbnails import LONGEST_SIDE, MOST_THUMBNAILS, thumbnails
 
     shape = (MOST_THUMBNAILS, LONGEST_SIDE, LONGEST_SIDE, 3)
     noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)  # what compresses worst

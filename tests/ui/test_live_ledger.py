@@ -131,16 +131,19 @@ def test_parts_stand_below_each_other_and_only_the_last_one_can_become_void() ->
     assert known.figures.num_tokens == 1
 
 
-def test_the_remaining_time_follows_the_mean_of_the_videos_so_far() -> None:
+def test_the_remaining_time_follows_the_mean_of_the_videos_that_were_captioned() -> None:
     ledger = Ledger()
     ledger.settle(settings())
-    ledger.begin(0.0, "a.mp4", 0, 4)
+    ledger.begin(0.0, "a.mp4", 0, 5)
     assert ledger.known(5.0).videos.remaining_seconds is None
     ledger.end(10.0, failed=False)
-    ledger.begin(10.0, "b.mp4", 1, 4)
-    ledger.end(30.0, failed=True)
-    ledger.begin(30.0, "c.mp4", 2, 4)
-    assert (ledger.known(30.0).videos.captioned, ledger.known(30.0).videos.failed) == (1, 1)
+    ledger.begin(10.0, "gone.mp4", 1, 5)
+    ledger.end(10.1, failed=True)
+    ledger.begin(10.1, "b.mp4", 2, 5)
+    assert ledger.known(10.1).videos.remaining_seconds == 30.0
+    ledger.end(30.1, failed=False)
+    ledger.begin(30.0, "c.mp4", 3, 5)
+    assert (ledger.known(30.0).videos.captioned, ledger.known(30.0).videos.failed) == (2, 1)
     assert ledger.known(30.0).videos.remaining_seconds == 30.0
     assert ledger.known(36.0).videos.remaining_seconds == 24.0
     assert ledger.known(300.0).videos.remaining_seconds == 15.0  # this one takes longer, the next one need not

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyte
 import pytest
@@ -22,10 +23,13 @@ LVSPEC = [sys.executable, "-m", "lvspec_cli", "caption", "--ui", "live"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are others there")
 
 
-def start(terminal: Terminal, *arguments: object, stdout: object = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+def start(
+    terminal: Terminal, *arguments: object, stdout: Any = subprocess.DEVNULL, **options: Any
+) -> subprocess.Popen[bytes]:
     command = [*LVSPEC, *map(str, arguments)]
     environment = {k: v for k, v in tty_environment().items() if k not in ("COLUMNS", "LINES")}
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=terminal.side, env=environment)
+    streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": terminal.side}
+    return subprocess.Popen(command, env=environment, **streams, **options)
 
 
 def left_on(terminal: Terminal, columns: int, rows: int) -> list[str]:
@@ -91,3 +95,30 @@ def test_a_terminal_may_change_its_size_and_an_interrupt_gives_it_back(
     assert b"interrupted after" in terminal.seen.replace(b"\r\n", b"")
     left = left_on(terminal, 120, 30)
     assert re.search(r"interrupted after \d+ of 300 videos$", left[-1])
+
+
+def test_a_stop_from_the_keyboard_leaves_a_cursor_and_the_view_comes_back(
+    tiny_preset: Path, clip: Path, tmp_path: Path
+) -> None:
+    show, hide = b"\x1b[?25h", b"\x1b[?25l"
+    (tmp_path / "list").write_text(f"{clip}\n" * 300)
+    with Terminal(100, 40) as terminal:
+        # In a group of its own: the system stops none whose parents are all in it or in other sessions.
+        process = start(terminal, "--from-file", tmp_path / "list", "--preset", tiny_preset, preexec_fn=os.setpgrp)
+        terminal.wait_for("─".encode() * 70)
+        for _ in range(2):
+            at = len(terminal.seen)
+            process.send_signal(signal.SIGTSTP)
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            assert os.WSTOPSIG(status) == signal.SIGTSTP
+            terminal.wait_for(show, at)
+            assert hide not in terminal.seen[terminal.seen.rindex(show) :]
+            at = len(terminal.seen)
+            process.send_signal(signal.SIGCONT)
+            terminal.wait_for(hide, at)
+            terminal.wait_for("─".encode() * 70, at)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=600) == 130
+    assert b"Traceback" not in terminal.seen
+    assert left_on(terminal, 100, 40)

@@ -61,10 +61,10 @@ class Videos:
     """How far a run over several videos is."""
 
     index: int  # of the current one, 0 for the first
-    count: int
+    count: int  # of those that are to be captioned
     captioned: int
     failed: int
-    remaining_seconds: float | None  # s, at the mean pace so far; None before the first one ended
+    remaining_seconds: float | None  # s, at the mean pace of those that were captioned; None before there is one
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Ledger:
     def __init__(self) -> None:
         self._setup = RunSetup("lvspec", True, tuple(o for o in Origin if o is not Origin.TARGET), None)
         self._captioned = self._failed = 0
-        self._worked = 0.0  # s, all videos that ended
+        self._worked = 0.0  # s, all videos that were captioned
         self.begin(0.0, "", 0, 1)
 
     def settle(self, settings: Settings) -> None:
@@ -58,9 +58,11 @@ class Ledger:
 
     def end(self, now: float, *, failed: bool) -> None:
         """The current video is through."""
+        if failed:  # often at once, such as for a file that is not there: that tells nothing of those to come
+            self._failed += 1
+            return
         self._worked += now - self._began
-        self._failed += failed
-        self._captioned += not failed
+        self._captioned += 1
 
     def take(self, at: float, progress: Progress) -> None:
         """A step of the current video, made at this time."""
@@ -124,9 +126,9 @@ class Ledger:
             self._recent_seconds -= self._recent.popleft()[1]
 
     def _videos(self, now: float) -> Videos:
-        ended, remaining = self._captioned + self._failed, None
-        if ended:
-            mean = self._worked / ended
+        remaining = None
+        if self._captioned:
+            mean = self._worked / self._captioned
             remaining = max(mean * (self._count - self._index) - min(now - self._began, mean), 0.0)
         return Videos(self._index, self._count, self._captioned, self._failed, remaining)
 

@@ -8,9 +8,10 @@ videos would flip between two screens. So the rows are ordinary ones, fewer than
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import RLock
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -37,6 +38,7 @@ class Region:
         self._lock = RLock()
         self._shown: list[Line] = []  # on the terminal now
         self._width = 0  # columns that the terminal had when they were drawn
+        self._depth = 0  # of the calls that are under way
         self._taken = False  # whether cursor and stderr are the region's
         self._bystander: Bystander | None = None
 
@@ -47,7 +49,7 @@ class Region:
 
     def draw(self, lines: Sequence[Line], width: int, height: int) -> None:
         """Show these lines, at least one and no more than the terminal of so many columns and rows has rows."""
-        with self._lock:
+        with self._held():
             if not self._shown:
                 self._take_over()
                 self._write([_raw(_HIDE_CURSOR + _NO_WRAP), *_all(lines), _raw(_WRAP)])
@@ -59,7 +61,7 @@ class Region:
 
     def hide(self) -> None:
         """Leave the terminal as it was, the cursor where the region began."""
-        with self._lock:
+        with self._held():
             self._wipe()
             if self._taken:  # asked apart, so that one who was interrupted in between may try again
                 self._write([_raw(_SHOW_CURSOR)])
@@ -68,9 +70,24 @@ class Region:
     @contextmanager
     def aside(self) -> Iterator[None]:
         """What is printed in the block goes above the region, all at once."""
-        with self._lock, self._buffered():
+        with self._held(), self._buffered():
             shown, width = self._shown, self._width
             self._wipe()
+            yield
+            if shown:
+                self.draw(shown, width, len(shown))
+
+    @contextmanager
+    def absent(self) -> Iterator[None]:
+        """The terminal is another program's for as long as the block takes; a signal's handler may enter it."""
+        with self._lock:
+            if self._depth:  # in the middle of a call, which goes on afterwards: only the cursor can be seen to
+                self._write_past_buffers(_SHOW_CURSOR)
+                yield
+                self._write_past_buffers(_HIDE_CURSOR if self._taken else "")
+                return
+            shown, width = self._shown, self._width
+            self.hide()
             yield
             if shown:
                 self.draw(shown, width, len(shown))
@@ -79,6 +96,19 @@ class Region:
         """Print a line above the region."""
         with self.aside():
             self._write([Segment(text + "\n")])
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with self._lock:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+
+    def _write_past_buffers(self, codes: str) -> None:
+        with suppress(OSError, ValueError):  # what is no terminal may have no descriptor
+            os.write(self._console.file.fileno(), codes.encode())
 
     @contextmanager
     def _buffered(self) -> Iterator[None]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event, RLock, Thread
 from time import monotonic, thread_time
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from lvspec_cli.ui.live.glyphs import glyphs_for
 from lvspec_cli.ui.live.layout import compose
 from lvspec_cli.ui.live.ledger import Ledger
 from lvspec_cli.ui.live.region import Region
+from lvspec_cli.ui.live.suspension import Suspension
 from lvspec_cli.ui.live.wrapping import CaptionWrap
 from lvspec_cli.ui.plain import PlainView
 
@@ -55,6 +57,7 @@ class LiveView(PlainView):
         self._due = 0.0  # of the clock
         self._working = False  # whether there is a video to show
         self._thread: _Ticker | None = None
+        self._suspension = Suspension(self._away)
         self.drawing_seconds = 0.0  # s of a core's time
 
     def __exit__(self, *_: object) -> None:
@@ -62,6 +65,7 @@ class LiveView(PlainView):
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
+        self._suspension.end()
         self._wipe()
 
     @property
@@ -77,6 +81,7 @@ class LiveView(PlainView):
 
     def begin(self, path: str, index: int, count: int) -> None:
         """Show the next video."""
+        self._suspension.begin()  # before the cursor is hidden
         with self._lock:
             self._heard.clear()
             self._ledger.begin(self._clock(), path, index, count)
@@ -129,6 +134,12 @@ class LiveView(PlainView):
             if self._working:
                 self._draw()
             self._ledger.end(self._clock(), failed=failed)
+
+    @contextmanager
+    def _away(self) -> Iterator[None]:
+        """The terminal is somebody else's for as long as the block takes."""
+        with self._lock, self._region.absent():
+            yield
 
     def _wipe(self) -> None:
         with self._lock:

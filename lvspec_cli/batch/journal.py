@@ -1,0 +1,177 @@
+"""The journal that a run writes: a line for every video that is finished or failed.
+
+A line is on the disk before anything else is made of a result. So whatever ends a run, and whenever, each video is
+either in the journal, with all that is known of it, or not done at all; files that are missing are made from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lvspec_cli.batch.journal_content import SCHEMA, Entry, JournalContent, read_journal, told_difference
+from lvspec_cli.batch.lock import lock
+from lvspec_cli.batch.shard import Shard
+from lvspec_cli.batch.video_key import VideoKey
+from lvspec_cli.errors import JournalError, UsageError
+from lvspec_cli.output.json_text import json_text
+from lvspec_cli.output.result import Result
+
+NAME = ".lvspec.journal.jsonl"  # in the folder of the results
+
+
+@dataclass(frozen=True)
+class JournalOptions:
+    """Which journal a run keeps."""
+
+    path: Path  # of the whole; a shard's is beside it
+    shard: Shard
+    overwrite: bool = False  # whether what is in it plays no part any more
+
+
+class Journal:
+    """What was done before, and where to write down what is done now; made by `open_journal`."""
+
+    def __init__(self, path: Path, file: BinaryIO, own: JournalContent, others: Sequence[JournalContent]) -> None:
+        """``others``: of other shares; what one of them has done is done."""
+        self._path, self._file, self._own, self._others = path, file, own, others
+        self._entries: dict[str, Entry] = {}
+        self._ours: set[str] = set()
+
+    @property
+    def damaged_lines(self) -> int:
+        """Lines in the own journal that say nothing, though they are whole."""
+        return self._own.damaged_lines
+
+    def find(self, key: VideoKey) -> Entry | None:
+        """What became of a video with these settings, if it is there and has not changed since."""
+        entry = self._entries.get(key.path)
+        return entry if entry is not None and entry.key == key and key.mtime_ns is not None else None
+
+    def has_met(self, key: VideoKey) -> bool:
+        """Whether a video of that path was ever captioned into this place, so that files of its name are its own."""
+        return key.path in self._ours
+
+    def begin(self, settings: Mapping[str, Any], videos: int, shard: Shard) -> None:
+        """Take over what was done with these settings, and write down that a run begins. Raises JournalError."""
+        for content in (*self._others, self._own):
+            self._ours |= content.outdated | content.entries.keys()
+            if content.settings == settings:
+                self._entries |= content.entries
+        before, name = self._own, None if shard.count == 1 else str(shard)
+        if (before.settings, before.videos, before.shard) != (settings, videos, name):
+            known = {"settings": settings, "videos": videos, "shard": name}
+            self._write({"schema": SCHEMA, "type": "run", "began": _now(), **known})
+
+    def append(self, key: VideoKey, result: Result) -> None:
+        """Write down a result. Raises JournalError."""
+        self._write(
+            {
+                "schema": SCHEMA,
+                "type": "video",
+                "path": key.path,
+                "size_bytes": key.size_bytes,
+                "mtime_ns": key.mtime_ns,
+                "finished": _now(),
+                "record": result.as_record(),
+            }
+        )
+        self._ours.add(key.path)
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        data = f"{json_text(line)}\n".encode()
+        before = self._file.seek(0, os.SEEK_END)
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+        except BaseException as error:
+            with suppress(OSError):  # a line is there as a whole or not at all
+                self._file.truncate(before)
+            if not isinstance(error, OSError):
+                raise
+            raise JournalError(
+                f"the journal {self._path} cannot be written: {error.strerror}; make room, then give the same command"
+            ) from error
+
+
+@contextmanager
+def open_journal(options: JournalOptions, settings: Mapping[str, Any], videos: int) -> Iterator[Journal]:
+    """The journal of a run, for as long as it lasts.
+
+    ``settings``: all that shapes the results, as JSON values; ``videos``: as many as the run is to caption.
+
+    Raises:
+        UsageError: another run writes it, it is no journal, it was begun with other settings, or it cannot be written.
+        JournalError: it cannot be written any more.
+    """
+    settings = json.loads(json.dumps(settings))  # as a journal has them
+    path = options.shard.journal(options.path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UsageError(
+            f"the journal {path} cannot be written: {error.strerror}; name another with --journal"
+        ) from error
+    with file:
+        if not lock(file):
+            raise UsageError(
+                f"another run writes the journal {path} right now: wait for its end, or give this run another place"
+            )
+        own = _read_and_repair(path, file)
+        others = [read_journal(other) for other in sorted(_beside(options.path)) if other != path]
+        if not options.overwrite:
+            _refuse_other_settings(
+                next((known for known in (own, *others) if known.settings is not None), own), settings
+            )
+        journal = Journal(path, file, own, others)
+        journal.begin(settings, videos, options.shard)
+        yield journal
+
+
+def journals_in(folder: Path) -> list[Path]:
+    """All journals in a folder of results, sorted by name."""
+    return sorted(_beside(folder / NAME))
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    """The journal of the whole and those of its shards, as far as they are there."""
+    if path.is_file():
+        yield path
+    prefix = f"{path.stem}."
+    for other in path.parent.iterdir() if path.parent.is_dir() else ():
+        middle = other.name.removeprefix(prefix).removesuffix(path.suffix)
+        index, _, count = middle.partition("-of-")
+        if other.name == f"{prefix}{middle}{path.suffix}" and index.isdecimal() and count.isdecimal():
+            yield other
+
+
+def _read_and_repair(path: Path, file: BinaryIO) -> JournalContent:
+    """What is in the journal; a line that was torn off when a run was killed is cut off."""
+    content = read_journal(path)
+    if file.seek(0, os.SEEK_END) > content.whole_bytes:
+        file.truncate(content.whole_bytes)
+    return content
+
+
+def _refuse_other_settings(before: JournalContent, settings: Mapping[str, Any]) -> None:
+    if before.settings is None:
+        return
+    difference = told_difference(before.settings, settings)
+    if difference:
+        raise UsageError(
+            f"the journal {before.path} was begun with other settings ({difference}): give the same ones, "
+            "choose another place, or caption everything anew with --overwrite"
+        )
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

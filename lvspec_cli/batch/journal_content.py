@@ -1,0 +1,108 @@
+"""What is in a journal, as far as its lines are whole. docs/journal.md explains every key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lvspec_cli.batch.video_key import VideoKey
+from lvspec_cli.caption import Failure
+from lvspec_cli.errors import UsageError
+from lvspec_cli.output.recorded import RecordedCaption, recorded
+
+SCHEMA = "lvspec.journal/1"
+_MOST_TOLD = 3  # settings in a message
+_LONGEST_SHOWN = 60  # characters of a setting's value in a message
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A video that is finished or failed."""
+
+    key: VideoKey
+    error_type: str | None  # None: it is captioned, all of it
+    journal: Path
+    offset: int  # bytes, where its line begins
+
+    @property
+    def result(self) -> RecordedCaption | Failure:
+        """The caption or failure, read from the journal. Raises OSError, and ValueError if somebody changed it."""
+        with open(self.journal, "rb") as file:
+            file.seek(self.offset)
+            return recorded(json.loads(file.readline())["record"])
+
+
+@dataclass
+class JournalContent:
+    """All that is known from a journal, in memory but for the records themselves."""
+
+    path: Path
+    settings: Mapping[str, Any] | None = None  # of the last run; None: there was none
+    videos: int = 0  # of the last run, as many as it was to caption
+    shard: str | None = None  # of the last run, "I/N"
+    entries: dict[str, Entry] = field(default_factory=dict)  # absolute path -> the last one, under those settings
+    outdated: set[str] = field(default_factory=set)  # absolute paths of videos with entries under other settings alone
+    whole_bytes: int = 0  # up to the end of the last whole line
+    damaged_lines: int = 0  # whole lines that say nothing
+
+    def read_line(self, line: bytes, offset: int) -> None:
+        """Take in a line that begins at `offset`."""
+        try:
+            known = json.loads(line)
+            kind = known["type"] if known["schema"] == SCHEMA else None
+            if kind == "run":
+                self._begin(known["settings"], int(known["videos"]), known["shard"])
+            elif kind == "video":
+                key = VideoKey(str(known["path"]), known["size_bytes"], known["mtime_ns"])
+                error = known["record"]["error"]
+                self.entries[key.path] = Entry(key, error and str(error["type"]), self.path, offset)
+                self.outdated.discard(key.path)
+            else:
+                self.damaged_lines += 1
+        except (ValueError, LookupError, TypeError):
+            self.damaged_lines += 1
+
+    def _begin(self, settings: Mapping[str, Any], videos: int, shard: str | None) -> None:
+        if self.settings is not None and settings != self.settings:
+            self.outdated |= self.entries.keys()
+            self.entries = {}
+        self.settings, self.videos, self.shard = settings, videos, shard
+
+
+def read_journal(path: Path) -> JournalContent:
+    """Read a journal, also one that is being written; a last line without its end is left out.
+
+    Raises:
+        UsageError: the file is no journal.
+        OSError: it cannot be read.
+    """
+    content, torn = JournalContent(path), b""
+    with open(path, "rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                torn = line
+                break
+            content.read_line(line, content.whole_bytes)
+            content.whole_bytes += len(line)
+            if content.settings is None:
+                break
+    if content.settings is None and (content.whole_bytes or not b'{"schema": "lvspec.journal/'.startswith(torn[:27])):
+        raise UsageError(f"{path} is no journal of lvspec: name another file")
+    return content
+
+
+def told_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Which settings are not as they were, and how they were; empty if all are. What plays no part now comes last."""
+    names = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+    names.sort(key=lambda name: (now.get(name) is None, name))
+    told = [f"{name} was {_brief(before.get(name))} and is {_brief(now.get(name))}" for name in names[:_MOST_TOLD]]
+    more = len(names) - len(told)
+    return "; ".join([*told, *([f"{more} more"] if more else [])])
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."

@@ -1,0 +1,94 @@
+"""Results of an earlier run, made from their records: every format can be written of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from lvspec_cli.caption import Failure, ModelIdentity, Request, Segment, Trouble
+
+
+@dataclass(frozen=True)
+class RecordedCaption:
+    """A caption of which the record is all that is left."""
+
+    record: Mapping[str, Any]  # schema ``lvspec.caption/1``
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        return _request(self.record)
+
+    @property
+    def path(self) -> str:
+        """The video, as its user named it."""
+        return str(self.record["path"])
+
+    @property
+    def text(self) -> str:
+        """What was said about the video."""
+        return str(self.record["text"])
+
+    @property
+    def preset(self) -> str:
+        """Its name."""
+        return str(self.record["preset"])
+
+    @property
+    def target(self) -> ModelIdentity:
+        """Which weights spoke."""
+        return ModelIdentity(**self.record["target"])
+
+    @property
+    def method(self) -> str:
+        """By what rule it was decoded."""
+        return str(self.record["method"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Every setting that shaped the text."""
+        return cast("Mapping[str, Any]", self.record["settings"])
+
+    @property
+    def finish_reason(self) -> Any:
+        """Why it ended."""
+        return self.record["finish_reason"]
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """In order of time."""
+        return tuple(
+            Segment(**{**segment, "frame_times_s": tuple(segment["frame_times_s"]), "error": _trouble(segment)})
+            for segment in self.record["segments"]
+        )
+
+    @property
+    def summary(self) -> str | None:
+        """What was said of the whole of a video in segments."""
+        return cast("str | None", self.record["summary"])
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """With some of the segments or the summary."""
+        return _trouble(self.record)
+
+    def as_record(self) -> dict[str, Any]:
+        """The record."""
+        return dict(self.record)
+
+
+def recorded(record: Mapping[str, Any]) -> RecordedCaption | Failure:
+    """The result that a record is of."""
+    trouble = _trouble(record)
+    if record["text"] is None and trouble is not None:
+        return Failure(_request(record), trouble)
+    return RecordedCaption(record)
+
+
+def _request(record: Mapping[str, Any]) -> Request:
+    return Request(record["path"], record["prompt"], record["question"], record["system"])
+
+
+def _trouble(record: Mapping[str, Any]) -> Trouble | None:
+    return None if record["error"] is None else Trouble(**record["error"])
