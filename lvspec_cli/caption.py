@@ -73,9 +73,9 @@ class Segment:
 class Durations:
     """Wall clock of the work around decoding; loading the models is in none of them."""
 
-    read_seconds: float  # s, choosing and decoding the frames
+    read_seconds: float  # s, waiting for the frames to be chosen and decoded; what was read ahead is waited for less
     prepare_seconds: float  # s, turning prompt and frames into the inputs of both models
-    end_to_end_seconds: float  # s, from the path to the finished text
+    end_to_end_seconds: float  # s, from when the video was asked for to the finished text
 
 
 @dataclass(frozen=True)

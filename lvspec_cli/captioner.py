@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from lvspec_cli.caption import Caption, Progress, Request, Sight
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.errors import OutOfMemory, UsageError
 from lvspec_cli.offline import go_offline
-from lvspec_cli.parts import SEGMENTS, SegmentedVideo
-from lvspec_cli.plan import Plan, Shrunk, check_fits, frames_asked, placed, shaping
+from lvspec_cli.parts import SEGMENTS, SegmentedVideo, expect_spans, spans_of
+from lvspec_cli.plan import Plan, Shrunk, check_fits, placed, shaping
 from lvspec_cli.preset import Preset, load_preset
 from lvspec_cli.profiles import CAPTION_ONLY, for_answers, settings_for
 from lvspec_cli.selection import choose_preset
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from lvspec_cli.models.pair import Pair
     from lvspec_cli.session import Session
     from lvspec_cli.video.clip import Clip
-    from lvspec_cli.video.options import ReadOptions
-    from lvspec_cli.video.segmentation import SegmentOptions, Span
-    from lvspec_cli.video.worker import VideoWorker
+    from lvspec_cli.video.read_ahead import ReadAhead
 
 # Decided when a captioner is made; a single call cannot change them.
 _OF_THE_CAPTIONER = {"preset", "device", "dtype", "quantize", "offline", "format", "ui"}
@@ -63,7 +62,7 @@ class Captioner:
         check_fits(self._plan, preset)
         self._preset = placed(preset, self.settings)
         self._ignore_memory = ignore_memory
-        self._worker: VideoWorker | None = None
+        self._reader: ReadAhead | None = None
         self._pair: Pair | None = None
         self._step_times = StepTimes()
         self._lengths: dict[str, DraftLength] = {}  # method -> what chooses its draft length, if that is left open
@@ -142,6 +141,26 @@ class Captioner:
         plan = self._plan_with(options, question, prompt).traced(self.trace)
         return self._steps(self._request(os.fspath(video), question, plan), plan)
 
+    def expect(
+        self,
+        video: str | os.PathLike[str],
+        question: str | None = None,
+        *,
+        prompt: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Say that the same will be asked of this video next: it is read in another process from now on.
+
+        What is wrong with it is raised when it is asked for; wrong options raise UsageError here. Say it when a step of
+        the video before is past `reading`, lest the two compete. At most two wait: the first makes room. Of a video in
+        segments, only what tells where to cut is read.
+        """
+        plan = self._plan_with(options, question, prompt).traced(self.trace)
+        if plan.segments is None:
+            self._expect_part(os.fspath(video), plan)
+        else:
+            expect_spans(self._video_worker(), os.fspath(video), plan.segments, plan.read)
+
     def forecast(
         self,
         video: str | os.PathLike[str],
@@ -174,9 +193,9 @@ class Captioner:
 
     def close(self) -> None:
         """End the process that reads videos; the next video starts a new one."""
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def __enter__(self) -> Captioner:
         return self
@@ -217,21 +236,15 @@ class Captioner:
             self._pair.check_prompt(_said("summary prompt", plan.settings.summary_prompt), plan.system)
         started = perf_counter()
         yield Progress("reading")
-        spans = self._spans(request.path, plan.segments, plan.read)
+        spans = spans_of(self._video_worker(), request.path, plan.segments, plan.read)
         video = SegmentedVideo(request, plan, spans, perf_counter() - started)
-        yield from video.steps(self._whole, lambda said: self._summary_request(request, plan, said))
+        expect_part, summary = partial(self._expect_part, request.path), partial(self._summary_request, request, plan)
+        yield from video.steps(self._whole, expect_part, summary)
 
-    def _spans(self, path: str, segments: SegmentOptions, read: ReadOptions) -> list[Span]:
-        """Where the segments of a video begin and end."""
-        from lvspec_cli.parsing import SCENES
-        from lvspec_cli.video.segmentation import cut, cut_at
-        from lvspec_cli.video.selection import select
-
-        worker = self._video_worker()
-        whole = select(read, worker.measure(path, read).duration_s)
-        if segments.segment is None or segments.segment == SCENES:
-            return cut_at(worker.scenes(path, read), whole.start_s, whole.end_s)
-        return cut(whole.start_s, whole.end_s, segments.segment, segments.overlap)
+    def _expect_part(self, path: str, plan: Plan, most_frames: int | None = None) -> None:
+        """Begin to read what `_whole` will read first."""
+        read = plan.read_for(Shrunk.of(plan.read, most_frames))
+        self._video_worker().expect(path, read, pictures=plan.decode.trace)
 
     def _summary_request(self, request: Request, plan: Plan, said: str) -> Request:
         """Ask for a summary of what was said of the segments; a question is asked once more, of the whole video."""
@@ -243,16 +256,13 @@ class Captioner:
 
     def _whole(self, request: Request, plan: Plan, most_frames: int | None = None) -> Iterator[Progress]:
         """All steps of what the plan shows of a video, with fewer frames if memory does not suffice (`CaptionPart`)."""
-        wanted = frames_asked(plan.read)
-        if wanted is not None and most_frames is not None and wanted > most_frames:
-            yield from self._attempt(request, plan, Shrunk(wanted, most_frames))
-            return
+        known = Shrunk.of(plan.read, most_frames)
         try:
-            yield from self._attempt(request, plan, None)
+            yield from self._attempt(request, plan, known)
             return
         except OutOfMemory as error:
             self._release_memory()
-            if not plan.shrinks or error.frame_count is None or error.frame_count < 2:
+            if known is not None or not plan.shrinks or error.frame_count is None or error.frame_count < 2:
                 raise
             shrunk = Shrunk(error.frame_count, error.frame_count // 2)
         # Only now is the error gone, and with it all that it held of the failed attempt.
@@ -262,17 +272,13 @@ class Captioner:
         """All steps; ``shrunk``: to how many frames, None: as many as the plan says."""
         yield Progress("reading")
         started = perf_counter()
-        read = plan.read
-        if shrunk is not None:
-            read = replace(read, frame_count=shrunk.shown, frames_per_second=None)
-        worker, traced = self._video_worker(), plan.decode.trace
-        clip = worker.read(request.path, read, pictures=traced)
+        reader, traced = self._video_worker(), plan.decode.trace
+        clip = reader.read(request.path, plan.read_for(shrunk), pictures=traced)
         read_seconds = perf_counter() - started
         if not self._ready_for(plan):
             yield Progress("loading")
         session = self._session(request, plan, clip, read_seconds, shrunk.wanted if shrunk else None)
-        pictures = worker.pictures if traced else tuple
-        sight = Sight(clip.facts, clip.times, clip.start_s, clip.end_s, pictures)
+        sight = Sight(clip.facts, clip.times, clip.start_s, clip.end_s, reader.pictures if traced else tuple)
         yield Progress("prefilling", sight=sight)
         session.prefill()
         if plan.drafts:
@@ -320,12 +326,12 @@ class Captioner:
             self._pair = load_draft(self._pair, self._preset)
         return self._pair
 
-    def _video_worker(self) -> VideoWorker:
-        if self._worker is None:
-            from lvspec_cli.video.worker import VideoWorker
+    def _video_worker(self) -> ReadAhead:
+        if self._reader is None:
+            from lvspec_cli.video.read_ahead import ReadAhead
 
-            self._worker = VideoWorker()
-        return self._worker
+            self._reader = ReadAhead()
+        return self._reader
 
 
 def _said(what: str, text: str | None) -> str:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from lvspec_cli.caption import Caption, Durations, Part, Progress, Request, Segment, Trouble
 from lvspec_cli.errors import LvspecError, OutOfMemory, VideoError
+from lvspec_cli.parsing import SCENES
+from lvspec_cli.video.segmentation import Span, cut, cut_at
+from lvspec_cli.video.selection import select
 
 if TYPE_CHECKING:
     from lvspec_cli.decoding.events import FinishReason
     from lvspec_cli.plan import Plan
     from lvspec_cli.video.clip import VideoFacts
-    from lvspec_cli.video.segmentation import Span
+    from lvspec_cli.video.options import ReadOptions
+    from lvspec_cli.video.read_ahead import ReadAhead
+    from lvspec_cli.video.remote import RemoteReader
+    from lvspec_cli.video.segmentation import SegmentOptions
 
 SEGMENTS = "{segments}"  # in the prompt of a summary: what was said of the segments
 _NUMBER = re.compile(r"\d+")
@@ -28,6 +35,12 @@ class CaptionPart(Protocol):
     def __call__(self, request: Request, plan: Plan, most_frames: int | None) -> Iterator[Progress]:
         """``most_frames``: memory does not suffice for more; None: nothing is known of that."""
         ...
+
+
+class ExpectPart(Protocol):
+    """Begins to read what a plan shows of the video, for a `CaptionPart` that is called with the same afterwards."""
+
+    def __call__(self, plan: Plan, most_frames: int | None) -> None: ...
 
 
 @dataclass
@@ -46,8 +59,12 @@ class SegmentedVideo:
     summary: Caption | None = None
     summary_trouble: Trouble | None = None
 
-    def steps(self, caption_part: CaptionPart, summary_request: Callable[[str], Request]) -> Iterator[Progress]:
+    def steps(
+        self, caption_part: CaptionPart, expect_part: ExpectPart, summary_request: Callable[[str], Request]
+    ) -> Iterator[Progress]:
         """All steps. ``summary_request`` makes the request of the summary from what was said of the segments.
+
+        Each part is expected as soon as the one before is read, so that it is read while that one is captioned.
 
         Raises what the first segment raised if none of them could be captioned, and what concerns more than one part.
         """
@@ -55,8 +72,9 @@ class SegmentedVideo:
         most_frames, first_error = None, None
         for index, span in enumerate(self.spans):
             steps = caption_part(self.request, self.plan.between(span.start_s, span.end_s), most_frames)
+            expect_next = partial(self._expect_next, expect_part, index + 1, most_frames)
             try:
-                caption = yield from _told_as(Part(index, count), steps)
+                caption = yield from _told_as(Part(index, count), steps, expect_next)
             except (VideoError, OutOfMemory) as error:
                 first_error = first_error or _bare(error)
                 self.segments.append(Segment(span.start_s, span.end_s, "", None, (), Trouble.of(error)))
@@ -76,6 +94,15 @@ class SegmentedVideo:
             except (VideoError, OutOfMemory) as error:
                 self.summary_trouble = Trouble.of(error)
         yield Progress("done", caption=self._caption())
+
+    def _expect_next(self, expect_part: ExpectPart, index: int, most_frames: int | None, fewer: int | None) -> None:
+        """``fewer``: what memory may do for instead, as was learnt while the part before was captioned."""
+        most_frames = most_frames if fewer is None else fewer
+        if index < len(self.spans):
+            span = self.spans[index]
+            expect_part(self.plan.between(span.start_s, span.end_s), most_frames)
+        elif self.plan.summarizes:
+            expect_part(self.plan, most_frames)
 
     def _caption(self) -> Caption:
         """The caption of the whole video."""
@@ -106,9 +133,34 @@ class SegmentedVideo:
         )
 
 
-def _told_as(part: Part, steps: Iterator[Progress]) -> Generator[Progress, None, Caption]:
-    """The steps of a part but for its end, of which only the text is left; return its caption."""
+def spans_of(reader: RemoteReader, path: str, segments: SegmentOptions, read: ReadOptions) -> list[Span]:
+    """Where the segments of a video begin and end. Raises what `RemoteReader` raises, and VideoTooLong."""
+    whole = select(read, reader.measure(path, read).duration_s)
+    if segments.segment is None or segments.segment == SCENES:
+        return cut_at(reader.scenes(path, read), whole.start_s, whole.end_s)
+    return cut(whole.start_s, whole.end_s, segments.segment, segments.overlap)
+
+
+def expect_spans(reader: ReadAhead, path: str, segments: SegmentOptions, read: ReadOptions) -> None:
+    """Begin to find out what `spans_of` will ask for."""
+    # The process that found the scenes has the index by then: measuring takes it no time.
+    reader.expect(path, read, action="scenes" if segments.segment == SCENES else "measure")
+
+
+def _told_as(
+    part: Part, steps: Iterator[Progress], on_read: Callable[[int | None], None] = lambda _: None
+) -> Generator[Progress, None, Caption]:
+    """The steps of a part but for its end, of which only the text is left; return its caption.
+
+    ``on_read`` is called when the frames are there; if memory does not suffice, once more with how many it may do for.
+    """
+    attempts, waiting = 0, False
     for step in steps:
+        if step.stage == "reading":
+            attempts, waiting = attempts + 1, True
+        elif waiting:
+            waiting = False
+            on_read(len(step.sight.frame_times) if attempts > 1 and step.sight is not None else None)
         if step.caption is None:
             yield replace(step, part=part)
             continue

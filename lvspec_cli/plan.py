@@ -74,6 +74,10 @@ class Plan:
         read = replace(self.read, start_s=start_s, end_s=end_s)
         return replace(self, read=read, dressing=Dressing(), segments=None, summarizes=False)
 
+    def read_for(self, shrunk: Shrunk | None) -> ReadOptions:
+        """How to read the frames that are shown; None: all of them."""
+        return self.read if shrunk is None else replace(self.read, frame_count=shrunk.shown, frames_per_second=None)
+
     @property
     def system(self) -> str | None:
         """What is said to the model before the question, None for nothing."""
@@ -136,6 +140,12 @@ class Shrunk:
 
     wanted: int  # frames
     shown: int  # frames
+
+    @classmethod
+    def of(cls, read: ReadOptions, most_frames: int | None) -> Shrunk | None:
+        """What is left where memory suffices for so many frames (None: nothing is known of that); None if it does."""
+        wanted = frames_asked(read)
+        return None if wanted is None or most_frames is None or wanted <= most_frames else cls(wanted, most_frames)
 
 
 def frames_asked(read: ReadOptions) -> int | None:

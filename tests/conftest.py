@@ -84,14 +84,23 @@ def _shared_worker():
 
 
 @pytest.fixture(scope="session")
+def _shared_reader():
+    from lvspec_cli.video.read_ahead import ReadAhead
+
+    with ReadAhead() as reader:
+        yield reader
+
+
+@pytest.fixture(scope="session")
 def _loaded_pairs():
     return {}
 
 
 @pytest.fixture
-def loads(monkeypatch, _shared_worker, _loaded_pairs):
-    """Load each pair and start the video process once for all tests; the list tells which presets were loaded."""
+def loads(monkeypatch, _shared_worker, _shared_reader, _loaded_pairs):
+    """Load each pair and start the video processes once for all tests; the list tells which presets were loaded."""
     import lvspec_cli.models.pair
+    import lvspec_cli.video.read_ahead
     import lvspec_cli.video.worker
 
     load_pair, asked = lvspec_cli.models.pair.load_pair, []
@@ -113,6 +122,18 @@ def loads(monkeypatch, _shared_worker, _loaded_pairs):
         def close(self):
             """The process stays for the next test."""
 
+    class Reader:
+        expect = staticmethod(_shared_reader.expect)
+        read = staticmethod(_shared_reader.read)
+        pictures = staticmethod(_shared_reader.pictures)
+        inspect = staticmethod(_shared_reader.inspect)
+        measure = staticmethod(_shared_reader.measure)
+        scenes = staticmethod(_shared_reader.scenes)
+
+        def close(self):
+            """The processes stay for the next test, and what is still expected makes room in time."""
+
     monkeypatch.setattr(lvspec_cli.models.pair, "load_pair", load_once)
+    monkeypatch.setattr(lvspec_cli.video.read_ahead, "ReadAhead", Reader)
     monkeypatch.setattr(lvspec_cli.video.worker, "VideoWorker", Worker)
     return asked

@@ -8,7 +8,7 @@ import pytest
 
 import lvspec_cli
 from lvspec_cli import Captioner
-from lvspec_cli.errors import ModelError, PresetError, UsageError, VideoNotFound
+from lvspec_cli.errors import ModelError, OutOfMemory, PresetError, UsageError, VideoNotFound
 from lvspec_cli.plan import Plan
 from lvspec_cli.settings import argument_layer, resolve
 
@@ -226,10 +226,84 @@ def test_leaving_a_captioner_ends_the_process_that_reads_videos(tiny_preset, cli
     with captioner:
         next(steps := captioner.stream(clip))
         next(steps)
-        process = captioner._worker.process_id
-        assert process is not None
-        worker = captioner._worker
-    assert worker.process_id is None
+        reader = captioner._reader
+        assert len(reader.process_ids) == 1
+    assert reader.process_ids == []
+
+
+@pytest.fixture
+def asked(captioner, monkeypatch):
+    """What is expected and what is read, in order: the name of the method, the path and the options."""
+    worker, calls = captioner._video_worker(), []
+
+    def spied(name, method):
+        def call(path, options, **more):
+            calls.append((more.get("action") or name, path, options))
+            return method(path, options, **more)
+
+        return call
+
+    for name in ("expect", "read", "measure"):
+        monkeypatch.setattr(worker, name, spied(name, getattr(worker, name)), raising=False)
+    return calls
+
+
+def test_an_expected_video_is_read_as_it_will_be_asked_for(captioner, clip, asked):
+    for options in ({}, {"fps": 2, "start": 0.5}, {"frames": 3, "end": 1}):
+        alone = captioner.ask(clip, "Why?", **options)
+        del asked[:]
+        captioner.expect(clip, "Why?", **options)
+        caption = captioner.ask(clip, "Why?", **options)
+        (_, *expected), (_, *read) = asked
+        assert expected == read
+        assert (caption.text, caption.frame_times) == (alone.text, alone.frame_times)
+
+
+def test_an_expected_video_that_cannot_be_read_fails_when_it_is_asked_for(captioner, clip):
+    captioner.expect("gone.mp4")
+    assert captioner.caption(clip).text
+    with pytest.raises(VideoNotFound, match=r"gone\.mp4"):
+        captioner.caption("gone.mp4")
+
+
+def test_wrong_options_of_an_expected_video_are_told_at_once(captioner, clip):
+    with pytest.raises(UsageError, match="frames must be"):
+        captioner.expect(clip, frames=0)
+
+
+def test_every_part_of_a_video_is_expected_while_the_one_before_is_captioned(captioner, clip, asked):
+    options = {"segment": 0.75, "summary": True, "summary_prompt": "Describe it."}
+    captioner.caption(clip, **options)
+    names = [name for name, *_ in asked]
+    assert names == ["measure", "read", "expect", "read", "expect", "read", "expect", "read"]
+    for (_, *expected), (_, *read) in zip(asked[2::2], asked[3::2], strict=True):
+        assert expected == read
+    assert asked[-1][2].end_s is None  # the summary is of the whole
+
+
+def test_parts_that_follow_a_lack_of_memory_are_expected_with_fewer_frames(captioner, clip, asked, monkeypatch):
+    from lvspec_cli.session import Session
+
+    prefill, tried = Session.prefill, []
+
+    def scarce(session):
+        tried.append(session)
+        if len(tried) == 1:
+            raise OutOfMemory("no memory", 4)
+        prefill(session)
+
+    monkeypatch.setattr(Session, "prefill", scarce)
+    captioner.caption(clip, segment=0.5, on_oom="shrink")
+    frames = [(name, options.frame_count) for name, _, options in asked[1:]]
+    assert frames[:2] == [("read", 4), ("expect", 4)]
+    assert frames[2:] == [("read", 2), *[("expect", 2), ("read", 2)] * 3]
+
+
+def test_of_an_expected_video_in_segments_what_tells_where_to_cut_is_read(captioner, clip, asked):
+    captioner.expect(clip, segment=0.5)
+    caption = captioner.caption(clip, segment=0.5)
+    assert [options for name, _, options in asked[:2] if name == "measure"] == 2 * [asked[0][2]]
+    assert len(caption.segments) == 4
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -8,7 +8,10 @@ from lvspec_cli.bench.rows import Row
 from lvspec_cli.errors import UsageError
 
 SWEEP = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20)  # draft lengths that a sweep tries
-SUBJECTS = ("decoding", "peer", "cache", "engine", "signals", "compile", "nf4", "startup", "trace", "view")
+SUBJECTS = (
+    *("decoding", "peer", "cache", "engine", "signals", "compile", "nf4"),
+    *("startup", "trace", "view", "read-ahead"),
+)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from lvspec_cli.bench.machine import Machine, this_machine
 from lvspec_cli.bench.options import BenchOptions
 from lvspec_cli.bench.peer import PeerPair, load_peer
 from lvspec_cli.bench.quantized import measure_quantized, quantized_subject
+from lvspec_cli.bench.reading_ahead import read_ahead_subject
 from lvspec_cli.bench.report import Subject
 from lvspec_cli.bench.signal_cost import long_prompt, measure_signals, signal_subject
 from lvspec_cli.bench.startup import startup_subject
@@ -64,6 +65,8 @@ class Bench:
             yield compile_subject(measure_compiled(self._pair, self._preset, self._workload.clips[0]))
         if "trace" in self._wanted:
             yield trace_subject(self._preset, self._seeds, self._max_tokens)
+        if "read-ahead" in self._wanted:
+            yield read_ahead_subject(self._preset, self._seeds, self._max_tokens)
         if "nf4" in self._wanted:
             found = measure_quantized(self._pair, self._preset, self._workload.clips, self._max_tokens)
             yield quantized_subject(found)

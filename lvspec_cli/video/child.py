@@ -41,14 +41,15 @@ class DeadlinePassed(Exception):
     """The child took too long and was killed."""
 
 
-def started_reader() -> ReaderProcess:
-    """A child that is ready to be asked.
+@contextlib.contextmanager
+def explained_start() -> Iterator[None]:
+    """Around what begins a child and waits until it is ready.
 
     Raises:
         VideoWorkerNotStarted: it cannot start; the message says why.
     """
     try:
-        return ReaderProcess()
+        yield
     except ProcessEnded as ended:
         raise VideoWorkerNotStarted(f"the video reader cannot start ({ended}): reinstall lvspec") from ended
     except DeadlinePassed as passed:
@@ -62,13 +63,7 @@ def started_reader() -> ReaderProcess:
 
 
 class ReaderProcess:
-    """A running child.
-
-    Raises:
-        ProcessEnded: it ended before it was ready.
-        DeadlinePassed: it was not ready in time.
-        OSError: the system does not let it begin.
-    """
+    """A child that runs and may be killed; it can be asked once it is ready. Raises OSError where none can begin."""
 
     def __init__(self) -> None:
         # What libraries print, to be quoted if the child crashes.
@@ -84,13 +79,17 @@ class ReaderProcess:
         self._answers = cast(BinaryIO, self._process.stdout)
         self._owes_pictures = False  # a line that nobody has read is on its way
         _enlarge_pipe(self._answers)
-        try:
-            with self._deadline(START_SECONDS):
-                if read_line(self._answers) != READY:
-                    raise ProcessEnded("it spoke out of turn")
-        except BaseException:
-            self.end()
-            raise
+
+    def wait_until_ready(self) -> None:
+        """To be called once, before anything is asked.
+
+        Raises:
+            ProcessEnded: it ended before it was ready.
+            DeadlinePassed: it was not ready in time; it was killed.
+        """
+        with self._deadline(START_SECONDS):
+            if read_line(self._answers) != READY:
+                raise ProcessEnded("it spoke out of turn")
 
     @property
     def pid(self) -> int:
@@ -130,9 +129,13 @@ class ReaderProcess:
         self._owes_pictures = False
         return list(read_line(self._answers).get("pictures", ()))
 
+    def kill(self) -> None:
+        """Kill the child, from any thread: whoever waits for its answer learns that it ended."""
+        self._process.kill()
+
     def end(self) -> None:
         """Kill the child and free what it held."""
-        self._process.kill()
+        self.kill()
         self._process.wait()
         for stream in (self._requests, self._answers, self._stderr):
             with contextlib.suppress(OSError):

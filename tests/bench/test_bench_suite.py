@@ -23,6 +23,7 @@ from lvspec_cli.bench.startup import imported_by_help
 from lvspec_cli.bench.step_cost import StepCosts, predicted_speed
 from lvspec_cli.bench.view_cost import VIEW_SHARE, view_subject
 from lvspec_cli.caption import Progress
+from lvspec_cli.captioner import Captioner
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.demo.architecture import Size, build_model, build_processor
@@ -198,6 +199,31 @@ def test_the_bench_tells_what_a_trace_costs(preset_path: Path, tmp_path: Path, m
     ]
     assert [line["goal"] and line["goal"]["bound"] for line in subject["lines"]] == [0.03, None, None]
     assert [line["note"].endswith(" kB") for line in subject["lines"]] == [False, True, False]
+
+
+def test_the_bench_tells_how_long_is_waited_for_frames(
+    preset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TURNS", 2), ("SIDE", 160), ("FRAMES", 16)):
+        monkeypatch.setattr(f"lvspec_cli.bench.reading_ahead.{name}", value)
+    expected: list[Path] = []
+    expect = Captioner.expect
+
+    def spied(captioner: Captioner, path: Path) -> None:
+        expected.append(path)
+        expect(captioner, path)
+
+    monkeypatch.setattr(Captioner, "expect", spied)
+    record = tmp_path / "bench.json"
+    flags = ["--preset", str(preset_path), "--clips", "2", "--subjects", "read-ahead", "--json", str(record)]
+    assert main(flags) == 0
+    (subject,) = json.loads(record.read_text(encoding="utf-8"))["subjects"]
+    ahead, in_turn, ratio, reading = (line["value"] for line in subject["lines"])
+    assert [line["goal"] and line["goal"]["bound"] for line in subject["lines"]] == [0.02, None, None, None]
+    assert 0 <= ahead < 1
+    assert reading == pytest.approx(in_turn / (1 - in_turn))
+    assert ratio > 0
+    assert [path.stem for path in expected] == 3 * ["1000", "1001", "1001"]  # a turn ahead, then the two
 
 
 def test_the_peer_keeps_its_own_weights_and_attention(preset_path: Path) -> None:

@@ -1,7 +1,4 @@
-"""A crash, a hang or a bomb in the child costs that video and nothing else, and no child is left behind.
-
-The child's boot script is the seam by which some tests make a real child misbehave: it stops or kills itself.
-"""
+"""A crash, a hang or a bomb in the child costs that video and nothing else, and no child is left behind."""
 
 from __future__ import annotations
 
@@ -25,28 +22,9 @@ from lvspec_cli.video.thumbnails import thumbnails
 from lvspec_cli.video.worker import VideoWorker
 from tests.video.barcode import read_barcodes
 from tests.video.conftest import MakeVideo
+from tests.video.misbehaving import attempts, misbehave, named
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and resource limits are POSIX")
-
-MISBEHAVE = """
-import os, signal
-from lvspec_cli.video import worker_process
-well_behaved = worker_process.read_clip
-def misbehaving(path, options, cache):
-    deeds = os.path.join(os.path.dirname(path), "deeds")
-    with open(deeds, "a") as file:
-        file.write("read\\n")
-    if "hangs" in path:
-        os.kill(os.getpid(), signal.SIGSTOP)
-    if "crashes-always" in path or "crashes-once" in path and open(deeds).read().count("read") == 1:
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if "bug" in path:
-        raise KeyError("a bug of ours")
-    if "prints" in path:
-        os.write(1, b"noise on standard output")
-    return well_behaved(path, options, cache)
-worker_process.read_clip = misbehaving
-"""
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +42,8 @@ def misbehaving_worker() -> Iterator[VideoWorker]:
 @pytest.fixture
 def misbehaving(misbehaving_worker: VideoWorker, monkeypatch: pytest.MonkeyPatch) -> VideoWorker:
     """A worker whose child does what the name of the video says."""
-    head, tail = child.BOOT.split("from lvspec_cli.video.worker_process", 1)
-    monkeypatch.setattr(child, "BOOT", head + MISBEHAVE + "from lvspec_cli.video.worker_process" + tail)
+    misbehave(monkeypatch)
     return misbehaving_worker
-
-
-def _named(name: str, video: Path, folder: Path) -> Path:
-    path = folder / f"{name}.mp4"
-    path.write_bytes(video.read_bytes())
-    return path
 
 
 def test_pictures_are_those_of_the_frames_that_were_read(worker: VideoWorker, plain_video: Path) -> None:
@@ -100,10 +71,6 @@ def test_a_child_that_ends_over_its_pictures_costs_the_pictures(
         assert worker.pictures() == []
         assert len(worker.read(plain_video, pictures=True).times) == 8
         assert len(worker.read(plain_video).times) == 8
-
-
-def _attempts(folder: Path) -> int:
-    return (folder / "deeds").read_text().count("read")
 
 
 def _has_ended(process_id: int) -> bool:
@@ -175,32 +142,32 @@ def test_modules_in_the_working_directory_are_not_imported(
 
 
 def test_a_crash_is_tried_once_more(misbehaving: VideoWorker, plain_video: Path, tmp_path: Path) -> None:
-    clip = misbehaving.read(_named("crashes-once", plain_video, tmp_path))
+    clip = misbehaving.read(named("crashes-once", plain_video, tmp_path))
     assert read_barcodes(clip.frames) == [3, 9, 15, 21, 27, 33, 39, 45]
-    assert _attempts(tmp_path) == 2
+    assert attempts(tmp_path) == 2
 
 
 def test_a_second_crash_is_an_error_and_the_next_video_is_fine(
     misbehaving: VideoWorker, plain_video: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(errors.VideoWorkerCrashed, match="SIGSEGV"):
-        misbehaving.read(_named("crashes-always", plain_video, tmp_path))
-    assert _attempts(tmp_path) == 2
-    assert len(misbehaving.read(_named("good", plain_video, tmp_path)).times) == 8
+        misbehaving.read(named("crashes-always", plain_video, tmp_path))
+    assert attempts(tmp_path) == 2
+    assert len(misbehaving.read(named("good", plain_video, tmp_path)).times) == 8
 
 
 def test_a_hang_ends_at_the_deadline_and_the_next_video_is_fine(
     misbehaving: VideoWorker, plain_video: Path, tmp_path: Path
 ) -> None:
-    good = _named("good", plain_video, tmp_path)
+    good = named("good", plain_video, tmp_path)
     misbehaving.read(good)
     hung = misbehaving.process_id
     assert hung is not None
     with pytest.raises(errors.VideoTimeout, match="longer than 2 s"):  # enough to get there when busy
-        misbehaving.read(_named("hangs", plain_video, tmp_path), ReadOptions(deadline_seconds=2))
+        misbehaving.read(named("hangs", plain_video, tmp_path), ReadOptions(deadline_seconds=2))
     with pytest.raises(ProcessLookupError):
         os.kill(hung, 0)
-    assert _attempts(tmp_path) == 2  # the good one and the hung one: a hang is not tried again
+    assert attempts(tmp_path) == 2  # the good one and the hung one: a hang is not tried again
     assert len(misbehaving.read(good).times) == 8
 
 
@@ -208,10 +175,10 @@ def test_a_bug_is_a_typed_error_with_its_traceback_as_the_cause(
     misbehaving: VideoWorker, plain_video: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(errors.VideoWorkerCrashed, match="a bug of ours") as caught:
-        misbehaving.read(_named("bug", plain_video, tmp_path))
+        misbehaving.read(named("bug", plain_video, tmp_path))
     assert "Traceback" in str(caught.value.__cause__)
     assert "\n" not in str(caught.value)
-    assert _attempts(tmp_path) == 1
+    assert attempts(tmp_path) == 1
 
 
 @pytest.mark.parametrize(
@@ -249,7 +216,7 @@ def test_a_system_that_starts_no_process_is_not_the_video_s_fault(
 def test_what_libraries_print_does_not_disturb_the_answers(
     misbehaving: VideoWorker, plain_video: Path, tmp_path: Path
 ) -> None:
-    assert len(misbehaving.read(_named("prints", plain_video, tmp_path)).times) == 8
+    assert len(misbehaving.read(named("prints", plain_video, tmp_path)).times) == 8
 
 
 def test_a_child_killed_between_videos_is_replaced(worker: VideoWorker, plain_video: Path) -> None:
