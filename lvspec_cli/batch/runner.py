@@ -98,7 +98,8 @@ class Runner:
             if not task.replace and self._has_files(task.path):
                 continue
             self.view.begin(task.path, index, len(tasks))
-            self._take(task, question)
+            following = tasks[index + 1].path if index + 1 < len(tasks) else None
+            self._take(task, question, following)
             if self.failures and self.options.fail_fast:
                 return len(tasks) - index - 1
         return 0
@@ -140,11 +141,15 @@ class Runner:
             self.view.note(f"skipped: {path}: {reason}")
         return bool(reason)
 
-    def _take(self, task: _Task, question: str | None) -> None:
+    def _take(self, task: _Task, question: str | None, following: str | None) -> None:
+        """Caption a video; ``following``: the one whose frames are read while models look at this one's."""
         self.path = task.path
         try:
             caption = None
             for step in self.captioner.stream(task.path, question):
+                if following is not None and step.stage != "reading":
+                    self.captioner.expect(following, question)
+                    following = None
                 self.view.progress(step)
                 if self.trace is not None:
                     self.trace.progress(step)
