@@ -9,7 +9,7 @@ import typer
 from lvspec_cli.batch.inputs import gather_inputs
 from lvspec_cli.bench.options import ComparisonOptions, whole_numbers
 from lvspec_cli.bench.rows import ROWS, chosen_rows
-from lvspec_cli.cli.entry import FAILED
+from lvspec_cli.cli.exit_codes import FAILED
 from lvspec_cli.cli.offline import Offline, settle_offline
 from lvspec_cli.errors import UsageError
 from lvspec_cli.models.weights_on_disk import check_weights

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lvspec_cli import __version__
-from lvspec_cli.cli.entry import FAILED
+from lvspec_cli.cli.exit_codes import FAILED
 from lvspec_cli.cli.offline import settle_offline
 from lvspec_cli.errors import UsageError
 from lvspec_cli.offline import go_offline, is_offline

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lvspec_cli.caption import Request
-from lvspec_cli.cli.entry import FAILED, OK
+from lvspec_cli.cli.exit_codes import FAILED, OK
 from lvspec_cli.errors import VideoError
 from lvspec_cli.output.sink import Sink
 from lvspec_cli.ui import View

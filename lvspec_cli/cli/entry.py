@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import takewhile
 
+from lvspec_cli.cli.exit_codes import FAILED, INTERRUPTED, OK, USAGE
 from lvspec_cli.cli.streams import prepare_streams, settle_streams
 from lvspec_cli.cli.termination import terminable
 from lvspec_cli.errors import LvspecError
-
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # exit codes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lvspec_cli.batch.inputs import gather_inputs
 from lvspec_cli.batch.runner import Runner, RunOptions
 from lvspec_cli.cli.dry_run import dry_run
-from lvspec_cli.cli.entry import FAILED, OK
+from lvspec_cli.cli.exit_codes import FAILED, OK
 from lvspec_cli.cli.journal import check_journal, journal_of, journal_path, shard_of
 from lvspec_cli.cli.options import SharedOptions
 from lvspec_cli.cli.trace import check_trace, open_trace

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-TERMINATED = 143  # exit code
+from lvspec_cli.cli.exit_codes import TERMINATED
 
 
 @contextmanager
