@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -41,8 +41,9 @@ class Journal:
     def __init__(self, path: Path, file: BinaryIO, own: JournalContent, others: Sequence[JournalContent]) -> None:
         """``others``: of other shares; what one of them has done is done."""
         self._path, self._file, self._own, self._others = path, file, own, others
-        self._entries: dict[str, Entry] = {}
+        self._standing: list[JournalContent] = []  # those with the settings of this run
         self._ours: set[str] = set()
+        self._run: dict[str, Any] = {}
 
     @property
     def damaged_lines(self) -> int:
@@ -51,8 +52,8 @@ class Journal:
 
     def find(self, key: VideoKey) -> Entry | None:
         """What became of a video with these settings, if it is there and has not changed since."""
-        entry = self._entries.get(key.path)
-        return entry if entry is not None and entry.key == key and key.mtime_ns is not None else None
+        found = (content.find(key) for content in self._standing)
+        return max((entry for entry in found if entry is not None), key=lambda entry: entry.rank, default=None)
 
     def has_met(self, key: VideoKey) -> bool:
         """Whether a video of that path was ever captioned into this place, so that files of its name are its own."""
@@ -63,11 +64,25 @@ class Journal:
         for content in (*self._others, self._own):
             self._ours |= content.outdated | content.entries.keys()
             if content.settings == settings:
-                self._entries |= content.entries
+                self._standing.append(content)
         before, name = self._own, None if shard.count == 1 else str(shard)
+        self._run = {"settings": settings, "videos": videos, "shard": name}
         if (before.settings, before.videos, before.shard) != (settings, videos, name):
-            known = {"settings": settings, "videos": videos, "shard": name}
-            self._write({"schema": SCHEMA, "type": "run", "began": _now(), **known})
+            self._write_run(None)
+
+    def expect(self, keys: Iterable[VideoKey]) -> None:
+        """Write down how many of the videos that are to be tried have no entry, if the journal does not tell it so.
+
+        It does not if the videos of an earlier run were others, or if other shares had some. Raises JournalError.
+        """
+        left = sum(self.find(key) is None for key in keys)
+        if left != self._own.left:
+            self._write_run(left)
+
+    def _write_run(self, left: int | None) -> None:
+        line = {"schema": SCHEMA, "type": "run", "began": _now(), **self._run, "left": left}
+        self._write(line)
+        self._own.read_line(json_text(line).encode(), 0)
 
     def append(self, key: VideoKey, result: Result) -> None:
         """Write down a result. Raises JournalError."""
@@ -127,7 +142,7 @@ def open_journal(options: JournalOptions, settings: Mapping[str, Any], videos: i
                 f"another run writes the journal {path} right now: wait for its end, or give this run another place"
             )
         own = _read_and_repair(path, file)
-        others = [read_journal(other) for other in sorted(_beside(options.path)) if other != path]
+        others = [read_journal(other) for other in journals_beside(options.path) if other != path]
         if not options.overwrite:
             _refuse_other_settings(
                 next((known for known in (own, *others) if known.settings is not None), own), settings
@@ -139,7 +154,12 @@ def open_journal(options: JournalOptions, settings: Mapping[str, Any], videos: i
 
 def journals_in(folder: Path) -> list[Path]:
     """All journals in a folder of results, sorted by name."""
-    return sorted(_beside(folder / NAME))
+    return journals_beside(folder / NAME)
+
+
+def journals_beside(path: Path) -> list[Path]:
+    """The journal of that name and those of its shares, as far as they are there, sorted by name."""
+    return sorted(_beside(path))
 
 
 def _beside(path: Path) -> Iterator[Path]:

@@ -26,6 +26,12 @@ class Entry:
     error_type: str | None  # None: it is captioned, all of it
     journal: Path
     offset: int  # bytes, where its line begins
+    finished: str = ""  # when, UTC, ISO 8601
+
+    @property
+    def rank(self) -> tuple[bool, str]:
+        """The larger one counts of several: captioned rather than failed, and then what is newer."""
+        return self.error_type is None, self.finished
 
     @property
     def result(self) -> RecordedCaption | Failure:
@@ -47,6 +53,17 @@ class JournalContent:
     outdated: set[str] = field(default_factory=set)  # absolute paths of videos with entries under other settings alone
     whole_bytes: int = 0  # up to the end of the last whole line
     damaged_lines: int = 0  # whole lines that say nothing
+    told_left: int | None = None  # videos of the last run without an entry, as far as it said so itself
+
+    @property
+    def left(self) -> int:
+        """How many videos of the last run are neither captioned nor failed."""
+        return max(0, self.videos - len(self.entries) if self.told_left is None else self.told_left)
+
+    def find(self, key: VideoKey) -> Entry | None:
+        """The entry of a video as it is now; of one that was not there, there is none that stands."""
+        entry = self.entries.get(key.path)
+        return entry if entry is not None and entry.key == key and key.mtime_ns is not None else None
 
     def read_line(self, line: bytes, offset: int) -> None:
         """Take in a line that begins at `offset`."""
@@ -55,10 +72,14 @@ class JournalContent:
             kind = known["type"] if known["schema"] == SCHEMA else None
             if kind == "run":
                 self._begin(known["settings"], int(known["videos"]), known["shard"])
+                self.told_left = None if known.get("left") is None else int(known["left"])
             elif kind == "video":
                 key = VideoKey(str(known["path"]), known["size_bytes"], known["mtime_ns"])
                 error = known["record"]["error"]
-                self.entries[key.path] = Entry(key, error and str(error["type"]), self.path, offset)
+                entry = Entry(key, error and str(error["type"]), self.path, offset, str(known.get("finished", "")))
+                if self.told_left is not None and self.find(key) is None:
+                    self.told_left -= 1
+                self.entries[key.path] = entry
                 self.outdated.discard(key.path)
             else:
                 self.damaged_lines += 1

@@ -94,6 +94,8 @@ class Runner:
         # All are looked at before, so that people are told how much work there is; and each once more when its turn
         # comes, for somebody else may have captioned it meanwhile.
         tasks = list(self._tasks(paths))
+        if self.journal is not None:
+            self.journal.expect(task.key for task in tasks if task.key is not None)
         for index, task in enumerate(tasks):
             if not task.replace and self._has_files(task.path):
                 continue

@@ -14,9 +14,11 @@ from lvspec_cli.cli.caption import caption
 from lvspec_cli.cli.demo import demo
 from lvspec_cli.cli.doctor import doctor
 from lvspec_cli.cli.help import GroupedCommand
+from lvspec_cli.cli.merge import merge
 from lvspec_cli.cli.presets import presets
 from lvspec_cli.cli.pull import pull
 from lvspec_cli.cli.report import report
+from lvspec_cli.cli.status import status
 from lvspec_cli.cli.styles import styles
 
 app = typer.Typer(
@@ -27,6 +29,8 @@ app = typer.Typer(
 )
 app.command(cls=GroupedCommand, no_args_is_help=True)(caption)
 app.command(cls=GroupedCommand, no_args_is_help=True)(ask)
+app.command(no_args_is_help=True)(status)
+app.command(no_args_is_help=True)(merge)
 app.command(no_args_is_help=True)(pull)
 app.command()(doctor)
 app.command(no_args_is_help=True)(calibrate)

@@ -21,6 +21,7 @@ class SrtWriter(ResultWriter):
 
     suffix = ".srt"
     holds_one = True
+    tells_failures = False
 
     def write(self, result: Result) -> None:
         """Write the cues."""

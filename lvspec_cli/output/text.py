@@ -16,6 +16,7 @@ class TextWriter(ResultWriter):
     """Failed inputs leave no line: an error never stands where a caption goes."""
 
     suffix = ".txt"
+    tells_failures = False
     forecasts = True
 
     def write(self, result: Result) -> None:

@@ -15,6 +15,7 @@ class VttWriter(ResultWriter):
 
     suffix = ".vtt"
     holds_one = True
+    tells_failures = False
 
     def write(self, result: Result) -> None:
         """Write the header, the summary as a note that no player shows, and the cues."""

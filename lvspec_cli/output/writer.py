@@ -15,6 +15,7 @@ class ResultWriter(ABC):
 
     suffix: ClassVar[str]  # how the names of its files end
     holds_one: ClassVar[bool] = False  # whether a file of the format is about a single video
+    tells_failures: ClassVar[bool] = True  # whether it has a place for videos that failed
     forecasts: ClassVar[bool] = False  # whether it has a place for what a dry run tells
 
     def __init__(self, stream: TextIO, *, several: bool, terminal: bool) -> None:

@@ -23,7 +23,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are ot
         ["--help"],
         ["--version"],
         ["demo", "clip", "-h"],
-        *([name, "-h"] for name in ("caption", "ask", "presets", "pull", "doctor", "report")),
+        *([name, "-h"] for name in ("caption", "ask", "presets", "pull", "doctor", "report", "status", "merge")),
     ],
 )
 def test_help_imports_nothing_heavy(arguments):

@@ -1,0 +1,175 @@
+"""How far runs have come, by their journals; nothing is changed, and a run that is under way is not disturbed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lvspec_cli.batch.journal import journals_beside, journals_in
+from lvspec_cli.batch.journal_content import Entry, JournalContent, read_journal, told_difference
+from lvspec_cli.batch.lock import is_locked
+from lvspec_cli.batch.shard import WHOLE, Shard
+from lvspec_cli.errors import UsageError
+
+SCHEMA = "lvspec.status/1"
+_SHARE_IN_NAME = re.compile(r"(.*)\.(\d+)-of-(\d+)")
+
+
+@dataclass(frozen=True)
+class JournalStatus:
+    """What one journal tells."""
+
+    content: JournalContent
+    running: bool | None  # whether a run writes it right now; None: that cannot be known
+    written_ns: int  # ns since 1970, the last change
+
+    @property
+    def path(self) -> Path:
+        """The journal."""
+        return self.content.path
+
+    @property
+    def shard(self) -> Shard:
+        """The share that it is of; one in which no run has begun yet has it in its name alone."""
+        if self.content.settings is not None:
+            return Shard.parse(self.content.shard or WHOLE)
+        found = _SHARE_IN_NAME.fullmatch(self.path.stem)
+        return Shard(int(found[2]), int(found[3])) if found else Shard.parse(WHOLE)
+
+    @property
+    def family(self) -> tuple[Path, str]:
+        """What it has in common with the journal of the whole and those of other shares of the same run."""
+        found = _SHARE_IN_NAME.fullmatch(self.path.stem)
+        return self.path.parent, found[1] if found else self.path.stem
+
+    def as_record(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        entries = self.content.entries.values()
+        return {
+            "path": str(self.path),
+            "shard": str(self.shard),
+            "videos": self.content.videos,
+            "captioned": _captioned(entries),
+            "failed": _failures(entries),
+            "left": self.content.left,
+            "running": self.running,
+            "damaged_lines": self.content.damaged_lines,
+        }
+
+
+@dataclass(frozen=True)
+class Status:
+    """What several journals tell together."""
+
+    journals: tuple[JournalStatus, ...]  # never empty
+
+    @property
+    def current(self) -> tuple[JournalStatus, ...]:
+        """Those that say what there is to do: of the same videos as a whole and in shares, what was written last."""
+        families: dict[tuple[Path, str], list[JournalStatus]] = defaultdict(list)
+        for journal in self.journals:
+            families[journal.family].append(journal)
+        last = {family: max(of_it, key=lambda one: one.written_ns).shard for family, of_it in families.items()}
+        return tuple(one for one in self.journals if one.shard.count == last[one.family].count)
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        """Absolute path -> what became of the video: captioned rather than failed, and then what is newest."""
+        best: dict[str, Entry] = {}
+        for journal in self.journals:
+            for path, entry in journal.content.entries.items():
+                if path not in best or entry.rank >= best[path].rank:
+                    best[path] = entry
+        return best
+
+    @property
+    def left(self) -> int:
+        """How many videos are neither captioned nor failed, as far as journals are here."""
+        return sum(journal.content.left for journal in self.current)
+
+    @property
+    def missing_shards(self) -> tuple[Shard, ...]:
+        """Shares of which there is no journal, though there is one of another share of as many."""
+        there: dict[int, set[int]] = defaultdict(set)
+        for journal in self.current:
+            there[journal.shard.count].add(journal.shard.index)
+        return tuple(
+            Shard(index, count)
+            for count, indexes in sorted(there.items())
+            for index in range(1, count + 1)
+            if index not in indexes
+        )
+
+    @property
+    def difference(self) -> str:
+        """Two journals with different settings, and which these are; empty if all have the same."""
+        begun = [journal.content for journal in self.journals if journal.content.settings is not None]
+        for content in begun[1:]:
+            told = told_difference(begun[0].settings or {}, content.settings or {})
+            if told:
+                return f"{begun[0].path} and {content.path} have different settings ({told})"
+        return ""
+
+    def as_record(self) -> dict[str, Any]:
+        """All of it as JSON values, schema ``lvspec.status/1``."""
+        entries = self.entries.values()
+        return {
+            "schema": SCHEMA,
+            "journals": [journal.as_record() for journal in self.journals],
+            "total": {
+                "videos": sum(journal.content.videos for journal in self.current),
+                "captioned": _captioned(entries),
+                "failed": _failures(entries),
+                "left": self.left,
+            },
+            "missing_shards": [str(shard) for shard in self.missing_shards],
+            "same_settings": not self.difference,
+        }
+
+
+def read_status(places: Sequence[str]) -> Status:
+    """Look at the journals of these places: folders of results, and journals, each with those of its shares.
+
+    Raises UsageError if there is none in one of the places, or if one cannot be read.
+    """
+    paths = {path.resolve(): path for place in places for path in _journals_of(place)}
+    return Status(tuple(map(_look_at, paths.values())))
+
+
+def _journals_of(place: str) -> list[Path]:
+    if not place:
+        raise UsageError("a place is empty: is a variable unset?")
+    path = Path(place)
+    try:
+        found = journals_in(path) if path.is_dir() else journals_beside(path)
+    except OSError as error:
+        raise UsageError(f"{place} cannot be read: {error.strerror}") from error
+    if not found:
+        reason = f"there is no journal in {place}" if path.is_dir() else f"there is no journal {place}"
+        raise UsageError(f"{reason}: name a folder that -o wrote to, or the file that --journal named")
+    return found
+
+
+def _look_at(path: Path) -> JournalStatus:
+    # Before it is read: of a run that ends meanwhile, all lines are there then.
+    running = is_locked(path)
+    try:
+        written = path.stat().st_mtime_ns
+        return JournalStatus(read_journal(path), running, written)
+    except OSError as error:
+        raise UsageError(f"the journal {path} cannot be read: {error.strerror}") from error
+
+
+def _captioned(entries: Iterable[Entry]) -> int:
+    return sum(entry.error_type is None for entry in entries)
+
+
+def _failures(entries: Iterable[Entry]) -> Mapping[str, int]:
+    """Kind of error -> how many videos failed by it, the most frequent first."""
+    kinds = Counter(entry.error_type for entry in entries if entry.error_type is not None)
+    return dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0])))
