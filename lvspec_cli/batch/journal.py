@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from lvspec_cli.batch.journal_content import SCHEMA, Entry, JournalContent, read_journal, told_difference
 from lvspec_cli.batch.lock import lock
@@ -42,7 +42,7 @@ class Journal:
         """``others``: of other shares; what one of them has done is done."""
         self._path, self._file, self._own, self._others = path, file, own, others
         self._entries: dict[str, Entry] = {}
-        self._ours: set[str] = set()
+        self._captioned: set[str] = set()
 
     @property
     def damaged_lines(self) -> int:
@@ -56,17 +56,20 @@ class Journal:
 
     def has_met(self, key: VideoKey) -> bool:
         """Whether a video of that path was ever captioned into this place, so that files of its name are its own."""
-        return key.path in self._ours
+        return key.path in self._captioned
 
-    def begin(self, settings: Mapping[str, Any], videos: int, shard: Shard) -> None:
-        """Take over what was done with these settings, and write down that a run begins. Raises JournalError."""
+    def begin(self, settings: Mapping[str, Any], videos: int, shard: Shard, *, anew: bool) -> None:
+        """Take over what was done with these settings, and write down that a run begins. Raises JournalError.
+
+        ``anew``: what was done before plays no part, in this run and in those that go on with it.
+        """
         for content in (*self._others, self._own):
-            self._ours |= content.outdated | content.entries.keys()
-            if content.settings == settings:
+            self._captioned |= content.captioned
+            if not anew and content.settings is not None and not told_difference(content.settings, settings):
                 self._entries |= content.entries
         before, name = self._own, None if shard.count == 1 else str(shard)
-        if (before.settings, before.videos, before.shard) != (settings, videos, name):
-            known = {"settings": settings, "videos": videos, "shard": name}
+        if anew or (before.settings, before.videos, before.shard) != (settings, videos, name):
+            known = {"settings": settings, "videos": videos, "shard": name, **({"anew": True} if anew else {})}
             self._write({"schema": SCHEMA, "type": "run", "began": _now(), **known})
 
     def append(self, key: VideoKey, result: Result) -> None:
@@ -82,7 +85,8 @@ class Journal:
                 "record": result.as_record(),
             }
         )
-        self._ours.add(key.path)
+        if result.text is not None:
+            self._captioned.add(key.path)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         data = f"{json_text(line)}\n".encode()
@@ -114,27 +118,49 @@ def open_journal(options: JournalOptions, settings: Mapping[str, Any], videos: i
     """
     settings = json.loads(json.dumps(settings))  # as a journal has them
     path = options.shard.journal(options.path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise UsageError(
-            f"the journal {path} cannot be written: {error.strerror}; name another with --journal"
-        ) from error
-    with file:
-        if not lock(file):
+    with _opened(path) as file:
+        try:
+            own = _read_and_repair(path, file)
+            others = [read_journal(other) for other in sorted(_beside(options.path)) if other != path]
+        except OSError as error:
             raise UsageError(
-                f"another run writes the journal {path} right now: wait for its end, or give this run another place"
-            )
-        own = _read_and_repair(path, file)
-        others = [read_journal(other) for other in sorted(_beside(options.path)) if other != path]
+                f"the journal {error.filename or path} cannot be read: {error.strerror}; name another with --journal"
+            ) from error
         if not options.overwrite:
             _refuse_other_settings(
                 next((known for known in (own, *others) if known.settings is not None), own), settings
             )
         journal = Journal(path, file, own, others)
-        journal.begin(settings, videos, options.shard)
+        journal.begin(settings, videos, options.shard, anew=options.overwrite)
         yield journal
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, which this process alone may write until it is closed. Raises UsageError."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UsageError(f"the journal {path} is a device or a pipe, which cannot be read again: name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise _not_writable(path, error) from error
+    with file:
+        try:
+            locked = lock(file)
+        except OSError as error:
+            raise UsageError(
+                f"the journal {path} cannot be locked: {error.strerror}; name one on another disk with --journal"
+            ) from error
+        if not locked:
+            raise UsageError(
+                f"another run writes the journal {path} right now: wait for its end, or give this run another place"
+            )
+        yield cast(BinaryIO, file)
+
+
+def _not_writable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"the journal {path} cannot be written: {error.strerror}; name another with --journal")
 
 
 def journals_in(folder: Path) -> list[Path]:

@@ -7,7 +7,10 @@ from typing import BinaryIO
 
 
 def lock(file: BinaryIO) -> bool:
-    """Take the file for this process, without waiting; False if another process has it."""
+    """Take the file for this process, without waiting; False if another process has it.
+
+    Raises OSError where it cannot be locked at all, as on some disks of clusters.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -21,8 +24,8 @@ def lock(file: BinaryIO) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:
+    except OSError:
         if sys.platform == "win32":
             return False
-        raise error
+        raise
     return True
