@@ -144,7 +144,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed below
     except OSError as error:
-        raise _not_writable(path, error) from error
+        reason = f"{path.parent} is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise UsageError(f"the journal {path} cannot be written: {reason}; name another with --journal") from error
     with file:
         try:
             locked = lock(file)
@@ -157,10 +158,6 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
                 f"another run writes the journal {path} right now: wait for its end, or give this run another place"
             )
         yield cast(BinaryIO, file)
-
-
-def _not_writable(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"the journal {path} cannot be written: {error.strerror}; name another with --journal")
 
 
 def journals_in(folder: Path) -> list[Path]:

@@ -25,9 +25,10 @@ from tests.batch.fake_run import replace_captioner, with_tests
 def lead_lives(folder, preset, lives) -> list[int]:
     """Let runs come and go in a folder; returns how each ended: with its exit code, or -9 if it was killed.
 
-    A life is a list of the arguments of `lvspec caption`, and a death. A death is ``{"change": n}``, just before the n-th time (from 0) that the run changes something on the disk, and in
-    the middle of what it writes; ``{"bytes": n, "of": path}``, as soon as a file has grown by so many bytes;
-    ``{"seconds": t}``, so long after it began; or ``{}``, none.
+    A life is a list of the arguments of `lvspec caption`, and a death. A death is ``{"change": n}``, just before the
+    n-th time (from 0) that the run changes something on the disk, and in the middle of what it writes;
+    ``{"bytes": n, "of": path}``, as soon as a file has grown by so many bytes; ``{"seconds": t}``, so long after it
+    began; or ``{}``, none.
     """
     given = ["caption", "--preset", str(preset), "-q"]
     told = json.dumps([([*given, *map(str, arguments)], death) for arguments, death in lives])

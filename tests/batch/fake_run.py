@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from lvspec_cli.captioner import Captioner
 from lvspec_cli.caption import Progress
+from lvspec_cli.captioner import Captioner
 from lvspec_cli.cli import main
 from lvspec_cli.errors import ModelError, NotAVideo, OutOfMemory, VideoNotFound
 from tests.output.captions import made

@@ -115,9 +115,7 @@ def test_a_death_while_results_are_replaced_leaves_no_old_ones_for_good(tiny_pre
     more = ["--prompt", "Else."] if renewal == "other settings" else []
     first = more + (["--overwrite"] if renewal != "other videos" else [])
     lives = [
-        life
-        for change in changes
-        for life in ((runs[change] + first, {"change": change}), (runs[change] + more, {}))
+        life for change in changes for life in ((runs[change] + first, {"change": change}), (runs[change] + more, {}))
     ]
     ends = lead_lives(tmp_path, tiny_preset, lives)
     assert ends[:24:2] == [-9] * 12
