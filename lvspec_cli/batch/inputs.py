@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from lvspec_cli.errors import UsageError
 from lvspec_cli.output.naming import Source
 
+LARGEST_LIST = 256 * 1024 * 1024  # bytes: some millions of paths
+_READ_AT_ONCE = 1024 * 1024  # bytes
 # What -r takes for a video. Still images are none: a folder of them is a video when it is named by itself.
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
@@ -62,20 +67,36 @@ def _refuse_what_is_no_path(path: str) -> None:
 
 
 def _listed(source: str, null: bool) -> list[str]:
-    content = _content(source)
+    content = b"".join(_pieces(source, null))
     if null:
-        return [os.fsdecode(entry) for entry in content.split(b"\0") if entry]
-    if b"\0" in content:
-        raise UsageError(f"--from-file {source} has NUL characters: if they end its paths, add -0")
-    lines = (line.removesuffix(b"\r") for line in content.split(b"\n"))
+        return [os.fsdecode(entry[0]) for entry in re.finditer(rb"[^\0]+", content)]
+    lines = (line[0].removesuffix(b"\r") for line in re.finditer(rb"[^\n]+", content.removeprefix(BOM_UTF8)))
     return [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
 
 
-def _content(source: str) -> bytes:
+def _pieces(source: str, null: bool) -> Iterator[bytes]:
+    """What is in the list, one piece after another, and refused as soon as it cannot be one."""
+    size = 0
+    with _opened(source) as file:
+        while piece := file.read(_READ_AT_ONCE):
+            size += len(piece)
+            if not null and b"\0" in piece:
+                raise UsageError(f"--from-file {source} has NUL characters: if they end its paths, add -0")
+            if size > LARGEST_LIST:
+                raise UsageError(f"--from-file {source} is larger than {LARGEST_LIST >> 20} MiB: cut it into several")
+            yield piece
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[BinaryIO]:
     if source == "-" and sys.stdin is None:
         raise UsageError("--from-file - cannot be read: stdin is closed; pipe the list in, or name its file")
     try:
-        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        if source == "-":
+            yield sys.stdin.buffer
+            return
+        with open(source, "rb") as file:
+            yield file
     except OSError as error:
         raise UsageError(f"--from-file {source} cannot be read: {error.strerror}") from error
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from lvspec_cli.batch.journal_content import SCHEMA, Entry, JournalContent, read_journal, told_difference
 from lvspec_cli.batch.lock import lock
@@ -42,7 +42,7 @@ class Journal:
         """``others``: of other shares; what one of them has done is done."""
         self._path, self._file, self._own, self._others = path, file, own, others
         self._standing: list[JournalContent] = []  # those with the settings of this run
-        self._ours: set[str] = set()
+        self._captioned: set[str] = set()
         self._run: dict[str, Any] = {}
 
     @property
@@ -57,18 +57,20 @@ class Journal:
 
     def has_met(self, key: VideoKey) -> bool:
         """Whether a video of that path was ever captioned into this place, so that files of its name are its own."""
-        return key.path in self._ours
+        return key.path in self._captioned
 
-    def begin(self, settings: Mapping[str, Any], videos: int, shard: Shard) -> None:
-        """Take over what was done with these settings, and write down that a run begins. Raises JournalError."""
+    def begin(self, settings: Mapping[str, Any], videos: int, shard: Shard, *, anew: bool) -> None:
+        """Take over what was done with these settings, and write down that a run begins. Raises JournalError.
+
+        ``anew``: what was done before plays no part, in this run and in those that go on with it.
+        """
         for content in (*self._others, self._own):
-            self._ours |= content.outdated | content.entries.keys()
-            if content.settings == settings:
-                self._standing.append(content)
+            self._captioned |= content.captioned
         before, name = self._own, None if shard.count == 1 else str(shard)
         self._run = {"settings": settings, "videos": videos, "shard": name}
-        if (before.settings, before.videos, before.shard) != (settings, videos, name):
-            self._write_run(None)
+        if anew or (before.settings, before.videos, before.shard) != (settings, videos, name):
+            self._write_run(None, anew=anew)
+        self._standing = [self._own, *(other for other in self._others if not anew and _agree(other, settings))]
 
     def expect(self, keys: Iterable[VideoKey]) -> None:
         """Write down how many of the videos that are to be tried have no entry, if the journal does not tell it so.
@@ -79,8 +81,8 @@ class Journal:
         if left != self._own.left:
             self._write_run(left)
 
-    def _write_run(self, left: int | None) -> None:
-        line = {"schema": SCHEMA, "type": "run", "began": _now(), **self._run, "left": left}
+    def _write_run(self, left: int | None, *, anew: bool = False) -> None:
+        line = {"schema": SCHEMA, "type": "run", "began": _now(), **self._run, "left": left, "anew": anew}
         self._write(line)
         self._own.read_line(json_text(line).encode(), 0)
 
@@ -97,7 +99,8 @@ class Journal:
                 "record": result.as_record(),
             }
         )
-        self._ours.add(key.path)
+        if result.text is not None:
+            self._captioned.add(key.path)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         data = f"{json_text(line)}\n".encode()
@@ -129,27 +132,46 @@ def open_journal(options: JournalOptions, settings: Mapping[str, Any], videos: i
     """
     settings = json.loads(json.dumps(settings))  # as a journal has them
     path = options.shard.journal(options.path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise UsageError(
-            f"the journal {path} cannot be written: {error.strerror}; name another with --journal"
-        ) from error
-    with file:
-        if not lock(file):
+    with _opened(path) as file:
+        try:
+            own = _read_and_repair(path, file)
+            others = [read_journal(other) for other in journals_beside(options.path) if other != path]
+        except OSError as error:
             raise UsageError(
-                f"another run writes the journal {path} right now: wait for its end, or give this run another place"
-            )
-        own = _read_and_repair(path, file)
-        others = [read_journal(other) for other in journals_beside(options.path) if other != path]
+                f"the journal {error.filename or path} cannot be read: {error.strerror}; name another with --journal"
+            ) from error
         if not options.overwrite:
             _refuse_other_settings(
                 next((known for known in (own, *others) if known.settings is not None), own), settings
             )
         journal = Journal(path, file, own, others)
-        journal.begin(settings, videos, options.shard)
+        journal.begin(settings, videos, options.shard, anew=options.overwrite)
         yield journal
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, which this process alone may write until it is closed. Raises UsageError."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UsageError(f"the journal {path} is a device or a pipe, which cannot be read again: name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed below
+    except OSError as error:
+        reason = f"{path.parent} is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise UsageError(f"the journal {path} cannot be written: {reason}; name another with --journal") from error
+    with file:
+        try:
+            locked = lock(file)
+        except OSError as error:
+            raise UsageError(
+                f"the journal {path} cannot be locked: {error.strerror}; name one on another disk with --journal"
+            ) from error
+        if not locked:
+            raise UsageError(
+                f"another run writes the journal {path} right now: wait for its end, or give this run another place"
+            )
+        yield cast(BinaryIO, file)
 
 
 def journals_in(folder: Path) -> list[Path]:
@@ -180,6 +202,10 @@ def _read_and_repair(path: Path, file: BinaryIO) -> JournalContent:
     if file.seek(0, os.SEEK_END) > content.whole_bytes:
         file.truncate(content.whole_bytes)
     return content
+
+
+def _agree(content: JournalContent, settings: Mapping[str, Any]) -> bool:
+    return content.settings is not None and not told_difference(content.settings, settings)
 
 
 def _refuse_other_settings(before: JournalContent, settings: Mapping[str, Any]) -> None:

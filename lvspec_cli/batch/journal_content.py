@@ -14,6 +14,7 @@ from lvspec_cli.errors import UsageError
 from lvspec_cli.output.recorded import RecordedCaption, recorded
 
 SCHEMA = "lvspec.journal/1"
+_HEAD = b'{"schema": "lvspec.journal/'  # how every journal begins
 _MOST_TOLD = 3  # settings in a message
 _LONGEST_SHOWN = 60  # characters of a setting's value in a message
 
@@ -33,12 +34,15 @@ class Entry:
         """The larger one counts of several: captioned rather than failed, and then what is newer."""
         return self.error_type is None, self.finished
 
-    @property
-    def result(self) -> RecordedCaption | Failure:
-        """The caption or failure, read from the journal. Raises OSError, and ValueError if somebody changed it."""
+    def read_result(self, path: str | None = None) -> RecordedCaption | Failure:
+        """The caption or failure, read from the journal; ``path``: as the user names the video now.
+
+        Raises OSError, and ValueError, LookupError or TypeError if somebody changed it.
+        """
         with open(self.journal, "rb") as file:
             file.seek(self.offset)
-            return recorded(json.loads(file.readline())["record"])
+            record = json.loads(file.readline())["record"]
+        return recorded(record if path is None else {**record, "path": path})
 
 
 @dataclass
@@ -50,7 +54,7 @@ class JournalContent:
     videos: int = 0  # of the last run, as many as it was to caption
     shard: str | None = None  # of the last run, "I/N"
     entries: dict[str, Entry] = field(default_factory=dict)  # absolute path -> the last one, under those settings
-    outdated: set[str] = field(default_factory=set)  # absolute paths of videos with entries under other settings alone
+    captioned: set[str] = field(default_factory=set)  # absolute paths of videos that ever had a caption, however made
     whole_bytes: int = 0  # up to the end of the last whole line
     damaged_lines: int = 0  # whole lines that say nothing
     told_left: int | None = None  # videos of the last run without an entry, as far as it said so itself
@@ -71,7 +75,7 @@ class JournalContent:
             known = json.loads(line)
             kind = known["type"] if known["schema"] == SCHEMA else None
             if kind == "run":
-                self._begin(known["settings"], int(known["videos"]), known["shard"])
+                self._begin(dict(known["settings"]), int(known["videos"]), known["shard"], known.get("anew", False))
                 self.told_left = None if known.get("left") is None else int(known["left"])
             elif kind == "video":
                 key = VideoKey(str(known["path"]), known["size_bytes"], known["mtime_ns"])
@@ -79,39 +83,51 @@ class JournalContent:
                 entry = Entry(key, error and str(error["type"]), self.path, offset, str(known.get("finished", "")))
                 if self.told_left is not None and self.find(key) is None:
                     self.told_left -= 1
-                self.entries[key.path] = entry
-                self.outdated.discard(key.path)
+                self._take(entry, captioned=known["record"]["text"] is not None)
             else:
                 self.damaged_lines += 1
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             self.damaged_lines += 1
 
-    def _begin(self, settings: Mapping[str, Any], videos: int, shard: str | None) -> None:
-        if self.settings is not None and settings != self.settings:
-            self.outdated |= self.entries.keys()
+    def _begin(self, settings: Mapping[str, Any], videos: int, shard: str | None, anew: bool) -> None:
+        if anew or (self.settings is not None and told_difference(self.settings, settings)):
             self.entries = {}
         self.settings, self.videos, self.shard = settings, videos, shard
+
+    def _take(self, entry: Entry, *, captioned: bool) -> None:
+        path = entry.key.path
+        if captioned:
+            self.captioned.add(path)
+        before = self.entries.get(path)
+        # A disk that is away for a while costs no caption that was made: it stands when the video is back.
+        if before is None or before.key.mtime_ns is None or entry.key.mtime_ns is not None:
+            self.entries[path] = entry
 
 
 def read_journal(path: Path) -> JournalContent:
     """Read a journal, also one that is being written; a last line without its end is left out.
 
     Raises:
-        UsageError: the file is no journal.
+        UsageError: the file is no journal, or of another version.
         OSError: it cannot be read.
     """
-    content, torn = JournalContent(path), b""
+    content = JournalContent(path)
     with open(path, "rb") as file:
+        head = file.read(len(_HEAD))  # lines of what is no journal may have no end
+        if not _HEAD.startswith(head):
+            raise UsageError(f"{path} is no journal of lvspec: name another file")
+        file.seek(0)
         for line in file:
             if not line.endswith(b"\n"):
-                torn = line
                 break
             content.read_line(line, content.whole_bytes)
             content.whole_bytes += len(line)
             if content.settings is None:
                 break
-    if content.settings is None and (content.whole_bytes or not b'{"schema": "lvspec.journal/'.startswith(torn[:27])):
-        raise UsageError(f"{path} is no journal of lvspec: name another file")
+    if content.settings is None and content.whole_bytes:
+        raise UsageError(
+            f"the journal {path} is damaged at its beginning, or of another version of lvspec: name another file"
+        )
     return content
 
 

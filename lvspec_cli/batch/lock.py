@@ -12,7 +12,10 @@ _TRIES, _PAUSE_SECONDS = 1000, 0.001  # while somebody only looks whether it is 
 
 
 def lock(file: BinaryIO) -> bool:
-    """Take the file for this process; False if another process has it. Those who only look do not hinder it."""
+    """Take the file for this process; False if another process has it. Those who only look do not hinder it.
+
+    Raises OSError where it cannot be locked at all, as on some disks of clusters.
+    """
     if sys.platform == "win32":
         import msvcrt
 

@@ -83,7 +83,7 @@ def _write(entries: Iterator[Entry], options: MergeOptions) -> None:
 
 def _result(entry: Entry) -> Result:
     try:
-        return entry.result
+        return entry.read_result()
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise LvspecError(
             f"{entry.journal} was changed or taken away while it was read: leave it alone, and merge again"

@@ -80,7 +80,7 @@ class Runner:
             untried = self._work(paths, question)
         except BaseException as ending:
             # What is there stays well-formed, whatever ended the run.
-            if self.captioned or self.failures:
+            if self.captioned or self.failures or self.skipped or self.failed_before:
                 with suppress(OSError, LvspecError):
                     self.sink.close()
             self._tell_how_it_ended(ending, len(paths))
@@ -113,9 +113,11 @@ class Runner:
                     yield _Task(path, None, self.options.overwrite)
                 continue
             key = VideoKey.of(path)
-            met = self.journal.has_met(key)
-            if not (self._is_done(path, key) if met else self._has_files(path)):
-                yield _Task(path, key, met or self.options.overwrite)
+            if self._is_done(path, key):
+                continue
+            ours = self.journal.has_met(key)
+            if ours or not self._has_files(path):
+                yield _Task(path, key, ours or self.options.overwrite)
 
     def _is_done(self, path: str, key: VideoKey) -> bool:
         """Whether the journal has a result of the video that stands; what files lack of it is made from the journal."""
@@ -125,11 +127,10 @@ class Runner:
             return False
         if self.sink.lacks(path):
             try:
-                result = entry.result
-            except (OSError, ValueError, LookupError, TypeError):
+                self.sink.write(entry.read_result(path))
+            except (OSError, ValueError, LookupError, TypeError, AttributeError):
                 self.view.note(f"{path}: its line in the journal cannot be read any more; it is captioned again")
                 return False
-            self.sink.write(result)
         if entry.error_type is None:
             self.skipped += 1
         else:
@@ -170,14 +171,16 @@ class Runner:
         self._finish(task, caption)
 
     def _finish(self, task: _Task, result: Caption | Failure, cause: Exception | None = None) -> None:
+        # A result goes before what is said of it: whatever becomes of stderr, it is there.
+        self.view.make_way()
+        if self.journal is not None and task.key is not None:
+            if task.replace:
+                self.sink.withdraw(result)  # before: what is there once the journal has it is taken for made from it
+            self.journal.append(task.key, result)
         if result.trouble is None:
             self.captioned += 1
         else:
             self.failures[result.trouble.type] += 1
-        # A result goes before what is said of it: whatever becomes of stderr, it is there.
-        self.view.make_way()
-        if self.journal is not None and task.key is not None:
-            self.journal.append(task.key, result)
         self.sink.write(result, replace=task.replace)
         if self.trace is not None:
             self.trace.result(result)
@@ -217,7 +220,8 @@ class Runner:
     def _how_far(self, count: int) -> str:
         where = self.sink.whereabouts if self.captioned else ""
         told = f"; their captions are {where}" if where else ""
-        resume = "; the same command goes on from there" if self.journal is not None else ""
+        command = "the same command without --overwrite" if self.options.overwrite else "the same command"
+        resume = f"; {command} goes on from there" if self.journal is not None else ""
         done = self.captioned + self.failures.total() + self.skipped + self.failed_before
         return f"after {done} of {count} videos{told}{resume}"
 

@@ -6,6 +6,8 @@ import os
 import stat
 from dataclasses import dataclass
 
+from lvspec_cli.video.source import IMAGE_SUFFIXES
+
 
 @dataclass(frozen=True)
 class VideoKey:
@@ -13,7 +15,7 @@ class VideoKey:
 
     path: str  # absolute
     size_bytes: int | None  # of all images in a folder; None: it cannot be looked at
-    mtime_ns: int | None  # ns since 1970, the last change; of a folder the latest of its images' and its own
+    mtime_ns: int | None  # ns since 1970, the last change; of a folder the latest of its images
 
     @classmethod
     def of(cls, path: str) -> VideoKey:
@@ -23,8 +25,15 @@ class VideoKey:
             status = os.stat(place)
             if not stat.S_ISDIR(status.st_mode):
                 return cls(place, status.st_size, status.st_mtime_ns)
-            images = [entry.stat() for entry in os.scandir(place)]
+            images = _images(place)
         except OSError:
             return cls(place, None, None)
-        latest = max(status.st_mtime_ns, *(image.st_mtime_ns for image in images), 0)
+        latest = max((image.st_mtime_ns for image in images), default=status.st_mtime_ns)
         return cls(place, sum(image.st_size for image in images), latest)
+
+
+def _images(folder: str) -> list[os.stat_result]:
+    """Of the images in a folder, and of nothing else that may come and go there, such as results."""
+    with os.scandir(folder) as entries:
+        images = [entry for entry in entries if entry.name.lower().endswith(IMAGE_SUFFIXES)]
+    return [entry.stat() for entry in images if not entry.name.startswith(".") and entry.is_file()]

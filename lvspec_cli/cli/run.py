@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from lvspec_cli.batch.inputs import gather_inputs
+from lvspec_cli.batch.journal import Journal
 from lvspec_cli.batch.runner import Runner, RunOptions
 from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.exit_codes import FAILED, OK
@@ -14,7 +16,8 @@ from lvspec_cli.cli.options import SharedOptions
 from lvspec_cli.cli.trace import check_trace, open_trace
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.offline import go_offline
-from lvspec_cli.output.outlet import OutputOptions, outlet_for
+from lvspec_cli.output.outlet import Outlet, OutputOptions, outlet_for
+from lvspec_cli.output.sink import Sink
 from lvspec_cli.profiles import for_answers
 from lvspec_cli.settings import Layer, gather, resolve
 from lvspec_cli.ui import View, make_view, print_traceback
@@ -38,8 +41,9 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
     check_trace(shared.trace, outputs=outlet.files, paths=inputs.paths, dry_run=shared.dry_run)
     journal_file = journal_path(shared, outlet)
-    check_journal(journal_file, outlet.files, inputs.paths)
     shard = shard_of(shared.shard, several=inputs.several)
+    if journal_file is not None:
+        check_journal(shard.journal(journal_file), outlet, shared.trace, inputs.paths)
     paths = [source.path for source in inputs.sources if shard.takes(source)]
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
         captioner = _make_captioner(layers, chosen.preset, view, shared)
@@ -50,12 +54,26 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
             view.note(f"share {shard}: {len(paths)} of {len(inputs.paths)} videos")
         shaping = captioner.shaping(question)
         keeping = journal_of(journal_file, shard, shaping, len(paths), overwrite=shared.overwrite)
-        with outlet.open() as sink, keeping as journal, open_trace(shared.trace) as trace, captioner:
+        with _opened(outlet, keeping) as (sink, journal), open_trace(shared.trace) as trace, captioner:
             run_options = RunOptions(shared.overwrite, shared.retry_failed, shared.fail_fast)
             tell_cause = print_traceback if shared.debug else None
             runner = Runner(captioner, view, sink, trace, shared.trace, journal, run_options, tell_cause)
             runner.over(paths, question)
             return OK if runner.complete else FAILED
+
+
+@contextmanager
+def _opened(outlet: Outlet, keeping: AbstractContextManager[Journal | None]) -> Iterator[tuple[Sink, Journal | None]]:
+    """The places of results and journal. A folder is checked before a journal is made in it.
+
+    A file comes after the journal: whoever is refused there has not touched what another run is writing.
+    """
+    if outlet.folder is not None:
+        with outlet.open() as sink, keeping as journal:
+            yield sink, journal
+    else:
+        with keeping as journal, outlet.open() as sink:
+            yield sink, journal
 
 
 def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions) -> Captioner:

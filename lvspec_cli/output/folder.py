@@ -52,6 +52,16 @@ class FolderSink(Sink):
             _make_folder(path.parent)
             replace_text(path, _rendered(name, result), follow_link=False)
 
+    def withdraw(self, result: Result) -> None:
+        """Remove the files of the video, for others are to come; a failure has none, and takes none away."""
+        if result.text is None:
+            return
+        for path in self.files[result.path].values():
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise LvspecError(f"{path} cannot be replaced: {error.strerror}; choose another place") from error
+
     @property
     def whereabouts(self) -> str:
         """In the folder, or beside the videos."""

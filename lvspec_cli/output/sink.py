@@ -24,6 +24,9 @@ class Sink(ABC):
     def write(self, result: Result, *, replace: bool = False) -> None:
         """Take a result; ``replace``: over files that are there. Raises LvspecError if it cannot be written."""
 
+    def withdraw(self, result: Result) -> None:
+        """Take away what the result is going to replace, if that can be told. Raises LvspecError if it stays."""
+
     def close(self) -> None:
         """Write what is needed at the end."""
 

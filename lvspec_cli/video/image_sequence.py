@@ -19,11 +19,10 @@ from lvspec_cli.video.cache import Learnt, VideoCache
 from lvspec_cli.video.fingerprint import file_fingerprint, files_fingerprint
 from lvspec_cli.video.limits import check_pixels, no_frames
 from lvspec_cli.video.options import DEFAULT_IMAGE_RATE, ReadOptions
-from lvspec_cli.video.source import SourceKind, VideoPath, shown
+from lvspec_cli.video.source import IMAGE_SUFFIXES, SourceKind, VideoPath, shown
 
 IMAGE_FORMATS = ("GIF", "WEBP", "PNG", "JPEG", "BMP")
 ANIMATED_FORMATS = ("GIF", "WEBP", "PNG")  # the further pictures in a JPEG are other views, not later moments
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 UNSET_DELAY_MS = 10.0  # browsers show a frame that asks for this little, or for nothing,
 DEFAULT_DELAY_MS = 100.0  # for this long
 PAPER = (255, 255, 255, 255)  # what shows through transparent pixels

@@ -14,6 +14,7 @@ VideoPath: TypeAlias = str | os.PathLike[str]
 Result = TypeVar("Result")
 
 HEAD_BYTES = 512
+IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")  # of the images in a folder
 PLAYLIST_HEADS = (b"#EXTM3U", b"ffconcat version", b"[playlist]", b"<asx", b"<ASX", b"<smil", b"[Reference]", b"<MPD")
 
 
