@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lvspec_cli.batch.inputs import gather_inputs
@@ -11,6 +12,7 @@ from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.entry import FAILED, OK
 from lvspec_cli.cli.journal import check_journal, journal_of, journal_path, shard_of
 from lvspec_cli.cli.options import SharedOptions
+from lvspec_cli.cli.runner import check_runner, source_of
 from lvspec_cli.cli.trace import check_trace, open_trace
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.offline import go_offline
@@ -36,13 +38,14 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
     options = OutputOptions(shared.output, shared.sidecar, shared.overwrite, shared.dry_run)
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
+    check_runner(shared)
     check_trace(shared.trace, outputs=outlet.files, paths=inputs.paths, dry_run=shared.dry_run)
     journal_file = journal_path(shared, outlet)
     check_journal(journal_file, outlet.files, inputs.paths)
     shard = shard_of(shared.shard, several=inputs.several)
     paths = [source.path for source in inputs.sources if shard.takes(source)]
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
-        captioner = _make_captioner(layers, chosen.preset, view, shared)
+        captioner, make_captioner = _make_captioner(layers, chosen.preset, view, shared)
         if shared.dry_run:
             with outlet.open() as sink, captioner:
                 return dry_run(captioner, view, sink, paths, question)
@@ -53,16 +56,21 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
         with outlet.open() as sink, keeping as journal, open_trace(shared.trace) as trace, captioner:
             run_options = RunOptions(shared.overwrite, shared.retry_failed, shared.fail_fast)
             tell_cause = print_traceback if shared.debug else None
-            runner = Runner(captioner, view, sink, trace, shared.trace, journal, run_options, tell_cause)
-            runner.over(paths, question)
+            source = source_of(captioner, make_captioner, question, view, trace, shared)
+            runner = Runner(source, view, sink, trace, journal, run_options, tell_cause)
+            runner.over(paths)
             return OK if runner.complete else FAILED
 
 
-def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions) -> Captioner:
+def _make_captioner(
+    layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions
+) -> tuple[Captioner, Callable[[], Captioner]]:
+    """A captioner, and what makes another one such as it, also in another process."""
     from lvspec_cli.captioner import Captioner
 
     loaded, reason = _choose_preset(preset)
-    captioner = Captioner(loaded, layers, ignore_memory=shared.ignore_memory, trace=shared.trace is not None)
+    make = partial(Captioner, loaded, layers, ignore_memory=shared.ignore_memory, trace=shared.trace is not None)
+    captioner = make()
     if not shared.dry_run:
         check_weights(loaded)
     # Said when it is sure that there is nothing wrong: an error is one line.
@@ -71,7 +79,7 @@ def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: Sh
     if loaded.notice:
         view.note(loaded.notice)
     view.settings(captioner.settings)
-    return captioner
+    return captioner, make
 
 
 def _choose_preset(name: str) -> tuple[Preset, str]:
