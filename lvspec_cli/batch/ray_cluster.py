@@ -62,7 +62,7 @@ def cluster(*, verbose: bool) -> Iterator[None]:
     given = os.environ.get(ADDRESS)
     own: dict[str, Any] = {} if given else {"object_store_memory": _STORE_BYTES, "include_dashboard": False}
     try:
-        with _own_handler_of_sigterm(), nullcontext() if verbose else _silent_stderr():
+        with _interrupt_waiting(), nullcontext() if verbose else _silent_stderr():
             ray.init(
                 address=given or "local",
                 log_to_driver=False,
@@ -114,16 +114,27 @@ def _whole(node: Mapping[str, float], kind: str) -> int:
 
 
 @contextmanager
-def _own_handler_of_sigterm() -> Iterator[None]:
-    """Ray sets a handler of its own, after which the run would not see to its files."""
-    if threading.current_thread() is not threading.main_thread():
+def _interrupt_waiting() -> Iterator[None]:
+    """Let an interrupt have its effect after the block, a second one at once: Ray, interrupted while it starts, leaves
+    processes behind. And undo what Ray sets for SIGTERM, after which the run would not see to its files."""
+    if threading.current_thread() is not threading.main_thread():  # which alone hears of signals
         yield
         return
-    handler = signal.getsignal(signal.SIGTERM)
+    interrupted, on_sigterm = False, signal.getsignal(signal.SIGTERM)
+
+    def hear(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(signal.SIGINT, on_interrupt)
+
+    on_interrupt = signal.signal(signal.SIGINT, hear)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        signal.signal(signal.SIGINT, on_interrupt)
+        signal.signal(signal.SIGTERM, on_sigterm)
+    if interrupted:
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
