@@ -226,17 +226,18 @@ class Sight:
     pictures: Callable[[], Sequence[str]] = field(default=tuple, repr=False, compare=False)
 
 
-Stage = Literal["reading", "loading", "prefilling", "decoding", "done"]
+Stage = Literal["waiting", "reading", "loading", "prefilling", "decoding", "done"]
 
 
 @dataclass(frozen=True)
 class Progress:
     """One step on the way to a caption.
 
-    The stages come in their order. A video that is captioned in several parts goes through them all, but for `done`,
-    once for each part. The texts of the steps of a part, joined, are what the model says in it, without prefix,
-    trigger and suffix. If memory runs out and fewer frames are to be tried, the part begins again with another step of
-    `reading`, and what was said of it before is void.
+    The stages come in their order; `waiting` stands alone: others caption, and only their results are seen. A video
+    that is captioned in several parts goes through them all, but for `done`, once for each part. The texts of the
+    steps of a part, joined, are what the model says in it, without prefix, trigger and suffix. If memory runs out and
+    fewer frames are to be tried, the part begins again with another step of `reading`, and what was said of it before
+    is void.
     """
 
     stage: Stage

@@ -75,6 +75,10 @@ class JournalError(LvspecError):
     """A journal that cannot be written, which ends the run: what it did would be done again."""
 
 
+class ClusterError(LvspecError):
+    """A Ray cluster that does not go on, which ends the run."""
+
+
 class VideoError(LvspecError):
     """A video that cannot be read; ``kind`` is its stable machine-readable name."""
 
@@ -127,6 +131,12 @@ class VideoTimeout(VideoError):
 
 class VideoWorkerCrashed(VideoError):
     kind = "worker_crashed"
+
+
+class RayWorkerDied(VideoError):
+    """A video over which one worker after another died: killed from outside, or for the memory it took."""
+
+    kind = "ray_worker_died"
 
 
 class FramesRefused(VideoError):

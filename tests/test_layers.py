@@ -72,6 +72,7 @@ HOMES = {
     "scenedetect": {"video"},
     "rich": {"ui"},
     "typer": {"cli"},
+    "ray": {"batch"},
     "PIL": {"video", "models", "demo"},
     "torch": {"decoding", "models", "calibration", "demo", "bench", "session", "memory", "doctor"},
     "torchvision": {"models"},
@@ -112,6 +113,7 @@ HEAVY = {
     "matplotlib",
     "jinja2",
     "markupsafe",
+    "ray",
 }
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from lvspec_cli.batch.journal import Journal
+from lvspec_cli.batch.task import Outcome, Source, Task
 from lvspec_cli.batch.video_key import VideoKey
-from lvspec_cli.caption import Caption, Failure, Progress, Request
-from lvspec_cli.errors import JournalError, LvspecError, ModelError, TraceError, UsageError, VideoError
-from lvspec_cli.output.destination import unfinished
+from lvspec_cli.caption import Caption, Failure
+from lvspec_cli.errors import ClusterError, JournalError, LvspecError, TraceError
+from lvspec_cli.output.recorded import RecordedCaption
 from lvspec_cli.output.sink import Sink
 
 if TYPE_CHECKING:
-    from lvspec_cli.captioner import Captioner
     from lvspec_cli.output.trace import TraceWriter
 
 
@@ -24,10 +24,8 @@ class Onlooker(Protocol):
     """Who is told of a run; `lvspec_cli.ui.View` says what each of these means."""
 
     def note(self, message: str) -> None: ...
-    def begin(self, path: str, index: int, count: int) -> None: ...
-    def progress(self, progress: Progress) -> None: ...
     def make_way(self) -> None: ...
-    def finished(self, caption: Caption) -> None: ...
+    def finished(self, caption: Caption | RecordedCaption) -> None: ...
     def failed(self, failure: Failure) -> None: ...
     def summary(self, captioned: int, failed: int, skipped: int = 0) -> None: ...
 
@@ -41,24 +39,14 @@ class RunOptions:
     fail_fast: bool = False  # end with the first failure
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A video that is to be captioned."""
-
-    path: str
-    key: VideoKey | None  # None without a journal
-    replace: bool  # whether files of its name come from an earlier caption of it
-
-
 @dataclass
 class Runner:
-    """Takes one input after another; a failed one is reported and the next one is taken."""
+    """Decides what is to be captioned, and takes what comes of it; a failed video is reported and the run goes on."""
 
-    captioner: Captioner
+    source: Source
     view: Onlooker
     sink: Sink
     trace: TraceWriter | None = None
-    trace_place: str | None = None  # where the trace goes
     journal: Journal | None = None
     options: RunOptions = RunOptions()
     tell_cause: Callable[[Exception], object] | None = None  # of a failure, for those who want to see its traceback
@@ -66,18 +54,17 @@ class Runner:
     skipped: int = 0
     failures: Counter[str] = field(default_factory=Counter)  # of this run, by the type of the error
     failed_before: int = 0  # and not tried again
-    path: str = ""  # the current video
-    finished_segments: int = 0  # of it, while it is captioned in segments
+    untried: int = 0  # that were to be captioned and were not looked at any more
 
     @property
     def complete(self) -> bool:
         """Whether, after `over`, every video has its caption."""
         return not self.failures and not self.failed_before
 
-    def over(self, paths: Sequence[str], question: str | None) -> None:
-        """Work through the paths."""
+    def over(self, paths: Sequence[str]) -> None:
+        """Work through the paths. Raises what the source, the journal and the sink raise."""
         try:
-            untried = self._work(paths, question)
+            self._work(paths)
         except BaseException as ending:
             # What is there stays well-formed, whatever ended the run.
             if self.captioned or self.failures or self.skipped or self.failed_before:
@@ -87,37 +74,42 @@ class Runner:
             raise
         self.sink.close()
         self.view.summary(self.captioned, self.failures.total(), self.skipped)
-        self._tell_of_failures(untried)
+        self._tell_of_failures()
 
-    def _work(self, paths: Sequence[str], question: str | None) -> int:
-        """Caption what is to be captioned; return how many were left out after a failure."""
+    def _work(self, paths: Sequence[str]) -> None:
+        """Have everything captioned that is to be, or all up to the first failure."""
         # All are looked at before, so that people are told how much work there is; and each once more when its turn
         # comes, for somebody else may have captioned it meanwhile.
         tasks = list(self._tasks(paths))
         if self.journal is not None:
             self.journal.expect(task.key for task in tasks if task.key is not None)
-        for index, task in enumerate(tasks):
-            if not task.replace and self._has_files(task.path):
-                continue
-            self.view.begin(task.path, index, len(tasks))
-            following = tasks[index + 1].path if index + 1 < len(tasks) else None
-            self._take(task, question, following)
-            if self.failures and self.options.fail_fast:
-                return len(tasks) - index - 1
-        return 0
+        self.untried = len(tasks)
+        with closing(self.source.outcomes(self._still_to_do(tasks), len(tasks))) as outcomes:
+            for outcome in outcomes:
+                self.untried -= 1
+                self._finish(outcome)
+                if self.failures and self.options.fail_fast:
+                    return
 
-    def _tasks(self, paths: Sequence[str]) -> Iterator[_Task]:
+    def _still_to_do(self, tasks: Sequence[Task]) -> Iterator[Task]:
+        for task in tasks:
+            if not task.replace and self._has_files(task.path):
+                self.untried -= 1
+                continue
+            yield task
+
+    def _tasks(self, paths: Sequence[str]) -> Iterator[Task]:
         for path in paths:
             if self.journal is None:
                 if not self._has_files(path):
-                    yield _Task(path, None, self.options.overwrite)
+                    yield Task(path, None, self.options.overwrite)
                 continue
             key = VideoKey.of(path)
             if self._is_done(path, key):
                 continue
             ours = self.journal.has_met(key)
             if ours or not self._has_files(path):
-                yield _Task(path, key, ours or self.options.overwrite)
+                yield Task(path, key, ours or self.options.overwrite)
 
     def _is_done(self, path: str, key: VideoKey) -> bool:
         """Whether the journal has a result of the video that stands; what files lack of it is made from the journal."""
@@ -144,33 +136,8 @@ class Runner:
             self.view.note(f"skipped: {path}: {reason}")
         return bool(reason)
 
-    def _take(self, task: _Task, question: str | None, following: str | None) -> None:
-        """Caption a video; ``following``: the one whose frames are read while models look at this one's."""
-        self.path = task.path
-        try:
-            caption = None
-            for step in self.captioner.stream(task.path, question):
-                if following is not None and step.stage != "reading":
-                    self.captioner.expect(following, question)
-                    following = None
-                self.view.progress(step)
-                if self.trace is not None:
-                    self.trace.progress(step)
-                self._count_segments(step)
-                caption = step.caption
-        except (UsageError, ModelError, TraceError):
-            raise  # no other video would fare better
-        except Exception as error:
-            if not (self.captioner.loaded or isinstance(error, VideoError)):
-                raise  # loading failed, and would fail again
-            settings = self.captioner.settings
-            request = Request(task.path, None if question else settings.prompt, question, settings.system or None)
-            self._finish(task, Failure.of(request, error), error)
-            return
-        assert caption is not None  # the last step always carries it
-        self._finish(task, caption)
-
-    def _finish(self, task: _Task, result: Caption | Failure, cause: Exception | None = None) -> None:
+    def _finish(self, outcome: Outcome) -> None:
+        task, result = outcome.task, outcome.result
         # A result goes before what is said of it: whatever becomes of stderr, it is there.
         self.view.make_way()
         if self.journal is not None and task.key is not None:
@@ -184,36 +151,30 @@ class Runner:
         self.sink.write(result, replace=task.replace)
         if self.trace is not None:
             self.trace.result(result)
-        if isinstance(result, Caption) and result.trouble is None:
+        if not isinstance(result, Failure) and result.trouble is None:
             self.view.finished(result)
         elif result.trouble is not None:
             self.view.failed(Failure(result.request, result.trouble))
-        if cause is not None and self.tell_cause is not None:
-            self.tell_cause(cause)
+        if outcome.cause is not None and self.tell_cause is not None:
+            self.tell_cause(outcome.cause)
 
-    def _count_segments(self, step: Progress) -> None:
-        if step.part is None or step.caption is not None:
-            self.finished_segments = 0
-        elif step.stage == "decoding" and step.round is None and not step.part.summary:  # the end of a segment
-            self.finished_segments += 1
-
-    def _tell_of_failures(self, untried: int) -> None:
+    def _tell_of_failures(self) -> None:
         if self.failures.total() > 1:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.most_common())
             self.view.note(f"failures by kind: {kinds}")
         if self.failed_before:
             self.view.note(f"{self.failed_before} failed in an earlier run: --retry-failed tries them again")
-        if untried:
-            self.view.note(f"ended with the first failure, as --fail-fast says; {untried} not looked at any more")
+        if self.untried:
+            self.view.note(f"ended with the first failure, as --fail-fast says; {self.untried} not looked at any more")
 
     def _tell_how_it_ended(self, ending: BaseException, count: int) -> None:
         """Say what there is of a run that was ended in the middle. Errors of the results tell that by themselves."""
         interrupted = isinstance(ending, KeyboardInterrupt | SystemExit)
-        if not interrupted and not isinstance(ending, TraceError | JournalError):
+        if not interrupted and not isinstance(ending, TraceError | JournalError | ClusterError):
             return
         self.view.make_way()
-        if self.finished_segments:
-            self.view.note(self._what_is_dropped())
+        if dropped := self.source.dropped:
+            self.view.note(dropped)
         if count > 1:
             self.view.note(f"{'interrupted' if interrupted else 'ended'} {self._how_far(count)}")
 
@@ -224,12 +185,3 @@ class Runner:
         resume = f"; {command} goes on from there" if self.journal is not None else ""
         done = self.captioned + self.failures.total() + self.skipped + self.failed_before
         return f"after {done} of {count} videos{told}{resume}"
-
-    def _what_is_dropped(self) -> str:
-        """A result is of a whole video: segments of one that was not finished are in a trace or nowhere."""
-        many = self.finished_segments > 1
-        dropped = f"{self.finished_segments} finished segment{'s' if many else ''} of {self.path}"
-        if self.trace_place is None:
-            return f"{dropped} {'are' if many else 'is'} dropped: with --trace FILE, every segment is kept as it comes"
-        where = unfinished(self.trace_place) or self.trace_place
-        return f"{dropped} {'are' if many else 'is'} in no result, but in the trace {where}"

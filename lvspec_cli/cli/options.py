@@ -35,6 +35,8 @@ _CHOICES: dict[str, Callable[[], list[str]]] = {
     "ui": lambda: ["auto", "live", "plain", "none"],
 }
 
+RUNNERS = ("local", "ray")
+
 
 def _option(kind: Any, default: Any, panel: str, *names: str, **more: Any) -> tuple[Any, Any]:
     return Annotated[kind, typer.Option(*names, rich_help_panel=panel, **more)], default
@@ -121,6 +123,18 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
         metavar="I/N",
         help="Take share I of N of the videos; in a Slurm array that is the task's, if folders or a list are given.",
     ),
+    "runner": _option(
+        str,
+        "local",
+        "Workers",
+        "--runner",
+        metavar="NAME",
+        help=f"Who captions: this process, or workers of a Ray cluster. One of: {', '.join(RUNNERS)}.",
+        autocompletion=lambda: list(RUNNERS),
+    ),
+    "workers": _option(
+        int | None, None, "Workers", "--workers", min=1, metavar="N", help="How many, with --runner ray."
+    ),
 }
 
 
@@ -145,6 +159,8 @@ class SharedOptions:
     retry_failed: bool
     fail_fast: bool
     shard: str | None  # "I/N"
+    runner: str  # "local" or "ray"
+    workers: int | None
 
 
 def with_shared_options(*, without: Container[str] = ()) -> Callable[[Callable[..., int]], Callable[..., None]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lvspec_cli.batch.inputs import gather_inputs
@@ -13,6 +14,7 @@ from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.exit_codes import FAILED, OK
 from lvspec_cli.cli.journal import check_journal, journal_of, journal_path, shard_of
 from lvspec_cli.cli.options import SharedOptions
+from lvspec_cli.cli.runner import check_runner, source_of
 from lvspec_cli.cli.trace import check_trace, open_trace
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.offline import go_offline
@@ -39,6 +41,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
     options = OutputOptions(shared.output, shared.sidecar, shared.overwrite, shared.dry_run)
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
+    check_runner(shared)
     check_trace(shared.trace, outputs=outlet.files, paths=inputs.paths, dry_run=shared.dry_run)
     journal_file = journal_path(shared, outlet)
     shard = shard_of(shared.shard, several=inputs.several)
@@ -46,7 +49,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
         check_journal(shard.journal(journal_file), outlet, shared.trace, inputs.paths)
     paths = [source.path for source in inputs.sources if shard.takes(source)]
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
-        captioner = _make_captioner(layers, chosen.preset, view, shared)
+        captioner, make_captioner = _make_captioner(layers, chosen.preset, view, shared)
         if shared.dry_run:
             with outlet.open() as sink, captioner:
                 return dry_run(captioner, view, sink, paths, question)
@@ -57,8 +60,9 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
         with _opened(outlet, keeping) as (sink, journal), open_trace(shared.trace) as trace, captioner:
             run_options = RunOptions(shared.overwrite, shared.retry_failed, shared.fail_fast)
             tell_cause = print_traceback if shared.debug else None
-            runner = Runner(captioner, view, sink, trace, shared.trace, journal, run_options, tell_cause)
-            runner.over(paths, question)
+            source = source_of(captioner, make_captioner, question, view, trace, shared)
+            runner = Runner(source, view, sink, trace, journal, run_options, tell_cause)
+            runner.over(paths)
             return OK if runner.complete else FAILED
 
 
@@ -76,11 +80,15 @@ def _opened(outlet: Outlet, keeping: AbstractContextManager[Journal | None]) -> 
             yield sink, journal
 
 
-def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions) -> Captioner:
+def _make_captioner(
+    layers: Sequence[Layer], preset: str, view: View, shared: SharedOptions
+) -> tuple[Captioner, Callable[[], Captioner]]:
+    """A captioner, and what makes another one such as it, also in another process."""
     from lvspec_cli.captioner import Captioner
 
     loaded, reason = _choose_preset(preset)
-    captioner = Captioner(loaded, layers, ignore_memory=shared.ignore_memory, trace=shared.trace is not None)
+    make = partial(Captioner, loaded, layers, ignore_memory=shared.ignore_memory, trace=shared.trace is not None)
+    captioner = make()
     if not shared.dry_run:
         check_weights(loaded)
     # Said when it is sure that there is nothing wrong: an error is one line.
@@ -89,7 +97,7 @@ def _make_captioner(layers: Sequence[Layer], preset: str, view: View, shared: Sh
     if loaded.notice:
         view.note(loaded.notice)
     view.settings(captioner.settings)
-    return captioner
+    return captioner, make
 
 
 def _choose_preset(name: str) -> tuple[Preset, str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from lvspec_cli.decoding.events import Origin, Refusal, Round
 
 _FEW_ROUNDS = 10
+_TOLD_REFUSALS = (Refusal.ANCHOR, Refusal.CRITICAL, Refusal.GUARD)
 _OF_A_MODEL = ("target_step_seconds", "draft_cost_ratio")  # these do not add up: the latest figure counts
 
 
@@ -31,6 +34,30 @@ class DecodingStats:
     gap: float = 0.0  # nats that loose and shifted tokens cost
     draft_cost_ratio: float | None = None  # draft step over target step, where the draft length is auto; by the caller
     rounds_by_accepted: Counter[int] = field(default_factory=Counter)  # accepted draft tokens -> rounds
+
+    @classmethod
+    def of_dict(cls, known: Mapping[str, Any]) -> DecodingStats:
+        """Statistics of which `as_dict` says the same. What a dictionary does not tell apart counts as one of its kind.
+
+        ``known``: a dictionary that `as_dict` made, or one with more in it, such as the `stats` of a record.
+        """
+        drafted, loose, shifted = (
+            known[f"num_{kind}_tokens"] for kind in ("accepted_draft", "loosely_accepted", "shift_accepted")
+        )
+        origins = {
+            Origin.EXACT: drafted - loose - shifted,
+            Origin.LOOSE: loose,
+            Origin.SHIFTED: shifted,
+            Origin.RECOVERED: known["num_generated_tokens"] - drafted,
+        }
+        refusals = {kind: known[f"num_{kind.value}_refusals"] for kind in _TOLD_REFUSALS}
+        return cls(
+            **{each.name: known[each.name] for each in fields(cls) if each.name in known},
+            tokens_by_origin=Counter(origins),
+            refusals=Counter(refusals),
+            gap=known["log_probability_gap_nats"],
+            rounds_by_accepted=Counter(dict(enumerate(known["acceptance_histogram"]))),
+        )
 
     def observe(self, event: Round) -> None:
         """Take the next round into account."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from lvspec_cli.caption import Failure, ModelIdentity, Request, Segment, Trouble
+from lvspec_cli.caption import Durations, Failure, ModelIdentity, Request, Segment, Trouble
+from lvspec_cli.decoding.stats import DecodingStats
+
+if TYPE_CHECKING:
+    from lvspec_cli.video.clip import VideoFacts
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,47 @@ class RecordedCaption:
     def trouble(self) -> Trouble | None:
         """With some of the segments or the summary."""
         return _trouble(self.record)
+
+    @property
+    def lossy(self) -> bool:
+        """Whether the text may differ from the target's own."""
+        return bool(self.record["lossy"])
+
+    @property
+    def stats(self) -> DecodingStats:
+        """What decoding did, as far as the record tells."""
+        return DecodingStats.of_dict(self.record["stats"])
+
+    @property
+    def durations(self) -> Durations:
+        """Wall clock of the work around decoding."""
+        stats = self.record["stats"]
+        return Durations(stats["read_seconds"], stats["prepare_seconds"], stats["end_to_end_seconds"])
+
+    @property
+    def facts(self) -> VideoFacts:
+        """What is known of the video."""
+        from lvspec_cli.video.clip import VideoFacts
+
+        known = {**self.record["video"], "warnings": tuple(self.record["video"]["warnings"])}
+        return VideoFacts(path=self.path, fingerprint=self.record["fingerprint"], **known)
+
+    @property
+    def frame_times(self) -> tuple[float, ...]:
+        """Seconds since the first frame, one for each frame that was shown."""
+        return tuple(self.record["frame_times_s"])
+
+    @property
+    def shrunk_from(self) -> int | None:
+        """Frames for which there was not enough memory; None if there was."""
+        shrunk = self.record["shrunk_frames"]
+        return None if shrunk is None else int(shrunk["from"])
+
+    @property
+    def drafting_did_not_pay(self) -> bool:
+        """Whether the engine, free to choose the draft length, left most rounds to the target alone."""
+        free = self.record["draft"] is not None and self.settings["draft_tokens"] == "auto"
+        return free and self.stats.mostly_plain
 
     def as_record(self) -> dict[str, Any]:
         """The record."""

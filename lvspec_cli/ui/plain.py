@@ -11,6 +11,7 @@ from lvspec_cli.ui.view import View
 
 if TYPE_CHECKING:
     from lvspec_cli.caption import Caption
+    from lvspec_cli.output.recorded import RecordedCaption
     from lvspec_cli.settings import Settings
 
 
@@ -28,7 +29,7 @@ class PlainView(View):
                 shown = "not set" if value is None else f"{value}  ({settings.origins.get(key, 'default')})"
                 line(self._console, f"{key}: {shown}", "dim")
 
-    def finished(self, caption: Caption) -> None:
+    def finished(self, caption: Caption | RecordedCaption) -> None:
         """What it cost, and what was odd about the video."""
         line(self._console, f"{caption.path}: {summary_line(caption)}")
         for warning in caption.facts.warnings:
@@ -49,7 +50,7 @@ class PlainView(View):
             line(self._console, f"{PREFIX}{captioned} captioned, {failed} failed{left_out}")
 
 
-def summary_line(caption: Caption) -> str:
+def summary_line(caption: Caption | RecordedCaption) -> str:
     """Tokens, tokens a second, mean acceptance length and end-to-end time."""
     stats = caption.stats
     parts = [f"{stats.num_generated_tokens} tokens"]
@@ -65,7 +66,7 @@ def summary_line(caption: Caption) -> str:
     return ", ".join(parts)
 
 
-def detail_lines(caption: Caption) -> list[str]:
+def detail_lines(caption: Caption | RecordedCaption) -> list[str]:
     """All numbers of a caption, one each."""
     facts = caption.facts
     size = f"{facts.width}x{facts.height}, {facts.duration_s:.2f} s"
@@ -75,7 +76,7 @@ def detail_lines(caption: Caption) -> list[str]:
     ]
 
 
-def _does_not_pay(caption: Caption) -> str:
+def _does_not_pay(caption: Caption | RecordedCaption) -> str:
     ratio = caption.stats.draft_cost_ratio
     cost = "" if ratio is None else f", whose draft steps take {ratio:.2f} of the target's"
     return f"drafting does not pay for this pair here{cost}: decoded by the target alone"

@@ -9,6 +9,7 @@ from lvspec_cli.caption import Stage
 
 STAGE_NAMES: Mapping[Stage, str] = MappingProxyType(
     {
+        "waiting": "waiting for workers",
         "reading": "reading the video",
         "loading": "loading the models",
         "prefilling": "watching the video",

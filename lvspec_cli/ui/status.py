@@ -15,6 +15,7 @@ from lvspec_cli.ui.stage_names import STAGE_NAMES
 
 if TYPE_CHECKING:
     from lvspec_cli.caption import Caption, Failure, Progress
+    from lvspec_cli.output.recorded import RecordedCaption
 
 
 class StatusView(PlainView):
@@ -64,7 +65,7 @@ class StatusView(PlainView):
         """Take the status line away."""
         self._stop()
 
-    def finished(self, caption: Caption) -> None:
+    def finished(self, caption: Caption | RecordedCaption) -> None:
         """Replace the status line by the plain one."""
         self._stop()
         super().finished(caption)

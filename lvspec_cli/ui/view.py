@@ -10,6 +10,7 @@ from lvspec_cli.ui.console import PREFIX, line
 
 if TYPE_CHECKING:
     from lvspec_cli.caption import Caption, Failure, Progress
+    from lvspec_cli.output.recorded import RecordedCaption
     from lvspec_cli.settings import Settings
 
 
@@ -47,7 +48,7 @@ class View:
     def make_way(self) -> None:
         """A result is about to be written, perhaps to the same terminal."""
 
-    def finished(self, caption: Caption) -> None:
+    def finished(self, caption: Caption | RecordedCaption) -> None:
         """The current input has its caption."""
 
     def summary(self, captioned: int, failed: int, skipped: int = 0) -> None:

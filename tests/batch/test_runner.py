@@ -6,8 +6,10 @@ import tracemalloc
 
 import pytest
 
+from lvspec_cli.batch import local
+from lvspec_cli.batch.attempt import attempt
 from lvspec_cli.batch.journal import NAME, JournalOptions, open_journal
-from lvspec_cli.batch.runner import Runner, RunOptions
+from lvspec_cli.batch.runner import Runner
 from lvspec_cli.batch.shard import Shard
 from lvspec_cli.caption import Progress
 from lvspec_cli.errors import NotAVideo
@@ -97,14 +99,13 @@ def test_what_no_other_video_would_survive_ends_the_run(run, videos, captioned):
 
 def test_a_video_that_goes_away_between_listing_and_reading_fails_alone(run, videos, captioned, tmp_path, monkeypatch):
     names = videos(a="1", b="2", c="3")
-    take_for_real = Runner._take
 
-    def take(runner, task, question, following):
-        if task.path == "b.mp4":
+    def attempt_later(captioner, path, *rest):
+        if path == "b.mp4":
             os.unlink("b.mp4")
-        take_for_real(runner, task, question, following)
+        return attempt(captioner, path, *rest)
 
-    monkeypatch.setattr(Runner, "_take", take)
+    monkeypatch.setattr(local, "attempt", attempt_later)
     outcome = run(*names, "-o", "out/")
     assert (outcome.code, captioned()) == (1, ["a.mp4", "c.mp4"])
     assert entries(tmp_path / "out")["b.mp4"] == "not_found"
@@ -413,8 +414,8 @@ def test_memory_stays_bounded_over_twenty_thousand_videos(tmp_path, monkeypatch)
     def work(paths):
         keeping = open_journal(JournalOptions(tmp_path / "j.jsonl", Shard(1, 1)), {}, count)
         with keeping as journal:
-            runner = Runner(silence, silence, silence, journal=journal, options=RunOptions())
-            runner.over(paths, None)
+            runner = Runner(local.LocalSource(silence, None, silence), silence, silence, journal=journal)
+            runner.over(paths)
             return runner
 
     work(paths[:10])

@@ -2,14 +2,17 @@
 
 import io
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from lvspec_cli.caption import Trouble
+from lvspec_cli.decoding.events import Origin, Refusal
+from lvspec_cli.decoding.stats import DecodingStats
 from lvspec_cli.output.formats import FORMATS
 from lvspec_cli.output.json_text import json_text
-from lvspec_cli.output.recorded import recorded
+from lvspec_cli.output.recorded import RecordedCaption, recorded
 from tests.output.captions import FAILED, made
 
 TROUBLE = Trouble("video_unreadable", "the disk fails")
@@ -38,3 +41,52 @@ def test_every_format_says_the_same_of_a_record_as_of_the_result_itself(name, re
     again = recorded(json.loads(json_text(result.as_record())))
     assert written(name, again) == written(name, result)
     assert (again.path, again.text, again.trouble) == (result.path, result.text, result.trouble)
+
+
+STATS = DecodingStats(
+    video_tokens=100,
+    draft_video_tokens=50,
+    memory_bytes=10**6,
+    target_step_seconds=0.01,
+    prefill_seconds=0.5,
+    decode_seconds=2.0,
+    draft_seconds=0.5,
+    verify_seconds=1.25,
+    num_spec_steps=12,
+    num_plain_rounds=7,
+    num_draft_tokens=30,
+    tokens_by_origin=Counter({Origin.EXACT: 5, Origin.LOOSE: 3, Origin.SHIFTED: 2, Origin.BONUS: 1, Origin.TARGET: 7}),
+    refusals=Counter({Refusal.ANCHOR: 2, Refusal.GUARD: 1, Refusal.CHANCE: 4}),
+    gap=1.5,
+    draft_cost_ratio=0.25,
+    rounds_by_accepted=Counter({0: 7, 2: 5}),
+)
+
+
+@pytest.fixture
+def pair():
+    """A caption, and what is made of its record."""
+    caption = replace(made("clip.mp4", "a cat", draft_tokens="auto"), stats=STATS, shrunk_from=2)
+    caption = replace(caption, draft=caption.target)
+    return caption, recorded(json.loads(json.dumps(caption.as_record())))
+
+
+def test_statistics_are_the_same(pair):
+    caption, again = pair
+    assert isinstance(again, RecordedCaption)
+    assert again.stats.as_dict() == caption.stats.as_dict()
+    assert again.stats.tokens_by_origin.total() == 18
+
+
+@pytest.mark.parametrize("name", ["durations", "facts", "frame_times", "shrunk_from", "lossy", "drafting_did_not_pay"])
+def test_what_a_view_tells_is_the_same(pair, name):
+    caption, again = pair
+    assert getattr(again, name) == getattr(caption, name)
+
+
+def test_drafting_that_did_not_pay_is_known(pair):
+    assert pair[1].drafting_did_not_pay is True
+
+
+def test_a_failure_stays_one():
+    assert recorded(FAILED.as_record()) == FAILED

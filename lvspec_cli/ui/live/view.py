@@ -27,6 +27,7 @@ from lvspec_cli.ui.plain import PlainView
 
 if TYPE_CHECKING:
     from lvspec_cli.caption import Caption, Failure, Progress
+    from lvspec_cli.output.recorded import RecordedCaption
     from lvspec_cli.settings import Settings
 
 REFRESHES = 10  # in any second, at most
@@ -112,7 +113,7 @@ class LiveView(PlainView):
         with self._region.aside():
             super().note(message)
 
-    def finished(self, caption: Caption) -> None:
+    def finished(self, caption: Caption | RecordedCaption) -> None:
         """The plain line, above the view, which shows the whole caption for as long as there is no other."""
         self._end(failed=False)
         with self._region.aside():
