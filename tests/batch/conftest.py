@@ -54,3 +54,10 @@ def entries(folder, name=NAME):
     return {
         os.path.basename(line["path"]): line["record"]["error"] and line["record"]["error"]["type"] for line in written
     }
+
+
+def told(outcome):
+    """What people are told of a run, but for the lines of single videos and of the preset."""
+    begin = "lvspec: "
+    found = [line.removeprefix(begin) for line in outcome.err.splitlines() if line.startswith(begin)]
+    return [line for line in found if line != "tiny knows nothing at all"]

@@ -7,6 +7,7 @@ follows, so that tests see which version of a file was captioned.
 from __future__ import annotations
 
 import os
+import select
 import sys
 import time
 from pathlib import Path
@@ -35,10 +36,25 @@ def stream(captioner, video, question=None, **_):
         raise ModelError("the weights are gone")
     if word == "interrupts":
         raise KeyboardInterrupt
+    if word == "waits":
+        pass_gate("gate")
+    if word == "clings":
+        try:
+            pass_gate("gate")
+        finally:
+            pass_gate("other gate")
     time.sleep(float(os.environ.get("SECONDS_A_VIDEO", "0")))
     with open(os.environ.get("CAPTIONED", os.devnull), "ab") as file:  # what a model was troubled with
         file.write(os.fsencode(video) + b"\0")
     yield Progress("done", caption=made(video, f"seen: {rest}", question=question))
+
+
+def pass_gate(name):
+    """Wait until a test has opened a named pipe and closed it again."""
+    with open(name) as gate:
+        # A signal that comes just before a process waits is seen only when it has waited.
+        while not select.select([gate], [], [], 0.02)[0]:
+            pass
 
 
 def with_tests():

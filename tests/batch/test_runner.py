@@ -15,17 +15,8 @@ from lvspec_cli.caption import Progress
 from lvspec_cli.errors import NotAVideo
 from lvspec_cli.output.formats import FORMATS
 from lvspec_cli.output.recorded import RecordedCaption
-from tests.batch.conftest import entries, lines
+from tests.batch.conftest import entries, lines, told
 from tests.output.captions import made
-
-LVSPEC = "lvspec: "
-
-
-def told(outcome):
-    """The lines for people, but for those of single videos and of the preset."""
-    found = [line.removeprefix(LVSPEC) for line in outcome.err.splitlines() if line.startswith(LVSPEC)]
-    return [line for line in found if line != "tiny knows nothing at all"]
-
 
 # Failures.
 
