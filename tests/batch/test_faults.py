@@ -15,10 +15,12 @@ from contextlib import contextmanager
 import pytest
 import torch
 
+from lvspec_cli.batch import local
+from lvspec_cli.batch.attempt import attempt
 from lvspec_cli.batch.journal import NAME
 from lvspec_cli.models.qwen2_5_vl import Qwen25VL
 from lvspec_cli.video import child
-from lvspec_cli.video.worker import VideoWorker
+from lvspec_cli.video.read_ahead import ReadAhead
 from tests.batch.conftest import entries, lines, told
 from tests.batch.fake_run import with_tests
 from tests.cli.conftest import caption, copies  # noqa: F401 - fixtures
@@ -71,7 +73,7 @@ reader.read_with_pyav = misbehaving
 def test_readers_that_crash_hang_and_eat_memory_cost_their_video_alone(caption, copies, monkeypatch, tmp_path):  # noqa: F811
     head, tail = child.BOOT.split("from lvspec_cli.video.worker_process", 1)
     monkeypatch.setattr(child, "BOOT", f"{head}{MISBEHAVE}from lvspec_cli.video.worker_process{tail}")
-    monkeypatch.setattr("lvspec_cli.video.worker.VideoWorker", VideoWorker)  # a process of this test's own
+    monkeypatch.setattr("lvspec_cli.video.read_ahead.ReadAhead", ReadAhead)  # processes of this test's own
     names = copies("1.mp4", "2 crashes.mp4", "3.mp4", "4 hangs.mp4", "5.mp4", "6 eats.mp4", "7.mp4")
     outcome = caption(*names, "-o", "out/", "--timeout", "2")
     assert outcome.code == 1
@@ -191,18 +193,14 @@ def test_a_file_is_no_folder_for_results(run, videos, captioned, tmp_path, optio
 
 
 def test_a_results_folder_that_is_removed_in_the_middle_costs_nothing_to_come(run, videos, tmp_path, monkeypatch):
-    from lvspec_cli.batch.runner import Runner
-
-    take = Runner._take
-
-    def removing(runner, task, question):
-        if task.path == "b.mp4":
+    def removing(captioner, path, *rest):
+        if path == "b.mp4":
             shutil.rmtree(tmp_path / "out")
-        take(runner, task, question)
+        return attempt(captioner, path, *rest)
 
     names = videos(a="word 1", b="word 2", c="word 3")
     with monkeypatch.context() as patch:
-        patch.setattr(Runner, "_take", removing)
+        patch.setattr(local, "attempt", removing)
         assert run(*names, "-o", "out/").code == 0
     assert run(*names, "-o", "out/").code == 0
     assert sorted(os.listdir("out")) == [NAME, "a.txt", "b.txt", "c.txt"]
