@@ -78,8 +78,8 @@ class Runner:
 
     def _work(self, paths: Sequence[str]) -> None:
         """Have everything captioned that is to be, or all up to the first failure."""
-        # All are looked at before, so that people are told how much work there is; and each once more when its turn
-        # comes, for somebody else may have captioned it meanwhile.
+        # All are looked at before, so that people are told how much work there is; and each once more shortly
+        # before its turn, for somebody else may have captioned it meanwhile.
         tasks = list(self._tasks(paths))
         if self.journal is not None:
             self.journal.expect(task.key for task in tasks if task.key is not None)
@@ -99,12 +99,17 @@ class Runner:
             yield task
 
     def _tasks(self, paths: Sequence[str]) -> Iterator[Task]:
+        seen: set[str] = set()  # a folder and one below it may both be given
         for path in paths:
             if self.journal is None:
                 if not self._has_files(path):
                     yield Task(path, None, self.options.overwrite)
                 continue
             key = VideoKey.of(path)
+            if key.path in seen:
+                self.skipped += 1
+                continue
+            seen.add(key.path)
             if self._is_done(path, key):
                 continue
             ours = self.journal.has_met(key)
