@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from lvspec_cli.errors import UsageError
 
 ADDRESS = "RAY_ADDRESS"  # the variable that names a cluster
 _STORE_BYTES = 256 * 2**20  # of a cluster of our own, for what is on its way: records, which are small
+_ANSWER_SECONDS = 10.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nobody asked us to tell others
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # what Ray's parts complain of would go to stdout, between the captions
@@ -39,11 +41,12 @@ def import_ray(*, verbose: bool) -> None:
     for name, value in {**_QUIET, **({} if verbose else {"RAY_BACKEND_LOG_LEVEL": "fatal"})}.items():
         os.environ.setdefault(name, value)
     try:
-        import ray.data  # noqa: F401
+        import ray.data
     except ImportError as error:
         raise UsageError(
             f"--runner ray needs Ray, which cannot be imported ({error}): pip install 'lvspec[ray]'"
         ) from error
+    ray.data.DataContext.get_current().enable_progress_bars = False
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
 
@@ -60,6 +63,7 @@ def cluster(*, verbose: bool) -> Iterator[None]:
         yield
         return
     given = os.environ.get(ADDRESS)
+    _check_that_it_answers(given)
     own: dict[str, Any] = {} if given else {"object_store_memory": _STORE_BYTES, "include_dashboard": False}
     try:
         with _interrupt_waiting(), nullcontext() if verbose else _silent_stderr():
@@ -70,10 +74,25 @@ def cluster(*, verbose: bool) -> Iterator[None]:
                 **own,
             )
         yield
-    except (ConnectionError, TimeoutError) as error:
-        raise UsageError(f"{ADDRESS}={given} cannot be reached: start that cluster, or unset the variable") from error
+    except ConnectionError as error:
+        raise _unreachable(given) from error
     finally:
         ray.shutdown()
+
+
+def _check_that_it_answers(address: str | None) -> None:
+    """Ray itself tries for minutes, without a word. Raises UsageError."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or "/" in host or not port.isdecimal():  # "auto", or with a protocol
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address) from error
+
+
+def _unreachable(address: str | None) -> UsageError:
+    return UsageError(f"{ADDRESS}={address} cannot be reached: start that cluster, or unset the variable")
 
 
 def share_of(nodes: Sequence[Mapping[str, float]], devices: Sequence[str], workers: int | None) -> Share:

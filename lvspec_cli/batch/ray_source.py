@@ -103,7 +103,6 @@ class RaySource:
         # Bytes, for Arrow takes no text that is not UTF-8; absolute, for workers run in folders of their own.
         items = [{"index": index, "path": os.fsencode(os.path.abspath(task.path))} for index, task in tasks.items()]
         videos = ray.data.from_items(items, override_num_blocks=len(items))
-        videos.context.enable_progress_bars = videos.context.print_on_execution_start = False
         captions = videos.map_batches(
             Worker,
             fn_constructor_args=(self.recipe, attempts, share.workers),
