@@ -30,7 +30,7 @@ from lvspec_cli.output.recorded import recorded
 if TYPE_CHECKING:
     from lvspec_cli.captioner import Captioner
 
-ATTEMPTS = 3  # at one video, and at loading the models, that may end with the death of the worker
+ATTEMPTS = 2  # at one video, and at loading the models, that may end with the death of the worker
 
 
 class Watcher(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,8 +28,7 @@ class GroundingSource:
     layers: tuple[int, ...] = ()  # ascending, whose attention is averaged; cosines are of the layer that is watched
 
 
-@dataclass(frozen=True)
-class NotedLayer:
+class NotedLayer(NamedTuple):
     """What attention began with in a layer, and came to."""
 
     query: Tensor  # [1, heads, n, head_dim], rotated
@@ -94,13 +93,12 @@ def attention_rows(layers: Sequence[NotedLayer], rows: Tensor, columns: slice = 
     ``layers``: on any devices; ``rows``: int64 [k], counted from the first of the n; ``columns``: p of the m.
     """
     device = layers[0].query.device
-    rows = rows.to(device)
-    at_hand = [layer.weights for layer in layers if layer.weights is not None]
+    at_hand = [layer.weights for layer in layers if layer.weights is not None and layer.weights.device == device]
     if len(at_hand) == len(layers):
         # As few operations as it takes: small models spend more on starting them than on these numbers.
         new, total = layers[0].query.shape[2], layers[0].keys.shape[2]
-        every = torch.cat([weights.view(-1, new, total)[..., columns].to(device) for weights in at_hand])
-        return every.mean(0, dtype=torch.float32).index_select(0, rows)
+        every = torch.cat(at_hand, dim=1).view(-1, new, total)[..., columns]
+        return every.mean(0, dtype=torch.float32).index_select(0, rows.to(device))
     return torch.stack([_recomputed(layer, rows)[..., columns].to(device) for layer in layers]).mean((0, 1))
 
 

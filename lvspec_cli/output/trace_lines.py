@@ -82,20 +82,16 @@ def _places(event: Round, texts: TokenTexts, before: int | None) -> list[dict[st
     of_draft, of_choice = _all_short(event.draft_log_probabilities), _all_short(event.choice_log_probabilities)
     relevance = _all_short(event.relevance)
     for place, (token, fate) in enumerate(zip(event.draft_tokens, event.fates, strict=True)):
-        rejected, choice, text = fate is Fate.REJECTED, event.choices[place], texts.text(token, before)
+        rejected, choice = fate is Fate.REJECTED, event.choices[place]
         places.append(
             {
                 "draft": {
                     "id": token,
-                    "text": text,
+                    "text": texts.text(token, before),
                     "draft_log_probability": own[place],
                     "target_log_probability": of_draft[place],
                 },
-                "choice": {
-                    "id": choice,
-                    "text": text if choice == token else texts.text(choice, before),
-                    "log_probability": of_choice[place],
-                },
+                "choice": None if choice == token else _choice(choice, texts, before, of_choice[place]),
                 "relevance": relevance[place],
                 "filler": event.fillers[place],
                 "verdict": fate.value,
@@ -116,13 +112,15 @@ def _next(event: Round, token: Token, texts: TokenTexts, before: int | None) -> 
         "text": texts.text(token.id, before),
         "origin": token.origin.value,
         "log_probability": _short(token.log_probability),
-        "choice": {
-            "id": token.choice,
-            "text": texts.text(token.choice, before),
-            "log_probability": _short(token.choice_log_probability),
-        },
+        "choice": None
+        if token.choice == token.id
+        else _choice(token.choice, texts, before, _short(token.choice_log_probability)),
         "grounding": _grounding(event, place),
     }
+
+
+def _choice(token: int, texts: TokenTexts, before: int | None, log_probability: float | None) -> dict[str, Any]:
+    return {"id": token, "text": texts.text(token, before), "log_probability": log_probability}
 
 
 def _grounding(event: Round, place: int) -> dict[str, Any] | None:

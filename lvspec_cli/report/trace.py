@@ -91,7 +91,7 @@ class Place:
     text: str
     draft_log_probability: float | None  # nats; None for the logarithm of 0, or if it is not known
     target_log_probability: float | None  # nats; likewise
-    choice: Choice | None  # the target's
+    choice: Choice | None  # the target's, where it is another token
     relevance: float | None  # in the unit of the method's signal; None where it was not judged
     filler: bool | None  # None where it was not judged
     verdict: str  # one of VERDICTS
@@ -122,7 +122,7 @@ class OwnToken:
     text: str
     origin: str  # one of OWN
     log_probability: float | None  # nats
-    choice: Choice | None  # the target's most probable token there
+    choice: Choice | None  # the target's most probable token there, where it is another one
     grounding: Grounding | None
 
     @classmethod
