@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from lvspec_cli.batch.journal_content import SCHEMA, Entry, JournalContent, read_journal, told_difference
+from lvspec_cli.batch.journal_content import SCHEMA, Entry, JournalContent, read_journal, settings_hash, told_difference
 from lvspec_cli.batch.lock import lock
 from lvspec_cli.batch.shard import Shard
 from lvspec_cli.batch.video_key import VideoKey
@@ -95,6 +95,7 @@ class Journal:
                 "path": key.path,
                 "size_bytes": key.size_bytes,
                 "mtime_ns": key.mtime_ns,
+                "settings": settings_hash(self._run["settings"]),
                 "finished": _now(),
                 "record": result.as_record(),
             }

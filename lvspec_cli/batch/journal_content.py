@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,6 +58,7 @@ class JournalContent:
     captioned: set[str] = field(default_factory=set)  # absolute paths of videos that ever had a caption, however made
     whole_bytes: int = 0  # up to the end of the last whole line
     damaged_lines: int = 0  # whole lines that say nothing
+    _settings_hash: str = ""
     told_left: int | None = None  # videos of the last run without an entry, as far as it said so itself
 
     @property
@@ -83,7 +85,8 @@ class JournalContent:
                 entry = Entry(key, error and str(error["type"]), self.path, offset, str(known.get("finished", "")))
                 if self.told_left is not None and self.find(key) is None:
                     self.told_left -= 1
-                self._take(entry, captioned=known["record"]["text"] is not None)
+                stands = known.get("settings") == self._settings_hash
+                self._take(entry, captioned=known["record"]["text"] is not None, stands=stands)
             else:
                 self.damaged_lines += 1
         except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
@@ -93,11 +96,15 @@ class JournalContent:
         if anew or (self.settings is not None and told_difference(self.settings, settings)):
             self.entries = {}
         self.settings, self.videos, self.shard = settings, videos, shard
+        self._settings_hash = settings_hash(settings)
 
-    def _take(self, entry: Entry, *, captioned: bool) -> None:
+    def _take(self, entry: Entry, *, captioned: bool, stands: bool) -> None:
+        """``stands``: it was made with the settings of the last run, as far as its line tells."""
         path = entry.key.path
         if captioned:
             self.captioned.add(path)
+        if not stands:  # the line of a run before it was damaged
+            return
         before = self.entries.get(path)
         # A disk that is away for a while costs no caption that was made: it stands when the video is back.
         if before is None or before.key.mtime_ns is None or entry.key.mtime_ns is not None:
@@ -129,6 +136,12 @@ def read_journal(path: Path) -> JournalContent:
             f"the journal {path} is damaged at its beginning, or of another version of lvspec: name another file"
         )
     return content
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """Equal for settings of which `told_difference` tells none."""
+    known = {name: value for name, value in settings.items() if value is not None}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def told_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
