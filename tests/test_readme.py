@@ -16,18 +16,30 @@ COMMANDS = re.search(r"```\n(.*?)```", SECTION, re.DOTALL)[1].splitlines()
 
 
 @pytest.fixture
-def pipeline(tmp_path, clip, tiny_preset):
-    """Runs a line of the README in a shell, with two clips and the tiny pair; what it wrote to stdout and stderr."""
+def pipeline(tmp_path):
+    """Runs a line of the README in a shell, with two videos that need no model; what it wrote to stdout and stderr."""
     (tmp_path / "clips" / "sub").mkdir(parents=True)
     for name in ("a.mp4", "sub/b c.mp4"):
+        (tmp_path / "clips" / name).write_text("word")
+    return _shell(tmp_path, "tests.batch.fake_run", "demo")
+
+
+@pytest.fixture
+def real_pipeline(pipeline, tmp_path, clip, tiny_preset):
+    """The same with two clips and the tiny pair."""
+    for name in ("a.mp4", "sub/b c.mp4"):
         shutil.copy(clip, tmp_path / "clips" / name)
+    return _shell(tmp_path, "lvspec_cli", tiny_preset)
+
+
+def _shell(tmp_path, module, preset):
     tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "lvspec").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lvspec_cli "$@"\n')
+    tools.mkdir(exist_ok=True)
+    (tools / "lvspec").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
     (tools / "lvspec").chmod(0o755)
     variables = {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-        "LVSPEC_PRESET": str(tiny_preset),
+        "LVSPEC_PRESET": str(preset),
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
 
@@ -61,14 +73,14 @@ def test_a_rerun_does_what_is_missing_and_only_that(pipeline, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
-def test_records_go_through_a_pipe(pipeline):
+def test_records_go_through_a_pipe(real_pipeline):
     (line,) = lines_with("jq")
-    assert len(pipeline(line)[0].splitlines()) == 2
+    assert len(real_pipeline(line)[0].splitlines()) == 2
 
 
-def test_sidecars_lie_beside_their_videos(pipeline, tmp_path):
+def test_sidecars_lie_beside_their_videos(real_pipeline, tmp_path):
     (line,) = lines_with("--sidecar")
-    pipeline(line)
+    real_pipeline(line)
     assert texts_below(tmp_path / "clips") == ["a.txt", "sub/b c.txt"]
     assert (tmp_path / "clips" / "a.txt").read_text().startswith("ohwx")
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,16 +24,17 @@ def block(language):
 
 
 @pytest.fixture
-def environment(tmp_path, tiny_preset, clip):
-    """That of a machine with `lvspec` and four videos; the tiny pair is the preset."""
+def environment(tmp_path, tiny_preset):
+    """That of a machine with four videos and `lvspec`, which needs no model for them."""
     for name in ("a", "b", "day 1/c", "day 1/d"):
         path = tmp_path / "videos" / f"{name}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(clip, path)
+        path.write_text(f"word {name}")
     program = tmp_path / "bin" / "lvspec"
     program.parent.mkdir()
     root = shlex.quote(str(DOCS.parents[1]))
-    program.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {shlex.quote(sys.executable)} -m lvspec_cli "$@"\n')
+    python = shlex.quote(sys.executable)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {python} -m tests.batch.fake_run "$@"\n')
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "LVSPEC_PRESET": str(tiny_preset)}
