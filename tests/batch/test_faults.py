@@ -116,7 +116,7 @@ def mounted(place, *options):
     try:
         yield
     finally:
-        subprocess.run(["umount", place], check=True)
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def many(tmp_path, count=30):
