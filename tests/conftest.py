@@ -112,28 +112,13 @@ def loads(monkeypatch, _shared_worker, _shared_reader, _loaded_pairs):
             _loaded_pairs[key] = load_pair(preset, with_draft=with_draft, **first)
         return _loaded_pairs[key]
 
-    class Worker:
-        read = staticmethod(_shared_worker.read)
-        pictures = staticmethod(_shared_worker.pictures)
-        inspect = staticmethod(_shared_worker.inspect)
-        measure = staticmethod(_shared_worker.measure)
-        scenes = staticmethod(_shared_worker.scenes)
-
-        def close(self):
-            """The process stays for the next test."""
-
-    class Reader:
-        expect = staticmethod(_shared_reader.expect)
-        read = staticmethod(_shared_reader.read)
-        pictures = staticmethod(_shared_reader.pictures)
-        inspect = staticmethod(_shared_reader.inspect)
-        measure = staticmethod(_shared_reader.measure)
-        scenes = staticmethod(_shared_reader.scenes)
-
-        def close(self):
-            """The processes stay for the next test, and what is still expected makes room in time."""
+    def shared(reader):
+        """A class whose objects hand everything on to that one but the end of its processes."""
+        asks = ("expect", "read", "pictures", "inspect", "measure", "scenes")
+        handed_on = {name: staticmethod(getattr(reader, name)) for name in asks if hasattr(reader, name)}
+        return type("Shared", (), {**handed_on, "close": lambda self: None})
 
     monkeypatch.setattr(lvspec_cli.models.pair, "load_pair", load_once)
-    monkeypatch.setattr(lvspec_cli.video.read_ahead, "ReadAhead", Reader)
-    monkeypatch.setattr(lvspec_cli.video.worker, "VideoWorker", Worker)
+    monkeypatch.setattr(lvspec_cli.video.read_ahead, "ReadAhead", shared(_shared_reader))
+    monkeypatch.setattr(lvspec_cli.video.worker, "VideoWorker", shared(_shared_worker))
     return asked

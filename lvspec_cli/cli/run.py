@@ -58,6 +58,8 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
         shaping = captioner.shaping(question)
         keeping = journal_of(journal_file, shard, shaping, len(paths), overwrite=shared.overwrite)
         with _opened(outlet, keeping) as (sink, journal), open_trace(shared.trace) as trace, captioner:
+            if journal is not None and journal.damaged_lines:
+                view.note(f"{journal.damaged_lines} lines of the journal are damaged: their videos are captioned again")
             run_options = RunOptions(shared.overwrite, shared.retry_failed, shared.fail_fast)
             tell_cause = print_traceback if shared.debug else None
             source = source_of(captioner, make_captioner, question, view, trace, shared)
