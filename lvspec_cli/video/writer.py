@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from lvspec_cli.video.source import VideoPath
 
 LARGEST_RATE_DENOMINATOR = 1001  # enough for 30000/1001
-ENCODER_OPTIONS = {"crf": "18", "preset": "medium", "threads": "1"}  # one thread: the same bytes on every machine
+# The same bytes on every machine: one thread, and no macroblock trees, for which x264 reads beyond the rows of small
+# pictures, so that the bits it spends on them depend on what was in memory before.
+ENCODER_OPTIONS = {"crf": "18", "preset": "medium", "threads": "1", "mbtree": "0"}
 
 
 def write_mp4(path: VideoPath, frames: Iterable[NDArray[np.uint8]], frame_rate: float) -> None:
