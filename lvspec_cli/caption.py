@@ -201,7 +201,8 @@ def _rounded(value: Any, is_time: bool) -> Any:
     if isinstance(value, Mapping):
         return with_rounded_times(value)
     if isinstance(value, list | tuple):
-        return [_rounded(each, is_time) for each in value]
+        nested = is_time or any(isinstance(each, Mapping | list | tuple) for each in value[:1])  # all are of one kind
+        return [_rounded(each, is_time) for each in value] if nested else list(value)
     return round(value, 6) if is_time and isinstance(value, float) else value
 
 

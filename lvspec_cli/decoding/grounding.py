@@ -55,7 +55,9 @@ def ground(look: Callable[[Tensor], VideoGrounding], places: Sequence[int], coun
 def read_groundings(seen: VideoGrounding) -> tuple[Grounding, ...]:
     """Groundings of k positions, from what they look at, on the host."""
     weights = seen.weights.numpy()
-    placed = np.maximum(weights[:, : seen.places], 0.0)
+    placed = weights[:, : seen.places]
+    if not seen.adds_up:  # cosines
+        placed = np.maximum(placed, 0.0)
     largest = placed.max(1)
     levels = (placed * (255 / (largest + TINY))[:, None] + 0.5).astype(np.uint8)
     shares = weights.sum(1) if seen.adds_up else weights.max(1)
