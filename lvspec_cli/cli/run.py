@@ -62,7 +62,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
             if journal is not None and journal.damaged_lines:
                 view.note(
                     f"damaged lines in the journal: {journal.damaged_lines}; a video that was in one is captioned "
-                    "again if its files are gone, but files of unknown origin are kept: take them away to have them anew"
+                    "again if its files are gone; files of unknown origin are kept: take them away to have them anew"
                 )
             run_options = RunOptions(shared.overwrite, shared.retry_failed, shared.fail_fast)
             tell_cause = print_traceback if shared.debug else None

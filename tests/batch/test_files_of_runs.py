@@ -195,7 +195,7 @@ def test_a_video_of_a_damaged_line_keeps_its_files_and_is_done_again_without_the
     outcome = run(*names, *TEXT)
     assert (outcome.code, captioned()) == (0, [])
     assert told(outcome)[0] == (
-        "damaged lines in the journal: 1; a video that was in one is captioned again if its files are gone, but files "
+        "damaged lines in the journal: 1; a video that was in one is captioned again if its files are gone; files "
         "of unknown origin are kept: take them away to have them anew"
     )
     assert "skipped: b.mp4: out/b.txt exists" in outcome.err
