@@ -147,10 +147,14 @@ class Runner:
             except (OSError, ValueError, LookupError, TypeError, AttributeError):
                 self.view.note(f"{path}: its line in the journal cannot be read any more; it is captioned again")
                 return False
-        if entry.error_type is None:
-            self.skipped += 1
-        else:
+        if entry.error_type is not None:
             self.failed_before += 1
+            return True
+        self.skipped += 1
+        strange = [file for file in self.sink.files_of(path) if not journal.has_made(key, file)]
+        if strange:
+            names = ", ".join(map(str, strange))
+            self.view.note(f"{path}: no run made {names}: kept; take it away to have it made of the caption")
         return True
 
     def _is_to_be_skipped(self, task: Task) -> bool:

@@ -97,6 +97,10 @@ def test_a_file_that_no_run_made_is_never_taken_away(run, videos, content, tmp_p
     videos(a="word renewed")
     assert run("a.mp4", "-o", "out/", "--format", "text,srt,md").code == 0
     assert [content(name) for name in ("a.txt", "a.srt", "a.md")] == ["seen: renewed\n", "by hand", "by hand"]
+    outcome = run("a.mp4", "-o", "out/", "--format", "text,srt,md")
+    assert told(outcome)[0] == (
+        "a.mp4: no run made out/a.srt, out/a.md: kept; take it away to have it made of the caption"
+    )
 
 
 def test_what_is_called_like_no_result_is_never_taken_away(run, videos, tmp_path):
