@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 
 from lvspec_cli.errors import LvspecError, UsageError
 
@@ -62,6 +64,24 @@ def replace_file(path: Path, write: Callable[[Path], object], *, follow_link: bo
         raise _not_written(path, error) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def append_whole(file: BinaryIO, data: bytes, *, sync: bool = False) -> None:
+    """Append to a file without a buffer, as a whole or not at all, also on a disk that is full. Raises OSError.
+
+    ``sync``: whether the data is to be on the disk at the end.
+    """
+    whole = file.seek(0, os.SEEK_END)
+    try:
+        left = memoryview(data)
+        while left:  # a disk takes what it has room for, and says only then that it is full
+            left = left[file.write(left) or 0 :]
+        if sync:
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):  # needs no room
+            file.truncate(whole)
+        raise
 
 
 def _write_directly(path: Path, write: Callable[[Path], object]) -> None:

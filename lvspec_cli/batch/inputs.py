@@ -40,7 +40,8 @@ def gather_inputs(paths: Sequence[str], *, recursive: bool, from_file: str | Non
     """All videos that the arguments name; those of the list come last.
 
     Raises:
-        UsageError: there is none, a list or folder cannot be read, or a folder of videos is named without -r.
+        UsageError: there is none, a list or folder cannot be read, a folder is not there, or one of videos is named
+            without -r.
     """
     if null and from_file is None:
         raise UsageError("-0 says how --from-file LIST is written: give that option too")
@@ -48,6 +49,8 @@ def gather_inputs(paths: Sequence[str], *, recursive: bool, from_file: str | Non
     for path in named:
         _refuse_what_is_no_path(path)
     if recursive:
+        for path in paths:
+            _refuse_missing_folder(path)
         found = tuple(source for path in named for source in _expand(path))
     else:
         for path in named:
@@ -64,6 +67,12 @@ def _refuse_what_is_no_path(path: str) -> None:
         raise UsageError("a video's path is empty: is a variable unset?")
     if path == "-":
         raise UsageError("a video cannot come from stdin: save it to a file; a list of paths can, with --from-file -")
+
+
+def _refuse_missing_folder(path: str) -> None:
+    """What is not there and has no name of a video was to be a folder; a missing video fails when its turn comes."""
+    if not os.path.lexists(path) and os.path.splitext(path)[1].lower() not in VIDEO_SUFFIXES:
+        raise UsageError(f"there is no folder {path}: name one that is there")
 
 
 def _listed(source: str, null: bool) -> list[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +21,7 @@ from lvspec_cli.batch.lock import lock
 from lvspec_cli.batch.shard import Shard
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.errors import JournalError, UsageError
+from lvspec_cli.files import append_whole
 from lvspec_cli.output.json_text import json_text
 from lvspec_cli.output.result import Result
 
@@ -42,8 +44,15 @@ class Journal:
         """``others``: of other shares; what one of them has done is done."""
         self._path, self._file, self._own, self._others = path, file, own, others
         self._standing: list[JournalContent] = []  # those with the settings of this run
-        self._captioned: set[str] = set()
-        self._run: dict[str, Any] = {}
+        self._settings_hash = ""  # of this run
+        self._place = os.path.join(os.path.abspath(path.parent), "")
+        self._made_of: dict[str, str] = {}  # file of results, as journals name it -> the video it was made of last
+        self._files: defaultdict[str, list[str]] = defaultdict(list)  # the same from the other side
+        self._unlisted: set[str] = set()
+        for content in (*others, own):
+            self._unlisted |= content.unlisted
+            for name, video in content.made_of.items():
+                self._take_file(name, video)
 
     @property
     def damaged_lines(self) -> int:
@@ -55,77 +64,86 @@ class Journal:
         found = (content.find(key) for content in self._standing)
         return max((entry for entry in found if entry is not None), key=lambda entry: entry.rank, default=None)
 
-    def has_met(self, key: VideoKey) -> bool:
-        """Whether a video of that path was ever captioned into this place, so that files of its name are its own."""
-        return key.path in self._captioned
+    def maker_of(self, file: Path) -> str | None:
+        """The video that a file was made of, its absolute path; None: no journal knows."""
+        return self._made_of.get(self._name(file))
 
-    def begin(self, settings: Mapping[str, Any], videos: int, shard: Shard, *, anew: bool) -> None:
+    def has_made(self, key: VideoKey, file: Path) -> bool:
+        """Whether a file, of the video's name, was made of it; if an older version did not tell, it was."""
+        maker = self.maker_of(file)
+        return maker == key.path or (maker is None and key.path in self._unlisted)
+
+    def files_of(self, key: VideoKey) -> list[Path]:
+        """All files that were made of a video, by any run and in any format; some may be gone."""
+        return [Path(self._place, name) for name in self._files.get(key.path, ())]
+
+    def begin(self, settings: Mapping[str, Any], shard: Shard, *, anew: bool) -> None:
         """Take over what was done with these settings, and write down that a run begins. Raises JournalError.
 
         ``anew``: what was done before plays no part, in this run and in those that go on with it.
         """
-        for content in (*self._others, self._own):
-            self._captioned |= content.captioned
         before, name = self._own, None if shard.count == 1 else str(shard)
-        self._run = {"settings": settings, "videos": videos, "shard": name}
-        if anew or (before.settings, before.videos, before.shard) != (settings, videos, name):
-            self._write_run(None, anew=anew)
+        self._settings_hash = settings_hash(settings)
+        if anew or (before.settings, before.shard) != (settings, name):
+            line = {"type": "run", "began": _now(), "settings": settings, "shard": name, "anew": anew}
+            self._own.read_line(self._write(line), 0)
         self._standing = [self._own, *(other for other in self._others if not anew and _agree(other, settings))]
 
     def expect(self, keys: Iterable[VideoKey]) -> None:
-        """Write down how many of the videos that are to be tried have no entry, if the journal does not tell it so.
+        """Write down which videos are to be tried, if the journal does not tell so. Raises JournalError."""
+        to_do = dict.fromkeys(keys)
+        if to_do.keys() != self._own.to_do:
+            self._write({"type": "to_do", "told": _now(), "videos": [vars(key) for key in to_do]})
 
-        It does not if the videos of an earlier run were others, or if other shares had some. Raises JournalError.
-        """
-        left = sum(self.find(key) is None for key in keys)
-        if left != self._own.left:
-            self._write_run(left)
-
-    def _write_run(self, left: int | None, *, anew: bool = False) -> None:
-        line = {"schema": SCHEMA, "type": "run", "began": _now(), **self._run, "left": left, "anew": anew}
-        self._write(line)
-        self._own.read_line(json_text(line).encode(), 0)
-
-    def append(self, key: VideoKey, result: Result) -> None:
-        """Write down a result. Raises JournalError."""
+    def append(self, key: VideoKey, result: Result, files: Iterable[Path] = ()) -> None:
+        """Write down a result, and which files are going to be made of it. Raises JournalError."""
         self._write(
             {
-                "schema": SCHEMA,
                 "type": "video",
                 "path": key.path,
                 "size_bytes": key.size_bytes,
                 "mtime_ns": key.mtime_ns,
-                "settings": settings_hash(self._run["settings"]),
+                "settings": self._settings_hash,
                 "finished": _now(),
+                "files": [*map(self._name, files)],
                 "record": result.as_record(),
             }
         )
-        if result.text is not None:
-            self._captioned.add(key.path)
 
-    def _write(self, line: Mapping[str, Any]) -> None:
-        data = f"{json_text(line)}\n".encode()
-        before = self._file.seek(0, os.SEEK_END)
+    def append_files(self, key: VideoKey, files: Iterable[Path]) -> None:
+        """Write down that files are going to be made of the result that is there. Raises JournalError."""
+        names = [name for name in map(self._name, files) if self._made_of.get(name) != key.path]
+        if names:
+            self._write({"type": "files", "path": key.path, "files": names})
+            for name in names:
+                self._take_file(name, key.path)
+
+    def _name(self, file: Path) -> str:
+        """A file as journals name it: a folder of results may be moved, with the journals in it."""
+        return os.path.abspath(file).removeprefix(self._place)
+
+    def _take_file(self, name: str, video: str) -> None:
+        if name in self._made_of:
+            self._files[self._made_of[name]].remove(name)
+        self._made_of[name] = video
+        self._files[video].append(name)
+
+    def _write(self, line: Mapping[str, Any]) -> bytes:
+        data = f"{json_text({'schema': SCHEMA, **line})}\n".encode()
         try:
-            left = memoryview(data)
-            while left:
-                left = left[self._file.write(left) :]
-            os.fsync(self._file.fileno())
-        except BaseException as error:
-            with suppress(OSError):  # a line is there as a whole or not at all
-                self._file.truncate(before)
-            if not isinstance(error, OSError):
-                raise
+            append_whole(self._file, data, sync=True)
+        except OSError as error:
             raise JournalError(
                 f"the journal {self._path} cannot be written: {error.strerror}; make room, then give the same command"
             ) from error
+        return data
 
 
 @contextmanager
-def open_journal(options: JournalOptions, settings: Mapping[str, Any], videos: int) -> Iterator[Journal]:
+def open_journal(options: JournalOptions, settings: Mapping[str, Any]) -> Iterator[Journal]:
     """The journal of a run, for as long as it lasts.
 
-    ``settings``: all that shapes the results, as JSON values; ``videos``: as many as the run is to caption.
+    ``settings``: all that shapes the results, as JSON values.
 
     Raises:
         UsageError: another run writes it, it is no journal, it was begun with other settings, or it cannot be written.
@@ -146,7 +164,7 @@ def open_journal(options: JournalOptions, settings: Mapping[str, Any], videos: i
                 next((known for known in (own, *others) if known.settings is not None), own), settings
             )
         journal = Journal(path, file, own, others)
-        journal.begin(settings, videos, options.shard, anew=options.overwrite)
+        journal.begin(settings, options.shard, anew=options.overwrite)
         yield journal
 
 

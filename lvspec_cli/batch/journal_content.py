@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.caption import Failure
-from lvspec_cli.errors import UsageError
+from lvspec_cli.errors import UsageError, VideoUnreadable
 from lvspec_cli.output.recorded import RecordedCaption, recorded
 
 SCHEMA = "lvspec.journal/1"
@@ -52,24 +52,21 @@ class JournalContent:
 
     path: Path
     settings: Mapping[str, Any] | None = None  # of the last run; None: there was none
-    videos: int = 0  # of the last run, as many as it was to caption
     shard: str | None = None  # of the last run, "I/N"
     entries: dict[str, Entry] = field(default_factory=dict)  # absolute path -> the last one, under those settings
-    captioned: set[str] = field(default_factory=set)  # absolute paths of videos that ever had a caption, however made
+    to_do: set[VideoKey] = field(default_factory=set)  # what the last run was to caption and has no line since
+    made_of: dict[str, str] = field(default_factory=dict)  # file of results -> absolute path of the video, the last one
+    unlisted: set[str] = field(default_factory=set)  # absolute paths of videos whose caption's line tells no files
     whole_bytes: int = 0  # up to the end of the last whole line
     damaged_lines: int = 0  # whole lines that say nothing
     _settings_hash: str = ""
-    told_left: int | None = None  # videos of the last run without an entry, as far as it said so itself
-
-    @property
-    def left(self) -> int:
-        """How many videos of the last run are neither captioned nor failed."""
-        return max(0, self.videos - len(self.entries) if self.told_left is None else self.told_left)
 
     def find(self, key: VideoKey) -> Entry | None:
-        """The entry of a video as it is now; of one that was not there, there is none that stands."""
+        """The entry of a video as it is now; of one that was not there or could not be read, there is none."""
         entry = self.entries.get(key.path)
-        return entry if entry is not None and entry.key == key and key.mtime_ns is not None else None
+        if entry is None or entry.key != key or key.mtime_ns is None or entry.error_type == VideoUnreadable.kind:
+            return None
+        return entry
 
     def read_line(self, line: bytes, offset: int) -> None:
         """Take in a line that begins at `offset`."""
@@ -77,34 +74,40 @@ class JournalContent:
             known = json.loads(line)
             kind = known["type"] if known["schema"] == SCHEMA else None
             if kind == "run":
-                self._begin(dict(known["settings"]), int(known["videos"]), known["shard"], known.get("anew", False))
-                self.told_left = None if known.get("left") is None else int(known["left"])
+                self._begin(dict(known["settings"]), known["shard"], known.get("anew", False))
+            elif kind == "to_do":
+                self.to_do = {VideoKey(**video) for video in known["videos"]}
+            elif kind == "files":
+                self.made_of.update(dict.fromkeys(map(str, known["files"]), str(known["path"])))
             elif kind == "video":
                 key = VideoKey(str(known["path"]), known["size_bytes"], known["mtime_ns"])
                 error = known["record"]["error"]
                 entry = Entry(key, error and str(error["type"]), self.path, offset, str(known.get("finished", "")))
-                if self.told_left is not None and self.find(key) is None:
-                    self.told_left -= 1
-                stands = known.get("settings") == self._settings_hash
-                self._take(entry, captioned=known["record"]["text"] is not None, stands=stands)
+                files = known.get("files", None if known["record"]["text"] is not None else ())
+                self._take_files(key.path, files)
+                self.to_do.discard(key)
+                if known.get("settings") == self._settings_hash:  # else the line of a run before it was damaged
+                    self._take(entry)
             else:
                 self.damaged_lines += 1
         except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             self.damaged_lines += 1
 
-    def _begin(self, settings: Mapping[str, Any], videos: int, shard: str | None, anew: bool) -> None:
+    def _begin(self, settings: Mapping[str, Any], shard: str | None, anew: bool) -> None:
         if anew or (self.settings is not None and told_difference(self.settings, settings)):
             self.entries = {}
-        self.settings, self.videos, self.shard = settings, videos, shard
+        self.settings, self.shard = settings, shard
         self._settings_hash = settings_hash(settings)
 
-    def _take(self, entry: Entry, *, captioned: bool, stands: bool) -> None:
-        """``stands``: it was made with the settings of the last run, as far as its line tells."""
+    def _take_files(self, path: str, files: Iterable[Any] | None) -> None:
+        """``files``: all that were made of a caption; None: its line does not tell."""
+        if files is None:
+            self.unlisted.add(path)
+        else:
+            self.made_of.update(dict.fromkeys(map(str, files), path))
+
+    def _take(self, entry: Entry) -> None:
         path = entry.key.path
-        if captioned:
-            self.captioned.add(path)
-        if not stands:  # the line of a run before it was damaged
-            return
         before = self.entries.get(path)
         # A disk that is away for a while costs no caption that was made: it stands when the video is back.
         if before is None or before.key.mtime_ns is None or entry.key.mtime_ns is not None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lvspec_cli.batch.journal import Journal
 from lvspec_cli.batch.task import Outcome, Source, Task
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.caption import Caption, Failure
-from lvspec_cli.errors import ClusterError, JournalError, LvspecError, TraceError
+from lvspec_cli.errors import ClusterError, JournalError, LvspecError, TraceError, UsageError
+from lvspec_cli.output.folder import withdraw
 from lvspec_cli.output.recorded import RecordedCaption
+from lvspec_cli.output.result import Result
 from lvspec_cli.output.sink import Sink
 
 if TYPE_CHECKING:
@@ -78,6 +82,8 @@ class Runner:
 
     def _work(self, paths: Sequence[str]) -> None:
         """Have everything captioned that is to be, or all up to the first failure."""
+        if self.journal is not None and not self.options.overwrite:
+            self._refuse_files_of_others(self.journal, paths)
         # All are looked at before, so that people are told how much work there is; and each once more shortly
         # before its turn, for somebody else may have captioned it meanwhile.
         tasks = list(self._tasks(paths))
@@ -93,7 +99,7 @@ class Runner:
 
     def _still_to_do(self, tasks: Sequence[Task]) -> Iterator[Task]:
         for task in tasks:
-            if not task.replace and self._has_files(task.path):
+            if self._is_to_be_skipped(task):
                 self.untried -= 1
                 continue
             yield task
@@ -101,54 +107,85 @@ class Runner:
     def _tasks(self, paths: Sequence[str]) -> Iterator[Task]:
         seen: set[str] = set()  # a folder and one below it may both be given
         for path in paths:
-            if self.journal is None:
-                if not self._has_files(path):
-                    yield Task(path, None, self.options.overwrite)
-                continue
-            key = VideoKey.of(path)
-            if key.path in seen:
-                self.skipped += 1
-                continue
-            seen.add(key.path)
-            if self._is_done(path, key):
-                continue
-            ours = self.journal.has_met(key)
-            if ours or not self._has_files(path):
-                yield Task(path, key, ours or self.options.overwrite)
+            key = None if self.journal is None else VideoKey.of(path)
+            if self.journal is not None and key is not None:
+                if key.path in seen:
+                    self.skipped += 1
+                    continue
+                seen.add(key.path)
+                if self._is_done(self.journal, path, key):
+                    continue
+            task = Task(path, key, self.options.overwrite)
+            if not self._is_to_be_skipped(task):
+                yield task
 
-    def _is_done(self, path: str, key: VideoKey) -> bool:
+    def _refuse_files_of_others(self, journal: Journal, paths: Sequence[str]) -> None:
+        """Raise UsageError if a video's file is there and was made of another one."""
+        for path in paths:
+            for file in self.sink.files_of(path):
+                maker = journal.maker_of(file)
+                if maker is None or maker == os.path.abspath(path) or not os.path.lexists(file):
+                    continue
+                key = VideoKey.of(path)
+                # The same one may have been moved, or be seen by another path from another machine.
+                if key.mtime_ns is not None and journal.find(replace(key, path=maker)) is None:
+                    raise UsageError(
+                        f"{path} would be written to {file}, which was made of {maker}: choose another place, or take "
+                        "that file away"
+                    )
+
+    def _is_done(self, journal: Journal, path: str, key: VideoKey) -> bool:
         """Whether the journal has a result of the video that stands; what files lack of it is made from the journal."""
-        assert self.journal is not None
-        entry = None if self.options.overwrite else self.journal.find(key)
+        entry = journal.find(key)
         if entry is None or (entry.error_type is not None and self.options.retry_failed):
             return False
         if self.sink.lacks(path):
             try:
-                self.sink.write(entry.read_result(path))
+                result = entry.read_result(path)
+                journal.append_files(key, self._missing_files(result))
+                self.sink.write(result)
             except (OSError, ValueError, LookupError, TypeError, AttributeError):
                 self.view.note(f"{path}: its line in the journal cannot be read any more; it is captioned again")
                 return False
-        if entry.error_type is None:
-            self.skipped += 1
-        else:
+        if entry.error_type is not None:
             self.failed_before += 1
+            return True
+        self.skipped += 1
+        strange = [file for file in self.sink.files_of(path) if not journal.has_made(key, file)]
+        if strange:
+            names = ", ".join(map(str, strange))
+            self.view.note(f"{path}: no run made {names}: kept; take it away to have it made of the caption")
         return True
 
-    def _has_files(self, path: str) -> bool:
-        reason = self.sink.reason_to_skip(path)
+    def _is_to_be_skipped(self, task: Task) -> bool:
+        """Whether all files of the video are there, are not to be replaced, and were not made of it."""
+        reason = "" if self._files_to_replace(task) else self.sink.reason_to_skip(task.path)
         if reason:
             self.skipped += 1
-            self.view.note(f"skipped: {path}: {reason}")
+            self.view.note(f"skipped: {task.path}: {reason}")
         return bool(reason)
+
+    def _files_to_replace(self, task: Task) -> list[Path]:
+        """Of the files of its name those that a result of the video is written over; they need not be there."""
+        files, journal, key = self.sink.files_of(task.path), self.journal, task.key
+        if journal is None or key is None or task.replace:
+            return [*files] if task.replace else []
+        return [file for file in files if journal.has_made(key, file)]
+
+    def _missing_files(self, result: Result) -> list[Path]:
+        """Those that are going to be made of a result; of a failure there are none."""
+        files = () if result.text is None else self.sink.files_of(result.path)
+        return [file for file in files if not os.path.lexists(file)]
 
     def _finish(self, outcome: Outcome) -> None:
         task, result = outcome.task, outcome.result
         # A result goes before what is said of it: whatever becomes of stderr, it is there.
         self.view.make_way()
         if self.journal is not None and task.key is not None:
-            if task.replace:
-                self.sink.withdraw(result)  # before: what is there once the journal has it is taken for made from it
-            self.journal.append(task.key, result)
+            if result.text is not None:
+                # Before: what is there once the journal has the result is taken for made from it.
+                withdraw([*self.journal.files_of(task.key), *self._files_to_replace(task)])
+            self.journal.append(task.key, result, self._missing_files(result))
         if result.trouble is None:
             self.captioned += 1
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,16 +47,12 @@ class JournalStatus:
         found = _SHARE_IN_NAME.fullmatch(self.path.stem)
         return self.path.parent, found[1] if found else self.path.stem
 
-    def as_record(self) -> dict[str, Any]:
-        """The same as JSON values."""
-        entries = self.content.entries.values()
+    def as_record(self, left: Collection[str]) -> dict[str, Any]:
+        """The same as JSON values; ``left``: absolute paths of its videos that are still to be captioned."""
         return {
             "path": str(self.path),
             "shard": str(self.shard),
-            "videos": self.content.videos,
-            "captioned": _captioned(entries),
-            "failed": _failures(entries),
-            "left": self.content.left,
+            **_counts(self.content.entries, left),
             "running": self.running,
             "damaged_lines": self.content.damaged_lines,
         }
@@ -88,9 +84,18 @@ class Status:
         return best
 
     @property
-    def left(self) -> int:
-        """How many videos are neither captioned nor failed, as far as journals are here."""
-        return sum(journal.content.left for journal in self.current)
+    def left(self) -> frozenset[str]:
+        """Absolute paths of videos that are still to be captioned, as far as journals are here."""
+        return frozenset().union(*map(self._left_in, self.current))
+
+    def _left_in(self, journal: JournalStatus) -> frozenset[str]:
+        """Of what the last run on a journal was to caption, what neither it nor another one has done since."""
+        others = [other.content.entries for other in self.journals if other is not journal]
+        return frozenset(
+            key.path
+            for key in journal.content.to_do
+            if not any(entries[key.path].key == key for entries in others if key.path in entries)
+        )
 
     @property
     def missing_shards(self) -> tuple[Shard, ...]:
@@ -117,16 +122,10 @@ class Status:
 
     def as_record(self) -> dict[str, Any]:
         """All of it as JSON values, schema ``lvspec.status/1``."""
-        entries = self.entries.values()
         return {
             "schema": SCHEMA,
-            "journals": [journal.as_record() for journal in self.journals],
-            "total": {
-                "videos": sum(journal.content.videos for journal in self.current),
-                "captioned": _captioned(entries),
-                "failed": _failures(entries),
-                "left": self.left,
-            },
+            "journals": [journal.as_record(self._left_in(journal)) for journal in self.journals],
+            "total": _counts(self.entries, self.left),
             "missing_shards": [str(shard) for shard in self.missing_shards],
             "same_settings": not self.difference,
         }
@@ -165,11 +164,14 @@ def _look_at(path: Path) -> JournalStatus:
         raise UsageError(f"the journal {path} cannot be read: {error.strerror}") from error
 
 
-def _captioned(entries: Iterable[Entry]) -> int:
-    return sum(entry.error_type is None for entry in entries)
-
-
-def _failures(entries: Iterable[Entry]) -> Mapping[str, int]:
-    """Kind of error -> how many videos failed by it, the most frequent first."""
-    kinds = Counter(entry.error_type for entry in entries if entry.error_type is not None)
-    return dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0])))
+def _counts(entries: Mapping[str, Entry], left: Collection[str]) -> dict[str, Any]:
+    """How many videos there are, and what became of each; what is left has no result that stands."""
+    kinds = Counter(entry.error_type for path, entry in entries.items() if path not in left)
+    captioned = kinds.pop(None, 0)
+    failed = {kind: count for kind, count in kinds.items() if kind is not None}
+    return {
+        "videos": captioned + sum(failed.values()) + len(left),
+        "captioned": captioned,
+        "failed": dict(sorted(failed.items(), key=lambda item: (-item[1], item[0]))),  # the most frequent first
+        "left": len(left),
+    }

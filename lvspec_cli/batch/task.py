@@ -17,7 +17,7 @@ class Task:
 
     path: str
     key: VideoKey | None  # None without a journal
-    replace: bool  # whether files of its name come from an earlier caption of it
+    replace: bool  # whether its files are written over those that are there, whoever made these
 
 
 @dataclass(frozen=True)

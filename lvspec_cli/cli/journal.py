@@ -66,11 +66,11 @@ def _may_be(path: str, name: str) -> bool:
 
 @contextmanager
 def journal_of(
-    path: Path | None, shard: Shard, settings: Mapping[str, Any], videos: int, *, overwrite: bool
+    path: Path | None, shard: Shard, settings: Mapping[str, Any], *, overwrite: bool
 ) -> Iterator[Journal | None]:
     """The journal of a run, if it has one. Raises as `open_journal` does."""
     if path is None:
         yield None
         return
-    with open_journal(JournalOptions(path, shard, overwrite), settings, videos) as journal:
+    with open_journal(JournalOptions(path, shard, overwrite), settings) as journal:
         yield journal

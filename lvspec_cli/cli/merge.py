@@ -72,5 +72,6 @@ def _notes(status: Status) -> Iterator[str]:
             yield f"{journal.path}: {damaged} damaged line{'' if damaged == 1 else 's'} left out"
     if status.missing_shards:
         yield f"{named_shards(status.missing_shards)} no journal here: what belongs there is not in it"
-    if status.left:
-        yield f"{status.left} video{' is' if status.left == 1 else 's are'} left to do: `lvspec status` tells where"
+    left = len(status.left)
+    if left:
+        yield f"{left} video{' is' if left == 1 else 's are'} left to do: `lvspec status` tells where"

@@ -39,7 +39,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     if chosen.offline:
         go_offline()
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
-    options = OutputOptions(shared.output, shared.sidecar, shared.overwrite, shared.dry_run)
+    options = OutputOptions(shared.output, shared.sidecar, shared.dry_run)
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
     check_runner(shared)
     check_trace(shared.trace, outputs=outlet.files, paths=inputs.paths, dry_run=shared.dry_run)
@@ -56,10 +56,14 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
         if shard.count > 1:
             view.note(f"share {shard}: {len(paths)} of {len(inputs.paths)} videos")
         shaping = captioner.shaping(question)
-        keeping = journal_of(journal_file, shard, shaping, len(paths), overwrite=shared.overwrite)
-        with _opened(outlet, keeping) as (sink, journal), open_trace(shared.trace) as trace, captioner:
+        keeping = journal_of(journal_file, shard, shaping, overwrite=shared.overwrite)
+        opened = _opened(outlet, keeping, replace=shared.overwrite)
+        with opened as (sink, journal), open_trace(shared.trace) as trace, captioner:
             if journal is not None and journal.damaged_lines:
-                view.note(f"{journal.damaged_lines} lines of the journal are damaged: their videos are captioned again")
+                view.note(
+                    f"damaged lines in the journal: {journal.damaged_lines}; a video that was in one is captioned "
+                    "again if its files are gone; files of unknown origin are kept: take them away to have them anew"
+                )
             run_options = RunOptions(shared.overwrite, shared.retry_failed, shared.fail_fast)
             tell_cause = print_traceback if shared.debug else None
             source = source_of(captioner, make_captioner, question, view, trace, shared)
@@ -69,13 +73,15 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
 
 
 @contextmanager
-def _opened(outlet: Outlet, keeping: AbstractContextManager[Journal | None]) -> Iterator[tuple[Sink, Journal | None]]:
+def _opened(
+    outlet: Outlet, keeping: AbstractContextManager[Journal | None], *, replace: bool
+) -> Iterator[tuple[Sink, Journal | None]]:
     """The places of results and journal. A folder is checked before a journal is made in it.
 
     A file comes after the journal: whoever is refused there has not touched what another run is writing.
     """
     if outlet.folder is not None:
-        with outlet.open() as sink, keeping as journal:
+        with outlet.open(replace=replace) as sink, keeping as journal:
             yield sink, journal
     else:
         with keeping as journal, outlet.open() as sink:

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,15 +25,18 @@ _CAPTION = SCHEMA.split("/")[0] + "/"
 
 @dataclass(frozen=True)
 class FolderSink(Sink):
-    """Writes the files of a video when it is finished; a file that is there stays, unless `overwrite` is set."""
+    """Writes the files of a video when it is finished; a file that is there stays, unless it is to be replaced."""
 
     files: Files
     folder: str | None  # that all files are below, as its user named it; None: they are beside the videos
-    overwrite: bool
+
+    def files_of(self, path: str) -> Collection[Path]:
+        """One for each format."""
+        return self.files[path].values()
 
     def reason_to_skip(self, path: str) -> str:
-        """That all files of the video exist, if they do and are to stay."""
-        if self._missing(path):
+        """That all files of the video exist, if they do."""
+        if self.lacks(path):
             return ""
         files = [*map(str, self.files[path].values())]
         exist = "exist" if len(files) > 1 else "exists"
@@ -41,7 +44,7 @@ class FolderSink(Sink):
 
     def lacks(self, path: str) -> bool:
         """Whether one of the files of the video is missing."""
-        return not all(map(os.path.lexists, self.files[path].values()))
+        return bool(self._missing(path))
 
     def write(self, result: Result, *, replace: bool = False) -> None:
         """Write the missing files of a caption; a failure writes none: no error stands where a caption goes."""
@@ -52,23 +55,16 @@ class FolderSink(Sink):
             _make_folder(path.parent)
             replace_text(path, _rendered(name, result), follow_link=False)
 
-    def withdraw(self, result: Result) -> None:
-        """Remove the files of the video, for others are to come; a failure has none, and takes none away."""
-        if result.text is None:
-            return
-        for path in self.files[result.path].values():
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise LvspecError(f"{path} cannot be replaced: {error.strerror}; choose another place") from error
-
     @property
     def whereabouts(self) -> str:
         """In the folder, or beside the videos."""
         return "beside the videos" if self.folder is None else f"in {self.folder}"
 
-    def check(self) -> None:
-        """Raise UsageError if a file that is to be written cannot be, or is somebody else's. Nothing is changed."""
+    def check(self, *, replace: bool) -> None:
+        """Raise UsageError if a file that is to be written cannot be, or is somebody else's. Nothing is changed.
+
+        ``replace``: whether those that are there are to be written, too.
+        """
         for path in (path for files in self.files.values() for path in files.values()):
             if path.is_dir():
                 raise UsageError(f"{path} is a folder, and a file of that name is to be written: move it away")
@@ -77,13 +73,32 @@ class FolderSink(Sink):
                 raise UsageError(
                     f"{path} is there and is no record of a caption: move it away, or choose another place"
                 )
-        missing = (path for video in self.files for path in self._missing(video).values())
-        for folder in dict.fromkeys(path.parent for path in missing):
+        written = (
+            path
+            for video, files in self.files.items()
+            for path in (files if replace else self._missing(video)).values()
+        )
+        for folder in dict.fromkeys(path.parent for path in written):
             _check_folder(folder)
 
     def _missing(self, video: str) -> dict[str, Path]:
-        """Format -> file, of those that are to be written."""
-        return {name: path for name, path in self.files[video].items() if self.overwrite or not os.path.lexists(path)}
+        """Format -> file, of those that are not there."""
+        return {name: path for name, path in self.files[video].items() if not os.path.lexists(path)}
+
+
+def withdraw(files: Iterable[Path]) -> None:
+    """Remove files of results, as far as they are there: others are to come. Raises LvspecError if one stays.
+
+    What no format is called is left alone, whoever says that it is a result.
+    """
+    suffixes = {writer.suffix for writer in FORMATS.values()}
+    for path in files:
+        if path.suffix not in suffixes:
+            continue
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise LvspecError(f"{path} cannot be replaced: {error.strerror}; choose another place") from error
 
 
 def _rendered(name: str, result: Result) -> str:

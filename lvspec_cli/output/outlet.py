@@ -24,7 +24,6 @@ class OutputOptions:
 
     output: str | None = None  # a file, a folder, or "-" or None for stdout
     sidecar: bool = False  # beside the videos
-    overwrite: bool = False  # whether files of single videos that are there are made anew
     dry_run: bool = False  # whether the results only tell what a run would take
 
     @property
@@ -50,10 +49,13 @@ class Outlet:
         return () if self.place is None else (self.place,)
 
     @contextmanager
-    def open(self) -> Iterator[Sink]:
-        """What takes the results. Raises as `open_destination` does, and UsageError if a folder cannot be written."""
+    def open(self, *, replace: bool = False) -> Iterator[Sink]:
+        """What takes the results; ``replace``: also those of videos whose files are there.
+
+        Raises as `open_destination` does, and UsageError if a folder cannot be written.
+        """
         if self.folder is not None:
-            self.folder.check()
+            self.folder.check(replace=replace)
             yield self.folder
             return
         with open_destination(self.place) as stream:
@@ -105,7 +107,7 @@ def _folder_sink(options: OutputOptions, formats: Sequence[str], sources: Sequen
         source.path: dict(zip(formats, of_source, strict=True))
         for source, of_source in zip(sources, paths, strict=True)
     }
-    return FolderSink(files, options.place, options.overwrite)
+    return FolderSink(files, options.place)
 
 
 def _check_stream(formats: Sequence[str], several: bool) -> None:

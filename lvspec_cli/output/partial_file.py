@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from io import TextIOBase
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from lvspec_cli.errors import LvspecError
+from lvspec_cli.files import append_whole
 
 
 class PartialFile(TextIOBase):
@@ -45,19 +46,8 @@ class PartialFile(TextIOBase):
                 self._file.truncate(0)
                 self.begun = True
             whole = self._file.seek(0, 2)
-            left = memoryview(data)
-            while left:  # a disk takes what it has room for, and says only then that it is full
-                left = left[self._file.write(left) or 0 :]
+            append_whole(cast(BinaryIO, self._file), data)
         except OSError as error:
-            self._cut(whole)
             kept = f"; what was finished before is whole in {self._path}" if whole else ""
             reason = f"{self._name} cannot be written: {error.strerror}{kept}"
             raise LvspecError(f"{reason}: make room, or choose another place") from error
-        except BaseException:
-            self._cut(whole)
-            raise
-
-    def _cut(self, whole: int) -> None:
-        """Take back what was not written to its end; that needs no room."""
-        with suppress(OSError):
-            self._file.truncate(whole)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
+from pathlib import Path
 
 from lvspec_cli.output.destination import unfinished
 from lvspec_cli.output.result import Result
@@ -11,6 +13,10 @@ from lvspec_cli.output.writer import ResultWriter
 
 class Sink(ABC):
     """Takes one result after another, in the order of the inputs."""
+
+    def files_of(self, path: str) -> Collection[Path]:
+        """Those that results of this video alone go to."""
+        return ()
 
     def reason_to_skip(self, path: str) -> str:
         """Why nothing is to be done for this video; empty if there is something."""
@@ -23,9 +29,6 @@ class Sink(ABC):
     @abstractmethod
     def write(self, result: Result, *, replace: bool = False) -> None:
         """Take a result; ``replace``: over files that are there. Raises LvspecError if it cannot be written."""
-
-    def withdraw(self, result: Result) -> None:
-        """Take away what the result is going to replace, if that can be told. Raises LvspecError if it stays."""
 
     def close(self) -> None:
         """Write what is needed at the end."""

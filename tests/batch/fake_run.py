@@ -15,7 +15,7 @@ from pathlib import Path
 from lvspec_cli.caption import Progress
 from lvspec_cli.captioner import Captioner
 from lvspec_cli.cli import main
-from lvspec_cli.errors import ModelError, NotAVideo, OutOfMemory, VideoNotFound
+from lvspec_cli.errors import ModelError, NotAVideo, OutOfMemory, VideoNotFound, VideoUnreadable
 from tests.output.captions import made
 
 
@@ -28,6 +28,8 @@ def stream(captioner, video, question=None, **_):
         raise VideoNotFound(f"there is no file {video!r}") from error
     if word == "damaged":
         raise NotAVideo(f"{video!r} is no video")
+    if word == "locked":
+        raise VideoUnreadable(f"{video!r} cannot be read: check its permissions")
     if word == "large":
         raise OutOfMemory(f"{video!r} does not fit")
     if word == "defect":

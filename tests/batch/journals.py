@@ -33,16 +33,15 @@ def failed(name, error=None):
     return Failure.of(Request(name, "Describe it.", None), error or NotAVideo(f"{name} is no video"))
 
 
-def write(folder, *results, shard="1/1", videos=None, settings=None, expected=None, name=NAME):
+def write(folder, *results, shard="1/1", settings=None, expected="", name=NAME):
     """Let a run write a journal: a caption for a name, else the result itself. Return the journal's path.
 
-    ``videos``: how many it is to caption; ``expected``: names of those that it finds to be done.
+    ``expected``: names of those that it finds to be done; without any, these are not told.
     """
     share = Shard.parse(shard)
     options = JournalOptions(Path(folder, name), share)
-    count = len(results) if videos is None else videos
-    with open_journal(options, SETTINGS if settings is None else settings, count) as journal:
-        if expected is not None:
+    with open_journal(options, SETTINGS if settings is None else settings) as journal:
+        if expected:
             journal.expect(Video(one).key for one in expected)
         for result in results:
             caption = made(result, f"what is in {result}") if isinstance(result, str) else result

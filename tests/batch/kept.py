@@ -11,8 +11,8 @@ WHOLE = Shard(1, 1)
 SETTINGS = {"prompt": "Describe it.", "frames": 4, "question": None}
 
 
-def keep(path, settings=SETTINGS, *, shard=WHOLE, overwrite=False, videos=3):
-    return open_journal(JournalOptions(Path(path), shard, overwrite), settings, videos)
+def keep(path, settings=SETTINGS, *, shard=WHOLE, overwrite=False):
+    return open_journal(JournalOptions(Path(path), shard, overwrite), settings)
 
 
 def key(name, size=10, mtime=20):

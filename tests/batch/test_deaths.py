@@ -130,6 +130,32 @@ def test_a_death_while_results_are_replaced_leaves_no_old_ones_for_good(tiny_pre
         assert json.loads((out / "a.json").read_text())["text"] == said
 
 
+def test_a_death_while_formats_differ_leaves_no_file_of_an_old_caption(tiny_preset, tmp_path):
+    changes = range(18)
+    inputs = {change: [f"{change}/in", "-r", "-o", f"{change}/out/"] for change in changes}
+    for change in changes:
+        (tmp_path / f"{change}" / "in").mkdir(parents=True)
+        (tmp_path / f"{change}" / "in" / "a.mp4").write_text("video old")
+    every, one = ["--format", "text,json"], ["--format", "md"]
+    assert set(lead_lives(tmp_path, tiny_preset, [(inputs[change] + every, {}) for change in changes])) == {0}
+    for video in tmp_path.glob("*/in/*.mp4"):
+        video.write_text("video renewed")
+    lives = [
+        (inputs[change] + formats, death)
+        for change in changes
+        for formats, death in ((one, {"change": change}), (one, {}), (every, {"change": change}), (every, {}))
+    ]
+    ends = lead_lives(tmp_path, tiny_preset, lives)
+    assert ends[:40:4] == ends[2:42:4] == [-9] * 10
+    assert set(ends[1::2]) == {0}
+    for change in changes:
+        out = tmp_path / f"{change}" / "out"
+        assert journaled(out / NAME) == ["a.mp4"] * 2
+        assert (out / "a.txt").read_text() == "seen: renewed\n"
+        assert json.loads((out / "a.json").read_text())["text"] == "seen: renewed"
+        assert "seen: renewed" in (out / "a.md").read_text()
+
+
 def test_two_deaths_of_a_run_with_real_models_cost_nothing(tiny_preset, clip, tmp_path):
     (tmp_path / "in").mkdir()
     for name in "abcdef":

@@ -69,8 +69,10 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 ODD_LINES = st.binary(max_size=60) | st.fixed_dictionaries(
-    {"schema": st.just(SCHEMA), "type": st.sampled_from(["run", "video"])},
-    optional=dict.fromkeys(("settings", "videos", "shard", "anew", "path", "size_bytes", "mtime_ns", "record"), VALUES),
+    {"schema": st.just(SCHEMA), "type": st.sampled_from(["run", "to_do", "files", "video"])},
+    optional=dict.fromkeys(
+        ("settings", "videos", "shard", "anew", "files", "path", "size_bytes", "mtime_ns", "record"), VALUES
+    ),
 ).map(lambda line: json.dumps(line).encode())
 
 

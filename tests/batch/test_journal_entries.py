@@ -1,6 +1,7 @@
 """What the journal says of a video holds for that very video and those settings, and for every share."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from lvspec_cli.batch.journal import NAME, journals_in
 from lvspec_cli.batch.shard import Shard
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.caption import Failure, Request
-from lvspec_cli.errors import NotAVideo, UsageError
+from lvspec_cli.errors import NotAVideo, UsageError, VideoUnreadable
 from tests.batch.conftest import lines
 from tests.batch.kept import SETTINGS, WHOLE, fill, keep, key, said
 from tests.output.captions import FAILED, made
@@ -41,11 +42,9 @@ def test_beginning_anew_takes_nothing_over_and_so_does_who_goes_on_with_it(tmp_p
     fill(path, "a.mp4", "b.mp4")
     with keep(path, overwrite=True) as journal:
         assert said(journal, "a.mp4", "b.mp4") == [None, None]
-        assert journal.has_met(key("a.mp4"))  # its files are from here
         journal.append(key("a.mp4"), made("a.mp4", "Anew."))
     with keep(path) as journal:
         assert said(journal, "a.mp4", "b.mp4") == ["Anew.", None]
-        assert journal.has_met(key("b.mp4"))
 
 
 def test_going_back_to_earlier_settings_begins_anew(tmp_path):
@@ -66,17 +65,65 @@ def test_a_video_of_other_size_or_time_is_another_one(tmp_path, other):
     fill(tmp_path / "j.jsonl", "a.mp4")
     with keep(tmp_path / "j.jsonl") as journal:
         assert journal.find(key("a.mp4", **other)) is None
-        assert journal.has_met(key("a.mp4", **other))
 
 
-def test_a_failure_is_remembered_and_makes_no_file_of_that_name_ours(tmp_path):
+def test_a_failure_is_remembered(tmp_path):
     path = tmp_path / "j.jsonl"
     with keep(path) as journal:
         journal.append(key("a.mp4"), Failure.of(Request("a.mp4", "x", None), NotAVideo("no video")))
-        assert not journal.has_met(key("a.mp4"))
     with keep(path) as journal:
         assert journal.find(key("a.mp4")).error_type == "not_a_video"
-        assert not journal.has_met(key("a.mp4"))
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path):
+    path = tmp_path / "j.jsonl"
+    with keep(path) as journal:
+        journal.append(key("a.mp4"), Failure.of(Request("a.mp4", "x", None), VideoUnreadable("not yours to read")))
+    with keep(path) as journal:
+        assert journal.find(key("a.mp4")) is None
+
+
+# Its files.
+
+
+def made_of(journal, name, *files):
+    journal.append(key(name), made(f"/videos/{name}", "text"), [Path(file) for file in files])
+
+
+def test_a_video_has_all_files_that_any_run_and_share_made_of_it(tmp_path):
+    path = tmp_path / NAME
+    with keep(path) as journal:
+        made_of(journal, "a.mp4", tmp_path / "a.txt", "/elsewhere/a.txt")
+    with keep(path) as journal:
+        journal.append_files(key("a.mp4"), [tmp_path / "deep" / "a.srt", tmp_path / "a.txt"])
+    with keep(path, shard=Shard(1, 2)) as journal:
+        journal.append_files(key("a.mp4"), [tmp_path / "a.md", tmp_path / "a.txt"])
+    expected = {tmp_path / "a.txt", Path("/elsewhere/a.txt"), tmp_path / "deep" / "a.srt", tmp_path / "a.md"}
+    for shard in (WHOLE, Shard(1, 2), Shard(2, 2)):
+        with keep(path, shard=shard) as journal:
+            assert set(journal.files_of(key("a.mp4"))) == expected
+            assert journal.files_of(key("b.mp4")) == []
+    assert [line["files"] for line in lines(path) if line["type"] == "files"] == [[os.path.join("deep", "a.srt")]]
+
+
+def test_a_file_is_of_the_video_that_it_was_made_of_last(tmp_path):
+    path, file = tmp_path / NAME, tmp_path / "a.txt"
+    with keep(path) as journal:
+        made_of(journal, "a.mp4", file)
+        made_of(journal, "b.mp4", file)
+    with keep(path) as journal:
+        assert journal.maker_of(file) == "/videos/b.mp4"
+        assert [journal.files_of(key(name)) for name in ("a.mp4", "b.mp4")] == [[], [file]]
+        assert journal.maker_of(tmp_path / "b.txt") is None
+
+
+def test_files_move_with_the_folder_that_holds_them_and_the_journal(tmp_path):
+    (tmp_path / "before").mkdir()
+    with keep(tmp_path / "before" / NAME) as journal:
+        made_of(journal, "a.mp4", tmp_path / "before" / "a.txt")
+    (tmp_path / "before").rename(tmp_path / "after")
+    with keep(tmp_path / "after" / NAME) as journal:
+        assert journal.files_of(key("a.mp4")) == [tmp_path / "after" / "a.txt"]
 
 
 def test_the_last_word_on_a_video_counts(tmp_path):

@@ -75,7 +75,7 @@ def test_of_two_captions_the_newest_is_taken(tmp_path, merged, older):
 
 def test_results_of_settings_that_were_left_behind_are_not_in_it(tmp_path, merged):
     write(tmp_path, "a", "b")
-    with open_journal(JournalOptions(tmp_path / NAME, Shard(1, 1), overwrite=True), {"seed": 9}, 2) as journal:
+    with open_journal(JournalOptions(tmp_path / NAME, Shard(1, 1), overwrite=True), {"seed": 9}) as journal:
         journal.append(Video("b").key, made("b", "anew"))
     assert [(record["path"], record["text"]) for record in merged()[0]] == [("b", "anew")]
 
@@ -120,7 +120,7 @@ def test_different_settings_are_refused_by_name(tmp_path, merged):
 
 
 def test_nothing_to_merge_leaves_an_older_file_alone(tmp_path, merged):
-    write(tmp_path, failed("a"), videos=3)
+    write(tmp_path, failed("a"))
     (tmp_path / "all.jsonl").write_text("older\n")
     with pytest.raises(UsageError, match="no video is captioned yet, and 1 failed"):
         merged(captioned_only=True)

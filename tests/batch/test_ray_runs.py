@@ -96,8 +96,8 @@ def run(cluster, tiny_preset, clip, tmp_path_factory):
     """A run over videos of all kinds. A worker is killed as soon as two results are in the journal."""
     append, killed, lines = Journal.append, [], []
 
-    def append_and_kill(self, key, result):
-        append(self, key, result)
+    def append_and_kill(self, key, result, files=()):
+        append(self, key, result, files)
         lines.append(key)
         if len(lines) == 2:
             killed.append(captioning_workers()[0])

@@ -107,6 +107,17 @@ def test_a_video_that_was_not_there_is_looked_for_again(run, videos, captioned):
     assert captioned() == ["a.mp4"]
 
 
+def test_a_video_that_could_not_be_read_is_tried_again(run, videos, captioned, tmp_path):
+    names = videos(a="locked", b="2")
+    assert run(*names, "-o", "out/").code == 1
+    assert entries(tmp_path / "out")["a.mp4"] == "unreadable"
+    times = os.stat("a.mp4")
+    videos(a="opened")
+    os.utime("a.mp4", ns=(times.st_atime_ns, times.st_mtime_ns))  # as after `chmod`
+    captioned()
+    assert (run(*names, "-o", "out/").code, captioned()) == (0, ["a.mp4"])
+
+
 def test_a_disk_that_was_away_for_a_while_costs_no_caption(run, videos, captioned, tmp_path):
     names = videos(a="1", b="2")
     assert run(*names, "-o", "out/").code == 0
@@ -169,7 +180,7 @@ def test_a_line_that_says_nothing_of_use_any_more_costs_that_video_alone(run, vi
     journal = tmp_path / "out" / NAME
     kept = lines(journal)
     for unknown in ("segments", "prompt"):
-        del kept[1]["record"][unknown]
+        del kept[2]["record"][unknown]
     journal.write_text("".join(json.dumps(line) + "\n" for line in kept))
     outcome = run(*names, "-o", "out/", "--format", "text,srt")
     assert (outcome.code, captioned()) == (0, ["a.mp4"])
@@ -248,6 +259,9 @@ class Silence:
             raise NotAVideo("no video")
         yield Progress("done", caption=RecordedCaption({**self.record, "path": path}))
 
+    def files_of(self, path):
+        return ()
+
     settings = type("Settings", (), {"prompt": "Describe it.", "system": None})
 
     def __getattr__(self, name):
@@ -260,7 +274,7 @@ def test_memory_stays_bounded_over_twenty_thousand_videos(tmp_path, monkeypatch)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # which takes time, and no memory
 
     def work(paths):
-        keeping = open_journal(JournalOptions(tmp_path / "j.jsonl", Shard(1, 1)), {}, count)
+        keeping = open_journal(JournalOptions(tmp_path / "j.jsonl", Shard(1, 1)), {})
         with keeping as journal:
             runner = Runner(local.LocalSource(silence, None, silence), silence, silence, journal=journal)
             runner.over(paths)

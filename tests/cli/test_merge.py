@@ -50,7 +50,7 @@ def test_the_suffix_names_the_format(lvspec, tmp_path):
 
 
 def test_what_is_not_in_it_is_told(lvspec, tmp_path):
-    path = write(tmp_path, "a", failed("b"), shard="1/2", videos=4)
+    path = write(tmp_path, "a", failed("b"), shard="1/2", expected="abcd")
     path.write_bytes(path.read_bytes() + b"garbage\n")
     with open(path, "ab+") as run:
         lock(run)
@@ -84,7 +84,7 @@ def test_what_is_not_in_it_is_told(lvspec, tmp_path):
 def test_wrong_usage_is_one_line(lvspec, tmp_path, arguments, said):
     write(tmp_path, "a")
     write(tmp_path, "b", name="other.jsonl", settings={"seed": 1})
-    write(tmp_path, name="begun.jsonl", videos=2)
+    write(tmp_path, name="begun.jsonl", expected="ab")
     (tmp_path / "folder").mkdir()
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     outcome = lvspec("merge", *arguments)

@@ -23,8 +23,8 @@ def test_a_run_is_told_in_lines(lvspec, caption, copies, tmp_path, loads):
 
 
 def test_what_is_missing_is_told(lvspec, tmp_path):
-    write(tmp_path, "a", shard="1/3", videos=5)
-    write(tmp_path, failed("b"), shard="3/3")
+    write(tmp_path, "a", shard="1/3", expected="abcde")
+    write(tmp_path, failed("f"), shard="3/3")
     outcome = lvspec("status", ".")
     assert outcome.code == 0
     assert outcome.out.splitlines() == [
@@ -78,7 +78,7 @@ def test_a_hostile_name_steers_no_terminal(lvspec, tmp_path):
 
 
 def test_a_run_in_another_process_is_seen(lvspec, tmp_path):
-    path = write(tmp_path, "a", videos=2)
+    path = write(tmp_path, "a", expected="ab")
     hold = (
         "import sys\nfrom lvspec_cli.batch.lock import lock\nfile = open(sys.argv[1], 'ab+')\n"
         "print(lock(file), flush=True)\nsys.stdin.read()"

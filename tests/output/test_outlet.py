@@ -27,10 +27,10 @@ def outlet(*paths, formats=None, several=None, base=None, **options):
     return outlet_for(OutputOptions(**options), settings, sources, several=several)
 
 
-def write(outlet, *results):
-    with outlet.open() as sink:
+def write(outlet, *results, replace=False):
+    with outlet.open(replace=replace) as sink:
         for result in results:
-            sink.write(result)
+            sink.write(result, replace=replace)
         sink.close()
 
 
@@ -178,10 +178,8 @@ def test_overwriting_makes_all_files_anew_and_keeps_no_link():
     with open("precious", "w") as file:
         file.write("mine")
     os.symlink("../precious", "out/a.txt")
-    chosen = outlet("a.mp4", output="out", overwrite=True)
-    with chosen.open() as sink:
-        assert sink.reason_to_skip("a.mp4") == ""
-    write(chosen, made("a.mp4", "A cat."))
+    chosen = outlet("a.mp4", output="out")
+    write(chosen, made("a.mp4", "A cat."), replace=True)
     with open("out/a.txt") as file, open("precious") as precious:
         assert (file.read(), precious.read()) == ("A cat.\n", "mine")
 
@@ -213,7 +211,7 @@ def test_a_video_is_never_overwritten(tmp_path, given):
     (tmp_path / "a.txt").write_bytes(b"a video of an odd name")
     os.symlink(".", "link")
     with pytest.raises(UsageError, match=r"a.txt, where results would go, is one of the videos: name another place"):
-        outlet("a.txt", overwrite=True, formats="text", **given)
+        outlet("a.txt", formats="text", **given)
 
 
 def test_a_video_is_not_overwritten_by_the_caption_of_another(tmp_path):
@@ -222,7 +220,7 @@ def test_a_video_is_not_overwritten_by_the_caption_of_another(tmp_path):
     sources = [Source("a.mp4"), Source("./out/a.md", base=".")]
     settings = resolve([flag_layer({"format": "md"})])
     with pytest.raises(UsageError, match=r"^out/a\.md, where results would go, is one of the videos"):
-        outlet_for(OutputOptions("out", overwrite=True), settings, sources, several=True)
+        outlet_for(OutputOptions("out"), settings, sources, several=True)
 
 
 def test_results_may_go_to_stdout_while_a_file_of_that_name_is_a_video(tmp_path):
@@ -263,10 +261,9 @@ def test_trying_a_folder_leaves_nothing_in_it():
 
 def test_a_folder_where_a_file_is_to_go_is_refused(tmp_path):
     (tmp_path / "out" / "clip.txt").mkdir(parents=True)
-    for overwrite in (True, False):
-        chosen = outlet(output="out", overwrite=overwrite)
+    for replace in (True, False):
         with pytest.raises(UsageError, match=r"out/clip\.txt is a folder"):
-            write(chosen)
+            write(outlet(output="out"), replace=replace)
 
 
 def test_the_disk_is_asked_whether_case_counts_and_nothing_is_left_on_it(tmp_path, monkeypatch):
@@ -288,7 +285,7 @@ def test_a_full_disk_costs_no_file_that_is_there(monkeypatch):
     old = json.dumps(made("b.mp4", "old").as_record())
     with open("out/b.json", "w") as file:
         file.write(old)
-    chosen = outlet("a.mp4", "b.mp4", output="out", formats="text,json", overwrite=True)
+    chosen = outlet("a.mp4", "b.mp4", output="out", formats="text,json")
     write(chosen, made("a.mp4", "A cat."))
     whole = tree("out")
     synced = []
@@ -300,7 +297,7 @@ def test_a_full_disk_costs_no_file_that_is_there(monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fill)
     with pytest.raises(LvspecError, match=r"^out/b\.json cannot be written: No space left on device"):
-        write(chosen, made("b.mp4", "A dog."))
+        write(chosen, made("b.mp4", "A dog."), replace=True)
     assert tree("out") == sorted([*whole, "b.txt"])
     with open("out/b.json") as file:
         assert file.read() == old
