@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from lvspec_cli.batch.journal_content import SCHEMA, Entry, JournalContent, read_journal, settings_hash, told_difference
-from lvspec_cli.batch.lock import lock
 from lvspec_cli.batch.shard import Shard
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.errors import JournalError, UsageError
+from lvspec_cli.file_lock import lock
 from lvspec_cli.output.json_text import json_text
 from lvspec_cli.output.result import Result
 
@@ -44,6 +44,16 @@ class Journal:
         self._standing: list[JournalContent] = []  # those with the settings of this run
         self._captioned: set[str] = set()
         self._run: dict[str, Any] = {}
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
+
+    @property
+    def continues(self) -> bool:
+        """Whether results of earlier runs stand in it, or in those of other shares."""
+        return any(content.entries for content in self._standing)
 
     @property
     def damaged_lines(self) -> int:
@@ -88,6 +98,7 @@ class Journal:
 
     def append(self, key: VideoKey, result: Result) -> None:
         """Write down a result. Raises JournalError."""
+        self._check_place()
         self._write(
             {
                 "schema": SCHEMA,
@@ -102,6 +113,16 @@ class Journal:
         )
         if result.text is not None:
             self._captioned.add(key.path)
+
+    def _check_place(self) -> None:
+        """Raise JournalError if the next run would not find what is written."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
+                return
+        raise JournalError(
+            f"the journal {self._path} was moved or deleted while the run was writing it: "
+            "put it back if it was moved, then give the same command"
+        )
 
     def _write(self, line: Mapping[str, Any]) -> None:
         data = f"{json_text(line)}\n".encode()

@@ -6,7 +6,8 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class FolderSink(Sink):
             return
         files = self.files[result.path]
         for name, path in (files if replace else self._missing(result.path)).items():
-            _make_folder(path.parent)
+            self._make_folder(path.parent)
             replace_text(path, _rendered(name, result), follow_link=False)
 
     def withdraw(self, result: Result) -> None:
@@ -64,8 +65,29 @@ class FolderSink(Sink):
 
     @property
     def whereabouts(self) -> str:
-        """In the folder, or beside the videos."""
-        return "beside the videos" if self.folder is None else f"in {self.folder}"
+        """In the folder, if it is still there, or beside the videos."""
+        if self.folder is None:
+            return "beside the videos"
+        return f"in {self.folder}" if os.path.isdir(self.folder) else ""
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """See to it that the folder is there while results come, and is not left empty by a run that made it.
+
+        Raises as `check` does.
+        """
+        self.check()
+        if self.folder is None:
+            yield
+            return
+        made = not os.path.isdir(self.folder)
+        _make(Path(self.folder))
+        try:
+            yield
+        finally:
+            if made:
+                with suppress(OSError):  # there is something in it, as there should be
+                    os.rmdir(self.folder)
 
     def check(self) -> None:
         """Raise UsageError if a file that is to be written cannot be, or is somebody else's. Nothing is changed."""
@@ -85,6 +107,15 @@ class FolderSink(Sink):
         """Format -> file, of those that are to be written."""
         return {name: path for name, path in self.files[video].items() if self.overwrite or not os.path.lexists(path)}
 
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder for files. That of all results is not made again: what was in it is gone, or elsewhere."""
+        if self.folder is not None and not os.path.isdir(self.folder):
+            raise LvspecError(
+                f"the folder {self.folder} was moved or deleted while results were written to it: "
+                "give the same command again, and it makes what is missing"
+            )
+        _make(folder)
+
 
 def _rendered(name: str, result: Result) -> str:
     text = io.StringIO()
@@ -94,7 +125,7 @@ def _rendered(name: str, result: Result) -> str:
     return text.getvalue()
 
 
-def _make_folder(folder: Path) -> None:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

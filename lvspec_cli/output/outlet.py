@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.output.destination import open_destination
+from lvspec_cli.output.destination import Earlier, open_destination, share_name
 from lvspec_cli.output.folder import FolderSink, case_counts
 from lvspec_cli.output.formats import FORMATS, chosen_formats, format_of
 from lvspec_cli.output.naming import Source, output_paths
@@ -26,6 +26,9 @@ class OutputOptions:
     sidecar: bool = False  # beside the videos
     overwrite: bool = False  # whether files of single videos that are there are made anew
     dry_run: bool = False  # whether the results only tell what a run would take
+    share: str = (
+        ""  # what the name of one file gets before its suffix, such as ".1-of-3", so that each share has its own
+    )
 
     @property
     def place(self) -> str | None:
@@ -50,13 +53,16 @@ class Outlet:
         return () if self.place is None else (self.place,)
 
     @contextmanager
-    def open(self) -> Iterator[Sink]:
-        """What takes the results. Raises as `open_destination` does, and UsageError if a folder cannot be written."""
+    def open(self, earlier: Earlier = Earlier.KEPT) -> Iterator[Sink]:
+        """What takes the results; ``earlier``: what becomes of an unfinished file that an earlier run left.
+
+        Raises as `open_destination` does, and UsageError if a folder cannot be written.
+        """
         if self.folder is not None:
-            self.folder.check()
-            yield self.folder
+            with self.folder.opened():
+                yield self.folder
             return
-        with open_destination(self.place) as stream:
+        with open_destination(self.place, earlier=earlier) as stream:
             writer = FORMATS[self.formats[0]](stream.stream, several=self.several, terminal=stream.terminal)
             yield StreamSink(writer, self.place)
 
@@ -79,8 +85,9 @@ def outlet_for(options: OutputOptions, settings: Settings, sources: Sequence[Sou
     if in_files:
         return Outlet(formats, options.place, several, _folder_sink(options, formats, sources))
     _check_stream(formats, several)
-    _refuse_to_overwrite([options.place] if options.place else [], sources)
-    return Outlet(formats, options.place, several)
+    place = options.place and share_name(options.place, options.share)
+    _refuse_to_overwrite([place] if place else [], sources)
+    return Outlet(formats, place, several)
 
 
 def _is_folder(place: str | None, formats: Sequence[str]) -> bool:

@@ -307,12 +307,12 @@ def test_a_full_disk_costs_no_file_that_is_there(monkeypatch):
 
 
 def test_a_folder_that_turns_into_a_file_meanwhile_is_an_error_and_no_defect():
-    chosen = outlet(output="out/")
+    chosen = outlet("in/sub/clip.mp4", base="in", output="out/")
     with chosen.open() as sink:
-        with open("out", "w"):
+        with open("out/sub", "w"):
             pass
-        with pytest.raises(LvspecError, match="the folder out cannot be made: File exists"):
-            sink.write(made("clip.mp4", "A cat."))
+        with pytest.raises(LvspecError, match="the folder out/sub cannot be made: File exists"):
+            sink.write(made("in/sub/clip.mp4", "A cat."))
 
 
 @pytest.mark.parametrize(
