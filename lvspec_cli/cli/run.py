@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvspec_cli.batch.inputs import gather_inputs
 from lvspec_cli.batch.journal import Journal
+from lvspec_cli.batch.leftovers import clear_leftovers
 from lvspec_cli.batch.runner import Runner, RunOptions
 from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.exit_codes import FAILED, OK
@@ -54,6 +56,8 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     paths = [source.path for source in inputs.sources if shard.takes(source)]
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
         captioner, make_captioner = _make_captioner(layers, chosen.preset, view, shared)
+        if outlet.untold and not chosen.given("format"):
+            view.note(f"-o {outlet.place} is written as text, for {outlet.untold} names no format: --format NAME does")
         if shared.dry_run:
             with outlet.open(Earlier.REPLACED if shared.overwrite else Earlier.KEPT) as sink, captioner:
                 return dry_run(captioner, view, sink, paths, question)
@@ -84,6 +88,8 @@ def _opened(
     with ExitStack() as places:
         folder = outlet.folder and places.enter_context(outlet.open())
         journal = places.enter_context(keeping)
+        if outlet.folder is not None and outlet.place is not None and journal is not None and shared.journal is None:
+            clear_leftovers(Path(outlet.place), outlet.files, journal)
         # What goes on where an earlier run ended writes all of its results again, but traces only what is new.
         again = Earlier.REPLACED if shared.overwrite or (journal and journal.continues) else Earlier.KEPT
         sink = folder or places.enter_context(outlet.open(again))

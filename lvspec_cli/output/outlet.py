@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.output.destination import Earlier, open_destination, share_name
+from lvspec_cli.output.destination import Earlier, open_destination, share_name, unfinished
 from lvspec_cli.output.folder import FolderSink, case_counts
 from lvspec_cli.output.formats import FORMATS, chosen_formats, format_of
 from lvspec_cli.output.naming import Source, output_paths
@@ -51,6 +51,13 @@ class Outlet:
         if self.folder is not None:
             return tuple(str(path) for of_video in self.folder.files.values() for path in of_video.values())
         return () if self.place is None else (self.place,)
+
+    @property
+    def untold(self) -> str:
+        """The suffix of the file, if it has one that is of no format."""
+        if self.folder is not None or self.place is None or format_of(self.place) is not None:
+            return ""
+        return os.path.splitext(self.place)[1] if unfinished(self.place) else ""
 
     @contextmanager
     def open(self, earlier: Earlier = Earlier.KEPT) -> Iterator[Sink]:
