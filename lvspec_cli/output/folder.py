@@ -81,7 +81,8 @@ class FolderSink(Sink):
             yield
             return
         made = not os.path.isdir(self.folder)
-        _make(Path(self.folder))
+        if made:
+            _make(Path(self.folder))
         try:
             yield
         finally:

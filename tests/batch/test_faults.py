@@ -216,7 +216,7 @@ def test_a_results_folder_that_is_removed_ends_the_run_and_the_next_one_makes_al
     else:
         assert (outcome.code, captioned()) == (1, names[:2])
         assert "was moved or deleted while " in told(outcome)[-1]
-        assert becomes == "another" or "in out" not in told(outcome)[-2]
+        assert becomes == "another" or "in out" not in "".join(told(outcome)[:-1])
         assert not out.exists() or os.listdir(out) == []
     assert run(*names, "-o", "out/", *journal).code == 0
     assert captioned() == ([] if becomes == "another" else names[2:]) if journal else names
