@@ -56,7 +56,7 @@ class LocalSource:
         if self.trace_place is None:
             return (
                 f"{dropped} {'are' if many else 'is'} dropped, and a rerun begins it again: --start and --end caption "
-                "it in pieces that stay; --trace FILE keeps segments, but to be read alone"
+                "it in pieces that stay; --trace FILE keeps its segments, only to be read"
             )
         where = unfinished(self.trace_place) or self.trace_place
         return f"{dropped} {'are' if many else 'is'} in no result, but in the trace {where}"

@@ -57,7 +57,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
         captioner, make_captioner = _make_captioner(layers, chosen.preset, view, shared)
         if outlet.untold and not chosen.given("format"):
-            view.note(f"-o {outlet.place} is written as text, for {outlet.untold} names no format: --format NAME does")
+            view.note(f"-o {shared.output} is written as text, for {outlet.untold} names no format: --format NAME does")
         if shared.dry_run:
             with outlet.open(Earlier.REPLACED if shared.overwrite else Earlier.KEPT) as sink, captioner:
                 return dry_run(captioner, view, sink, paths, question)

@@ -44,6 +44,7 @@ class Outlet:
     place: str | None  # file of the stream, None for stdout
     several: bool  # whether the results in the stream are written as those of many
     folder: FolderSink | None = None  # what takes them if there is no stream
+    untold: str = ""  # the suffix of the file as its user named it, if it has one that is of no format
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -51,13 +52,6 @@ class Outlet:
         if self.folder is not None:
             return tuple(str(path) for of_video in self.folder.files.values() for path in of_video.values())
         return () if self.place is None else (self.place,)
-
-    @property
-    def untold(self) -> str:
-        """The suffix of the file, if it has one that is of no format."""
-        if self.folder is not None or self.place is None or format_of(self.place) is not None:
-            return ""
-        return os.path.splitext(self.place)[1] if unfinished(self.place) else ""
 
     @contextmanager
     def open(self, earlier: Earlier = Earlier.KEPT) -> Iterator[Sink]:
@@ -94,7 +88,7 @@ def outlet_for(options: OutputOptions, settings: Settings, sources: Sequence[Sou
     _check_stream(formats, several)
     place = options.place and share_name(options.place, options.share)
     _refuse_to_overwrite([place] if place else [], sources)
-    return Outlet(formats, place, several)
+    return Outlet(formats, place, several, untold=_untold(options.place) if options.place else "")
 
 
 def _is_folder(place: str | None, formats: Sequence[str]) -> bool:
@@ -120,6 +114,11 @@ def _folder_sink(options: OutputOptions, formats: Sequence[str], sources: Sequen
         for source, of_source in zip(sources, paths, strict=True)
     }
     return FolderSink(files, options.place, options.overwrite)
+
+
+def _untold(place: str) -> str:
+    """The suffix of a file whose name tells no format; empty for others, and for devices and pipes."""
+    return os.path.splitext(place)[1] if unfinished(place) and format_of(place) is None else ""
 
 
 def _check_stream(formats: Sequence[str], several: bool) -> None:

@@ -183,6 +183,8 @@ def test_files_in_folders_that_are_not_there_are_refused_alike(run, videos, capt
     [
         (["-o", "out.foo"], True),
         (["-o", "out"], False),
+        (["-o", "out", "--shard", "1/1"], False),
+        (["-o", "out", "--shard", "1/2"], False),
         (["-o", "out.txt"], False),
         (["-o", "out.foo", "--format", "text"], False),
         (["-o", os.devnull], False),
