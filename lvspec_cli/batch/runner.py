@@ -191,7 +191,7 @@ class Runner:
 
     def _tell_where_the_rest_is(self) -> None:
         """What a reader has not taken any more is not told again by a rerun, for the journal has it."""
-        if self.journal is not None:
+        if self.journal is not None and not self.sink.whereabouts:
             self.view.make_way()
             merge = f"lvspec merge {shlex.quote(str(self.journal.path))} -o -"
             self.view.note(
