@@ -21,6 +21,7 @@ ALLOWED = {
     "parsing": {"preset"},
     "offline": set(),
     "files": {"errors"},
+    "file_lock": set(),
     "memory": {"errors"},
     "settings": {"errors", "files", "preset", "parsing"},
     "named_files": {"errors", "files"},
@@ -49,8 +50,8 @@ ALLOWED = {
     "session": DECODING | {"models", "video", "caption", "text_stream", "token_texts", "plan", "memory"},
     "selection": BASE | {"models"},
     "captioner": CAPTIONER,
-    "output": {"errors", "caption", "files", "settings", "decoding", "video", "text_stream"},
-    "batch": CAPTIONER | {"captioner", "output"},
+    "output": {"errors", "caption", "files", "file_lock", "settings", "decoding", "video", "text_stream"},
+    "batch": CAPTIONER | {"captioner", "output", "file_lock"},
     "report": {"", "errors", "files", "caption"},
     "ui": CAPTIONER | {"output"},
     "demo": DECODING | {"models", "video", "captioner", "caption"},
@@ -97,7 +98,7 @@ LIGHT = {
     "batch",
 }
 LIGHT |= {"plan", "parts", "step_times", "captioner", "selection", "profiles", "files", "offline", "doctor", "report"}
-LIGHT |= {"named_files", "style", "style_reader", "yaml_sections", "dressing"}
+LIGHT |= {"file_lock", "named_files", "style", "style_reader", "yaml_sections", "dressing"}
 LIGHT |= {"preset_keys", "preset_reader", "preset_schema", "preset_writer"}
 HEAVY = {
     "torch",

@@ -10,17 +10,17 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from lvspec_cli.batch.journal_content import SCHEMA, Entry, JournalContent, read_journal, settings_hash, told_difference
-from lvspec_cli.batch.lock import lock
 from lvspec_cli.batch.shard import Shard
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.errors import JournalError, UsageError
+from lvspec_cli.file_lock import lock
 from lvspec_cli.files import append_whole
 from lvspec_cli.output.json_text import json_text
 from lvspec_cli.output.result import Result
@@ -53,6 +53,16 @@ class Journal:
             self._unlisted |= content.unlisted
             for name, video in content.made_of.items():
                 self._take_file(name, video)
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
+
+    @property
+    def continues(self) -> bool:
+        """Whether results of earlier runs stand in it, or in those of other shares."""
+        return any(content.entries for content in self._standing)
 
     @property
     def damaged_lines(self) -> int:
@@ -97,6 +107,7 @@ class Journal:
 
     def append(self, key: VideoKey, result: Result, files: Iterable[Path] = ()) -> None:
         """Write down a result, and which files are going to be made of it. Raises JournalError."""
+        self._check_place()
         self._write(
             {
                 "type": "video",
@@ -127,6 +138,16 @@ class Journal:
             self._files[self._made_of[name]].remove(name)
         self._made_of[name] = video
         self._files[video].append(name)
+
+    def _check_place(self) -> None:
+        """Raise JournalError if the next run would not find what is written."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
+                return
+        raise JournalError(
+            f"the journal {self._path} was moved or deleted while the run was writing it: "
+            "put it back if it was moved, then give the same command"
+        )
 
     def _write(self, line: Mapping[str, Any]) -> bytes:
         data = f"{json_text({'schema': SCHEMA, **line})}\n".encode()

@@ -54,7 +54,10 @@ class LocalSource:
         many = self.finished_segments > 1
         dropped = f"{self.finished_segments} finished segment{'s' if many else ''} of {self.path}"
         if self.trace_place is None:
-            return f"{dropped} {'are' if many else 'is'} dropped: with --trace FILE, every segment is kept as it comes"
+            return (
+                f"{dropped} {'are' if many else 'is'} dropped, and a rerun begins it again: --start and --end caption "
+                "it in pieces that stay; --trace FILE keeps its segments, only to be read"
+            )
         where = unfinished(self.trace_place) or self.trace_place
         return f"{dropped} {'are' if many else 'is'} in no result, but in the trace {where}"
 

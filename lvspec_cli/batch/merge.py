@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lvspec_cli.batch.journal_content import Entry
 from lvspec_cli.batch.status import Status
 from lvspec_cli.errors import LvspecError, UsageError
-from lvspec_cli.output.destination import open_destination
+from lvspec_cli.output.destination import Earlier, open_destination
 from lvspec_cli.output.formats import FORMATS, format_of
 from lvspec_cli.output.result import Result
 from lvspec_cli.settings import nearest
@@ -73,7 +73,7 @@ def merge(status: Status, options: MergeOptions) -> Merged:
 
 
 def _write(entries: Iterator[Entry], options: MergeOptions) -> None:
-    with open_destination(options.place) as destination:
+    with open_destination(options.place, earlier=Earlier.REPLACED) as destination:
         # As of several even if there is one: the form does not depend on how far a run has come.
         writer = FORMATS[options.format](destination.stream, several=True, terminal=destination.terminal)
         for entry in entries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -77,7 +78,7 @@ class Runner:
             self._tell_how_it_ended(ending, len(paths))
             raise
         self.sink.close()
-        self.view.summary(self.captioned, self.failures.total(), self.skipped)
+        self.view.summary(self.captioned, self.failures.total() + self.failed_before, self.skipped)
         self._tell_of_failures()
 
     def _work(self, paths: Sequence[str]) -> None:
@@ -205,12 +206,17 @@ class Runner:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.most_common())
             self.view.note(f"failures by kind: {kinds}")
         if self.failed_before:
-            self.view.note(f"{self.failed_before} failed in an earlier run: --retry-failed tries them again")
+            many = self.failed_before > 1
+            again = f"{'were' if many else 'was'} not tried again: --retry-failed does"
+            self.view.note(f"{self.failed_before} failed in an earlier run and {again}")
         if self.untried:
             self.view.note(f"ended with the first failure, as --fail-fast says; {self.untried} not looked at any more")
 
     def _tell_how_it_ended(self, ending: BaseException, count: int) -> None:
         """Say what there is of a run that was ended in the middle. Errors of the results tell that by themselves."""
+        if isinstance(ending, BrokenPipeError):
+            self._tell_where_the_rest_is()
+            return
         interrupted = isinstance(ending, KeyboardInterrupt | SystemExit)
         if not interrupted and not isinstance(ending, TraceError | JournalError | ClusterError):
             return
@@ -219,6 +225,15 @@ class Runner:
             self.view.note(dropped)
         if count > 1:
             self.view.note(f"{'interrupted' if interrupted else 'ended'} {self._how_far(count)}")
+
+    def _tell_where_the_rest_is(self) -> None:
+        """What a reader has not taken any more is not told again by a rerun, for the journal has it."""
+        if self.journal is not None and not self.sink.whereabouts:
+            self.view.make_way()
+            merge = f"lvspec merge {shlex.quote(str(self.journal.path))} -o -"
+            self.view.note(
+                f"stdout was closed by its reader; what was captioned is in the journal: `{merge}` writes it"
+            )
 
     def _how_far(self, count: int) -> str:
         where = self.sink.whereabouts if self.captioned else ""

@@ -13,7 +13,7 @@ from lvspec_cli.errors import UsageError
 from lvspec_cli.output.naming import Source
 
 WHOLE = "1/1"
-_SLURM_TASK, _SLURM_FIRST, _SLURM_COUNT = "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT"
+_SLURM = "SLURM_ARRAY_TASK_"
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,27 @@ class Shard:
 
     @classmethod
     def of_slurm(cls, environment: Mapping[str, str] = os.environ) -> Shard | None:
-        """The share of this task of a Slurm array of consecutive numbers; None outside of one.
+        """The share of this task of a Slurm array of numbers in equal steps; None outside of one.
 
-        Raises UsageError if the task's number is not among as many from the first: the array has gaps.
+        Raises UsageError if the numbers are not in equal steps, or the task's is none of them.
         """
         try:
-            task, count = int(environment[_SLURM_TASK]), int(environment[_SLURM_COUNT])
-            first = int(environment.get(_SLURM_FIRST, "0"))
+            task, count = int(environment[f"{_SLURM}ID"]), int(environment[f"{_SLURM}COUNT"])
+            first = int(environment.get(f"{_SLURM}MIN", "0"))
+            last = int(environment.get(f"{_SLURM}MAX", first + count - 1))
+            step = 1 if last - first < count else int(environment.get(f"{_SLURM}STEP", "0"))
         except (KeyError, ValueError):
             return None
-        if not 0 <= task - first < count:
+        if step < 1:
+            step = max(1, (last - first) // max(1, count - 1))
+        index, beside = divmod(task - first, step)
+        # All tasks of an array with gaps find the same: none of them begins, and leaves shares to nobody.
+        if (last - first) // step != count - 1 or beside or not 0 <= index < count:
             raise UsageError(
-                f"the Slurm array has gaps (task {task}, of {count} from {first}): number its tasks one by one, "
-                "or give --shard I/N"
+                f"the numbers of the Slurm array have gaps (task {task}, of {count} from {first} to {last}): "
+                "give --shard I/N to each task, or number them in equal steps"
             )
-        return cls(task - first + 1, count)
+        return cls(index + 1, count)
 
     def takes(self, source: Source) -> bool:
         """Whether a video belongs to the share: by its path below the folder that was searched, or as it was named."""
@@ -56,9 +62,14 @@ class Shard:
         name = os.fsencode(path.replace(os.sep, "/"))
         return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") % self.count == self.index - 1
 
+    @property
+    def label(self) -> str:
+        """What the names of files of this share have before their suffix; empty for the whole."""
+        return "" if self.count == 1 else f".{self.index}-of-{self.count}"
+
     def journal(self, path: Path) -> Path:
         """The journal of this share, beside that of the whole."""
-        return path if self.count == 1 else path.with_name(f"{path.stem}.{self.index}-of-{self.count}{path.suffix}")
+        return path.with_name(f"{path.stem}{self.label}{path.suffix}")
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"

@@ -12,9 +12,9 @@ from typing import Any
 
 from lvspec_cli.batch.journal import journals_beside, journals_in
 from lvspec_cli.batch.journal_content import Entry, JournalContent, read_journal, told_difference
-from lvspec_cli.batch.lock import is_locked
 from lvspec_cli.batch.shard import WHOLE, Shard
 from lvspec_cli.errors import UsageError
+from lvspec_cli.file_lock import is_locked
 
 SCHEMA = "lvspec.status/1"
 _SHARE_IN_NAME = re.compile(r"(.*)\.(\d+)-of-(\d+)")

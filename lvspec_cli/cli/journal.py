@@ -35,7 +35,14 @@ def journal_path(shared: SharedOptions, outlet: Outlet) -> Path | None:
     if shared.journal is not None:
         if shared.journal in ("", "-"):
             raise UsageError("--journal needs the name of a file: it is read again by the next run")
-        return Path(shared.journal)
+        path = Path(shared.journal)
+        own = outlet.folder is not None and outlet.place is not None and path.parent == Path(outlet.place)
+        if not own and not os.path.lexists(path.parent):  # the folder of results is made if need be
+            raise UsageError(
+                f"--journal {path} cannot be written: there is no folder {path.parent}; make it first, "
+                "or leave --journal out: -o FOLDER/ has one of its own"
+            )
+        return path
     if outlet.folder is not None and outlet.place is not None:
         return Path(outlet.place, NAME)
     if shared.retry_failed:

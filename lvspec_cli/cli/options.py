@@ -61,7 +61,7 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
         False,
         "Output",
         "--overwrite",
-        help="Make files in a folder or beside a video anew; without it, videos that have theirs are skipped.",
+        help="Caption all anew, over what earlier runs left; without it, videos that have files are skipped.",
     ),
     "journal": _option(
         str | None,

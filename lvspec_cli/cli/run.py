@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvspec_cli.batch.inputs import gather_inputs
 from lvspec_cli.batch.journal import Journal
+from lvspec_cli.batch.leftovers import clear_leftovers
 from lvspec_cli.batch.runner import Runner, RunOptions
 from lvspec_cli.cli.dry_run import dry_run
 from lvspec_cli.cli.exit_codes import FAILED, OK
@@ -18,6 +21,7 @@ from lvspec_cli.cli.runner import check_runner, source_of
 from lvspec_cli.cli.trace import check_trace, open_trace
 from lvspec_cli.models.weights_on_disk import check_weights
 from lvspec_cli.offline import go_offline
+from lvspec_cli.output.destination import Earlier, share_name
 from lvspec_cli.output.outlet import Outlet, OutputOptions, outlet_for
 from lvspec_cli.output.sink import Sink
 from lvspec_cli.profiles import for_answers
@@ -26,6 +30,7 @@ from lvspec_cli.ui import View, make_view, print_traceback
 
 if TYPE_CHECKING:
     from lvspec_cli.captioner import Captioner
+    from lvspec_cli.output.trace import TraceWriter
     from lvspec_cli.preset import Preset
 
 
@@ -39,26 +44,29 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     if chosen.offline:
         go_offline()
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
-    options = OutputOptions(shared.output, shared.sidecar, shared.dry_run)
+    shard = shard_of(shared.shard, several=inputs.several)
+    options = OutputOptions(shared.output, shared.sidecar, shared.dry_run, shard.label)
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
     check_runner(shared)
+    shared = replace(shared, trace=shared.trace and share_name(shared.trace, shard.label))
     check_trace(shared.trace, outputs=outlet.files, paths=inputs.paths, dry_run=shared.dry_run)
     journal_file = journal_path(shared, outlet)
-    shard = shard_of(shared.shard, several=inputs.several)
     if journal_file is not None:
         check_journal(shard.journal(journal_file), outlet, shared.trace, inputs.paths)
     paths = [source.path for source in inputs.sources if shard.takes(source)]
     with make_view(chosen.ui, quiet=shared.quiet, verbose=shared.verbose, name=chosen.name_of("ui")) as view:
         captioner, make_captioner = _make_captioner(layers, chosen.preset, view, shared)
+        if outlet.untold and not chosen.given("format"):
+            view.note(f"-o {shared.output} is written as text, for {outlet.untold} names no format: --format NAME does")
         if shared.dry_run:
-            with outlet.open() as sink, captioner:
+            with outlet.open(Earlier.REPLACED if shared.overwrite else Earlier.KEPT) as sink, captioner:
                 return dry_run(captioner, view, sink, paths, question)
         if shard.count > 1:
-            view.note(f"share {shard}: {len(paths)} of {len(inputs.paths)} videos")
+            to = "" if outlet.folder is not None or outlet.place is None else f", to {outlet.place}"
+            view.note(f"share {shard}: {len(paths)} of {len(inputs.paths)} videos{to}")
         shaping = captioner.shaping(question)
         keeping = journal_of(journal_file, shard, shaping, overwrite=shared.overwrite)
-        opened = _opened(outlet, keeping, replace=shared.overwrite)
-        with opened as (sink, journal), open_trace(shared.trace) as trace, captioner:
+        with _opened(outlet, keeping, shared) as (sink, journal, trace), captioner:
             if journal is not None and journal.damaged_lines:
                 view.note(
                     f"damaged lines in the journal: {journal.damaged_lines}; a video that was in one is captioned "
@@ -74,18 +82,24 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
 
 @contextmanager
 def _opened(
-    outlet: Outlet, keeping: AbstractContextManager[Journal | None], *, replace: bool
-) -> Iterator[tuple[Sink, Journal | None]]:
-    """The places of results and journal. A folder is checked before a journal is made in it.
+    outlet: Outlet, keeping: AbstractContextManager[Journal | None], shared: SharedOptions
+) -> Iterator[tuple[Sink, Journal | None, TraceWriter | None]]:
+    """The places of results, journal and trace. A folder is checked before a journal is made in it.
 
     A file comes after the journal: whoever is refused there has not touched what another run is writing.
     """
-    if outlet.folder is not None:
-        with outlet.open(replace=replace) as sink, keeping as journal:
-            yield sink, journal
-    else:
-        with keeping as journal, outlet.open() as sink:
-            yield sink, journal
+    with ExitStack() as places:
+        asked = Earlier.REPLACED if shared.overwrite else Earlier.KEPT
+        folder = outlet.folder and places.enter_context(outlet.open(asked))
+        journal = places.enter_context(keeping)
+        if outlet.folder is not None and outlet.place is not None and journal is not None and shared.journal is None:
+            clear_leftovers(Path(outlet.place), outlet.files, journal)
+        # What goes on where an earlier run ended writes all of its results again, but traces only what is new.
+        again = Earlier.REPLACED if journal is not None and journal.continues else asked
+        sink = folder or places.enter_context(outlet.open(again))
+        goes_on = not shared.overwrite and (folder is not None or journal is not None)
+        earlier = Earlier.CONTINUED if goes_on else again
+        yield sink, journal, places.enter_context(open_trace(shared.trace, earlier))
 
 
 def _make_captioner(

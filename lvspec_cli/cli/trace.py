@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from lvspec_cli.caption import TRACE_SCHEMA
 from lvspec_cli.errors import TraceError, UsageError
-from lvspec_cli.output.destination import open_destination
+from lvspec_cli.output.destination import Earlier, open_destination
 from lvspec_cli.output.trace import TraceWriter
+
+_LINE = re.compile(rb'\{"schema": "%b", "type": "\w+", "video": (\d+),' % re.escape(TRACE_SCHEMA).encode())
 
 
 def check_trace(trace: str | None, *, outputs: Collection[str], paths: Sequence[str], dry_run: bool) -> None:
@@ -32,13 +36,16 @@ def check_trace(trace: str | None, *, outputs: Collection[str], paths: Sequence[
 
 
 @contextmanager
-def open_trace(trace: str | None) -> Iterator[TraceWriter | None]:
-    """A writer to the file, which appears as `open_destination` says; None if no trace is asked for."""
+def open_trace(trace: str | None, earlier: Earlier) -> Iterator[TraceWriter | None]:
+    """A writer to the file, which appears as `open_destination` says; None if no trace is asked for.
+
+    Raises as that does, and UsageError if what is to be continued is no trace.
+    """
     if trace is None:
         yield None
         return
-    with open_destination(trace, flag="--trace") as destination:
-        writer = TraceWriter(destination.stream)
+    with open_destination(trace, "--trace", earlier) as destination:
+        writer = TraceWriter(destination.stream, _next_video(trace, destination.last_line))
         try:
             yield writer
         except BaseException:
@@ -46,3 +53,15 @@ def open_trace(trace: str | None) -> Iterator[TraceWriter | None]:
                 writer.close()
             raise
         writer.close()
+
+
+def _next_video(trace: str, last_line: bytes) -> int:
+    """The number of the first video behind that line."""
+    if not last_line:
+        return 0
+    found = _LINE.match(last_line)
+    if found is None:
+        raise UsageError(
+            f"--trace {trace} is there and is no trace that could go on: move it away, or name another file"
+        )
+    return int(found[1]) + 1

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -22,24 +23,42 @@ def unfinished(output: str) -> str:
     return "" if os.path.exists(output) and not os.path.isfile(output) else output + PARTIAL_SUFFIX
 
 
+def share_name(output: str, label: str) -> str:
+    """The name of a file with a share's label before its suffix; a device or a pipe is the same for all."""
+    if os.path.exists(output) and not os.path.isfile(output):
+        return output
+    stem, suffix = os.path.splitext(output)
+    return stem + label + suffix
+
+
+class Earlier(Enum):
+    """What becomes of what an earlier run left in the file that results grow in."""
+
+    KEPT = "kept"  # the place is refused, lest it is lost
+    REPLACED = "replaced"  # it comes again, or its user said so
+    CONTINUED = "continued"  # also that of the finished file: what is new comes behind it
+
+
 @dataclass(frozen=True)
 class Destination:
     """An open place for results."""
 
     stream: TextIO
     terminal: bool  # whether people read it directly
+    last_line: bytes = b""  # the last whole one of what is continued
 
 
 @contextmanager
-def open_destination(output: str | None, flag: str = "-o") -> Iterator[Destination]:
+def open_destination(output: str | None, flag: str = "-o", earlier: Earlier = Earlier.KEPT) -> Iterator[Destination]:
     """Open stdout (`output` is None) or a file; `flag`: the option that named it, for messages.
 
     A file is written beside its name and renamed when the block ends well. If the block raises, what was written is
     kept as ``FILE.partial`` and an older FILE is left as it was; so are both if nothing was written at all. Devices
-    and pipes are written directly.
+    and pipes are written directly. While one run writes a file, no other may.
 
     Raises:
-        UsageError: the file cannot be created; raised before the block runs.
+        UsageError: the file cannot be created, another run writes it, or what an earlier run left would be lost;
+            raised before the block runs.
         LvspecError: stdout is closed, or the finished file cannot be put in place. Writing to the file raises it too.
     """
     if output is None:
@@ -52,21 +71,105 @@ def open_destination(output: str | None, flag: str = "-o") -> Iterator[Destinati
             yield Destination(stream, stream.isatty())
     else:
         # A link stays a link: what it points at is replaced.
-        with _replacing(Path(os.path.realpath(output)), flag) as file:
-            yield Destination(file, False)
+        path = Path(os.path.realpath(output))
+        with _Growing(path, flag).opened(earlier) as destination:
+            yield destination
 
 
-@contextmanager
-def _replacing(path: Path, flag: str) -> Iterator[TextIO]:
-    partial = path.with_name(path.name + PARTIAL_SUFFIX)
-    try:  # from here on: an interrupt may come while the file is being made
-        file = _open_partial(partial, path, flag)
+@dataclass(frozen=True)
+class _Growing:
+    """A file that has another name until it is whole."""
+
+    path: Path
+    flag: str  # that named it, for messages
+
+    @property
+    def partial(self) -> Path:
+        """The other name."""
+        return self.path.with_name(self.path.name + PARTIAL_SUFFIX)
+
+    @contextmanager
+    def opened(self, earlier: Earlier) -> Iterator[Destination]:
+        """The file, until the block ends; if that ends well and there is anything in it, it has its name then."""
+        file = self._taken()
+        if taken_up := earlier is Earlier.CONTINUED and file.size == 0 and self.path.exists():
+            file = self._take_up(file)
         with _closing(file):
-            yield cast(TextIO, file)
-    finally:
-        _drop_if_empty(partial)
-    if file.begun:
-        _put_in_place(partial, path, flag)
+            size = file.size
+            self._refuse_to_lose(size, earlier)
+            last_line = file.go_on() if earlier is Earlier.CONTINUED and size else b""
+            try:
+                yield Destination(cast(TextIO, file), False, last_line)
+            except BaseException:
+                with suppress(OSError):
+                    self._leave(file, back=taken_up and file.size == size)
+                raise
+            self._finish(file)
+
+    def _taken(self) -> PartialFile:
+        """The file under its other name, which this process alone may write."""
+        try:
+            while True:
+                file = PartialFile(self.partial, f"{self.flag} {self.path}")
+                if not file.take():
+                    file.close()
+                    raise UsageError(
+                        f"another run writes {self.flag} {self.path} right now: wait for its end, or name another file"
+                    )
+                if file.in_place:  # else the run that had it has just ended
+                    return file
+                file.close()
+        except OSError as error:
+            raise _not_writable(self.flag, self.path, error) from error
+
+    def _take_up(self, empty: PartialFile) -> PartialFile:
+        """The finished file of an earlier run, as one that grows again."""
+        empty.close()
+        try:
+            self.path.replace(self.partial)
+        except OSError as error:
+            raise _not_writable(self.flag, self.path, error) from error
+        return self._taken()
+
+    def _refuse_to_lose(self, size: int, earlier: Earlier) -> None:
+        """Raise UsageError if the work of an earlier run would be gone; ``size``: bytes that it left."""
+        if size and earlier is Earlier.KEPT:
+            raise UsageError(
+                f"{self.flag} {self.path}: {self.partial} holds what a run that was broken off had finished: move it "
+                "away, or give --overwrite; runs with --journal FILE go on where they ended"
+            )
+        if size and earlier is Earlier.CONTINUED and self.path.exists():
+            raise UsageError(
+                f"{self.flag} {self.path}: a run that was broken off left {self.partial} beside it: "
+                "move one of them away"
+            )
+
+    def _leave(self, file: PartialFile, *, back: bool) -> None:
+        """Keep what is finished; ``back``: it is what an earlier run made, and no more."""
+        empty = not file.size
+        _let_go(file)
+        if empty:
+            self.partial.unlink()
+        elif back:
+            self.partial.replace(self.path)
+
+    def _finish(self, file: PartialFile) -> None:
+        if not file.begun:
+            self._leave(file, back=False)
+            return
+        _let_go(file)
+        try:
+            self.partial.replace(self.path)
+        except OSError as error:
+            raise LvspecError(
+                f"{self.flag} {self.path} cannot be written: {error.strerror}; all of it is in {self.partial}"
+            ) from error
+
+
+def _let_go(file: PartialFile) -> None:
+    """Close it where no open file can be renamed; elsewhere it is kept from others until it is."""
+    if os.name == "nt":
+        file.close()
 
 
 @contextmanager
@@ -88,27 +191,10 @@ def _open_directly(output: str, flag: str) -> TextIO:
         raise _not_writable(flag, output, error) from error
 
 
-def _open_partial(partial: Path, path: Path, flag: str) -> PartialFile:
-    try:
-        return PartialFile(partial, f"{flag} {path}")
-    except OSError as error:
-        raise _not_writable(flag, path, error) from error
-
-
 def _not_writable(flag: str, output: str | Path, error: OSError) -> UsageError:
     if isinstance(error, IsADirectoryError):
         return UsageError(f"{flag} {output} is a folder: name a file in it")
+    folder = os.path.dirname(output)
+    if isinstance(error, FileNotFoundError) and not os.path.isdir(folder):
+        return UsageError(f"{flag} {output} cannot be written: there is no folder {folder}; make it first")
     return UsageError(f"{flag} {output} cannot be written: {error.strerror}")
-
-
-def _drop_if_empty(partial: Path) -> None:
-    with suppress(OSError):  # it may never have been there
-        if partial.stat().st_size == 0:
-            partial.unlink()
-
-
-def _put_in_place(partial: Path, path: Path, flag: str) -> None:
-    try:
-        partial.replace(path)
-    except OSError as error:
-        raise LvspecError(f"{flag} {path} cannot be written: {error.strerror}; all of it is in {partial}") from error

@@ -6,7 +6,8 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +53,35 @@ class FolderSink(Sink):
             return
         files = self.files[result.path]
         for name, path in (files if replace else self._missing(result.path)).items():
-            _make_folder(path.parent)
+            self._make_folder(path.parent)
             replace_text(path, _rendered(name, result), follow_link=False)
 
     @property
     def whereabouts(self) -> str:
-        """In the folder, or beside the videos."""
-        return "beside the videos" if self.folder is None else f"in {self.folder}"
+        """In the folder, if it is still there, or beside the videos."""
+        if self.folder is None:
+            return "beside the videos"
+        return f"in {self.folder}" if os.path.isdir(self.folder) else ""
+
+    @contextmanager
+    def opened(self, *, replace: bool) -> Iterator[None]:
+        """See to it that the folder is there while results come, and is not left empty by a run that made it.
+
+        Raises as `check` does.
+        """
+        self.check(replace=replace)
+        if self.folder is None:
+            yield
+            return
+        made = not os.path.isdir(self.folder)
+        if made:
+            _make(Path(self.folder))
+        try:
+            yield
+        finally:
+            if made:
+                with suppress(OSError):  # there is something in it, as there should be
+                    os.rmdir(self.folder)
 
     def check(self, *, replace: bool) -> None:
         """Raise UsageError if a file that is to be written cannot be, or is somebody else's. Nothing is changed.
@@ -85,6 +108,15 @@ class FolderSink(Sink):
         """Format -> file, of those that are not there."""
         return {name: path for name, path in self.files[video].items() if not os.path.lexists(path)}
 
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder for files. That of all results is not made again: what was in it is gone, or elsewhere."""
+        if self.folder is not None and not os.path.isdir(self.folder):
+            raise LvspecError(
+                f"the folder {self.folder} was moved or deleted while results were written to it: "
+                "give the same command again, and it makes what is missing"
+            )
+        _make(folder)
+
 
 def withdraw(files: Iterable[Path]) -> None:
     """Remove files of results, as far as they are there: others are to come. Raises LvspecError if one stays.
@@ -109,7 +141,7 @@ def _rendered(name: str, result: Result) -> str:
     return text.getvalue()
 
 
-def _make_folder(folder: Path) -> None:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

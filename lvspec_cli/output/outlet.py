@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.output.destination import open_destination
+from lvspec_cli.output.destination import Earlier, open_destination, share_name, unfinished
 from lvspec_cli.output.folder import FolderSink, case_counts
 from lvspec_cli.output.formats import FORMATS, chosen_formats, format_of
 from lvspec_cli.output.naming import Source, output_paths
@@ -25,6 +25,7 @@ class OutputOptions:
     output: str | None = None  # a file, a folder, or "-" or None for stdout
     sidecar: bool = False  # beside the videos
     dry_run: bool = False  # whether the results only tell what a run would take
+    share: str = ""  # what a file's name gets before its suffix, such as ".1-of-3", so that each share has its own
 
     @property
     def place(self) -> str | None:
@@ -40,6 +41,7 @@ class Outlet:
     place: str | None  # file of the stream, None for stdout
     several: bool  # whether the results in the stream are written as those of many
     folder: FolderSink | None = None  # what takes them if there is no stream
+    untold: str = ""  # the suffix of the file as its user named it, if it has one that is of no format
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -49,16 +51,17 @@ class Outlet:
         return () if self.place is None else (self.place,)
 
     @contextmanager
-    def open(self, *, replace: bool = False) -> Iterator[Sink]:
-        """What takes the results; ``replace``: also those of videos whose files are there.
+    def open(self, earlier: Earlier = Earlier.KEPT) -> Iterator[Sink]:
+        """What takes the results; ``earlier``: what becomes of what an earlier run left: files of single videos, or an
+        unfinished one of all.
 
         Raises as `open_destination` does, and UsageError if a folder cannot be written.
         """
         if self.folder is not None:
-            self.folder.check(replace=replace)
-            yield self.folder
+            with self.folder.opened(replace=earlier is Earlier.REPLACED):
+                yield self.folder
             return
-        with open_destination(self.place) as stream:
+        with open_destination(self.place, earlier=earlier) as stream:
             writer = FORMATS[self.formats[0]](stream.stream, several=self.several, terminal=stream.terminal)
             yield StreamSink(writer, self.place)
 
@@ -81,8 +84,9 @@ def outlet_for(options: OutputOptions, settings: Settings, sources: Sequence[Sou
     if in_files:
         return Outlet(formats, options.place, several, _folder_sink(options, formats, sources))
     _check_stream(formats, several)
-    _refuse_to_overwrite([options.place] if options.place else [], sources)
-    return Outlet(formats, options.place, several)
+    place = options.place and share_name(options.place, options.share)
+    _refuse_to_overwrite([place] if place else [], sources)
+    return Outlet(formats, place, several, untold=_untold(options.place) if options.place else "")
 
 
 def _is_folder(place: str | None, formats: Sequence[str]) -> bool:
@@ -108,6 +112,11 @@ def _folder_sink(options: OutputOptions, formats: Sequence[str], sources: Sequen
         for source, of_source in zip(sources, paths, strict=True)
     }
     return FolderSink(files, options.place)
+
+
+def _untold(place: str) -> str:
+    """The suffix of a file whose name tells no format; empty for others, and for devices and pipes."""
+    return os.path.splitext(place)[1] if unfinished(place) and format_of(place) is None else ""
 
 
 def _check_stream(formats: Sequence[str], several: bool) -> None:

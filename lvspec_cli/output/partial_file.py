@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from io import TextIOBase
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from lvspec_cli.errors import LvspecError
+from lvspec_cli.file_lock import lock
 from lvspec_cli.files import append_whole
+
+_CHUNK = 1 << 16  # bytes that are read together
 
 
 class PartialFile(TextIOBase):
@@ -21,8 +25,44 @@ class PartialFile(TextIOBase):
         """``name``: what the user called the file that this one is to become. Raises OSError."""
         self._path, self._name = path, name
         # For appending: that does not empty the file.
-        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by `close`
-        self.begun = False  # whether anything was written
+        self._file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed by `close`
+        self._torn_from: int | None = None  # bytes before what is to be cut off before anything is written
+        self.begun = False  # whether what is in it is what this run leaves, and not what it found
+
+    @property
+    def size(self) -> int:
+        """Bytes that are in it."""
+        return os.fstat(self._file.fileno()).st_size
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it still has its name; another run may have given it its last one, or removed it."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
+    def take(self) -> bool:
+        """Whether this process alone may write it until it is closed; on a disk that knows no locks, it may."""
+        try:
+            return lock(cast(BinaryIO, self._file))
+        except OSError:
+            return True
+
+    def go_on(self) -> bytes:
+        """Keep the lines that are in it, but for one that was torn off; return the last whole one.
+
+        If there is none, what there is of the first.
+        """
+        start, tail = self.size, b""
+        while start and tail.count(b"\n") < 2:
+            length = min(start, max(_CHUNK, len(tail)))
+            start -= length
+            self._file.seek(start)
+            tail = self._file.read(length) + tail
+        whole, end, _ = tail.rpartition(b"\n")
+        self._torn_from, self.begun = start + len(whole + end), True
+        return whole.rpartition(b"\n")[2] if end else tail
 
     def writable(self) -> bool:
         """It is."""
@@ -31,6 +71,9 @@ class PartialFile(TextIOBase):
     def write(self, text: str) -> int:
         """Write all of the text. Raises LvspecError, which tells where what was written before is."""
         if text:
+            if self._torn_from is not None:
+                self._file.truncate(self._torn_from)
+                self._torn_from = None
             self._append(text.encode("utf-8", errors="surrogateescape"))
         return len(text)
 

@@ -26,10 +26,11 @@ class TraceWriter:
     model. All methods raise TraceError if a line cannot be written.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, first: int = 0) -> None:
+        """``first``: the number of the first input, where the stream goes on with that of another run."""
         self._stream = stream
         self._waiting: list[Progress] = []  # steps with rounds of one part
-        self._video = 0  # number of the current input
+        self._video = first  # number of the current input
         self._part = _WHOLE
         self._pieces: _Pieces | None = None  # of that part; None: its decoding has not begun
 

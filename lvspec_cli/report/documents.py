@@ -115,6 +115,7 @@ class _TraceReader:
     def __init__(self, path: str, notes: list[str]) -> None:
         """``notes`` takes what a reader of the report should know."""
         self._path, self._notes = path, notes
+        self._finished: set[tuple[object, ...]] = set()  # rough keys
         self._open: dict[int, dict[int, _OpenPart]] = {}  # number of the video -> number of the part -> the part
 
     def take(self, fields: Fields) -> Iterator[VideoDocument]:
@@ -127,14 +128,16 @@ class _TraceReader:
         elif kind == "round":
             self._take_round(fields, video)
         elif kind == "caption":
-            parts = self._open.pop(video, {})
-            yield VideoDocument(self._record(fields), _in_order(parts), self._path)
+            parts, record = self._open.pop(video, {}), self._record(fields)
+            self._finished.add(record.run.rough_key)
+            yield VideoDocument(record, _in_order(parts), self._path)
 
     def unfinished(self) -> Iterator[VideoDocument]:
         """Yield the videos that never came to their end."""
         for parts in self._open.values():
             video = VideoDocument(None, _in_order(parts), self._path)
-            self._notes.append(f"{self._path} ends within {video.run.path}: the run was interrupted")
+            if video.run.rough_key not in self._finished:  # by a run that went on with the trace
+                self._notes.append(f"{self._path} ends within {video.run.path}: the run was interrupted")
             yield video
 
     def _take_round(self, fields: Fields, video: int) -> None:

@@ -161,7 +161,7 @@ def test_a_full_disk_ends_the_run_with_all_whole_and_with_room_it_goes_on(run, c
 
 @pytest.mark.parametrize(
     "options",
-    [["-o", "closed/"], ["-o", "closed/deeper/"], ["--journal", "closed/j.jsonl"], ["--journal", "closed/new/j.jsonl"]],
+    [["-o", "closed/"], ["-o", "closed/deeper/"], ["--journal", "closed/j.jsonl"]],
 )
 def test_a_read_only_disk_is_told_before_anything_is_done(run, videos, captioned, tmp_path, options):
     names, closed = videos(a="1", b="2"), tmp_path / "closed"
@@ -192,18 +192,35 @@ def test_a_file_is_no_folder_for_results(run, videos, captioned, tmp_path, optio
     assert (tmp_path / "a.mp4").read_text() == "1"
 
 
-def test_a_results_folder_that_is_removed_in_the_middle_costs_nothing_to_come(run, videos, tmp_path, monkeypatch):
+@posix
+@pytest.mark.parametrize("becomes", ["gone", "elsewhere", "another"])
+@pytest.mark.parametrize("journal", [[], ["--journal", "j.jsonl"]], ids=["its own journal", "a journal elsewhere"])
+def test_a_results_folder_that_is_removed_ends_the_run_and_the_next_one_makes_all(
+    run, videos, captioned, tmp_path, monkeypatch, becomes, journal
+):
+    out = tmp_path / "out"
+
     def removing(captioner, path, *rest):
         if path == "b.mp4":
-            shutil.rmtree(tmp_path / "out")
+            out.rename(tmp_path / "moved") if becomes == "elsewhere" else shutil.rmtree(out)
+            if becomes == "another":
+                out.mkdir()
         return attempt(captioner, path, *rest)
 
     names = videos(a="word 1", b="word 2", c="word 3")
     with monkeypatch.context() as patch:
         patch.setattr(local, "attempt", removing)
-        assert run(*names, "-o", "out/").code == 0
-    assert run(*names, "-o", "out/").code == 0
-    assert sorted(os.listdir("out")) == [NAME, "a.txt", "b.txt", "c.txt"]
+        outcome = run(*names, "-o", "out/", *journal)
+    if becomes == "another" and journal:  # which cannot be told from the first, and need not: all goes on
+        assert (outcome.code, captioned()) == (0, names)
+    else:
+        assert (outcome.code, captioned()) == (1, names[:2])
+        assert "was moved or deleted while " in told(outcome)[-1]
+        assert becomes == "another" or "in out" not in "".join(told(outcome)[:-1])
+        assert not out.exists() or os.listdir(out) == []
+    assert run(*names, "-o", "out/", *journal).code == 0
+    assert captioned() == ([] if becomes == "another" else names[2:]) if journal else names
+    assert [(out / f"{name}.txt").read_text() for name in "abc"] == [f"seen: {number}\n" for number in (1, 2, 3)]
 
 
 def test_a_clock_that_goes_backwards_changes_nothing(run, captioned, tmp_path, monkeypatch):

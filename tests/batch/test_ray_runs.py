@@ -154,8 +154,8 @@ def test_what_is_done_needs_no_worker(run, tiny_preset, monkeypatch):
     monkeypatch.setattr("lvspec_cli.batch.ray_source.cluster", None)
     again = lvspec(*CAPTION, "--preset", tiny_preset, *GOOD, DEADLY, DAMAGED)
     assert again.err.splitlines()[-2:] == [
-        "lvspec: 0 captioned, 0 failed, 8 skipped",
-        "lvspec: 2 failed in an earlier run: --retry-failed tries them again",
+        "lvspec: 0 captioned, 2 failed, 8 skipped",
+        "lvspec: 2 failed in an earlier run and were not tried again: --retry-failed does",
     ]
 
 

@@ -129,7 +129,7 @@ def test_questions_have_journals_too(lvspec, run, videos, captioned, tiny_preset
         (["--journal", "a.mp4"], "--journal a.mp4 is one of the videos"),
         (["--journal", "link"], "--journal link is one of the videos"),
         (["--journal", "out/a.txt", "-o", "out/"], "--journal out/a.txt is where captions go"),
-        (["--journal", "j.jsonl", "--shard", "1/2", "-o", "j.1-of-2.jsonl"], "j.1-of-2.jsonl is where captions go"),
+        (["--journal", "j.jsonl", "--shard", "1/2", "-o", "j.jsonl"], "j.1-of-2.jsonl is where captions go"),
         (["--journal", ""], "--journal needs the name of a file"),
         (["--journal", "-"], "--journal needs the name of a file"),
         (["--retry-failed"], "--retry-failed needs a journal of what failed"),

@@ -43,8 +43,8 @@ def test_failures_are_remembered_and_keep_the_code_until_they_are_gone(run, vide
         outcome = run(*names, "-o", "out/")
         assert outcome.code == 1
         assert told(outcome) == [
-            "0 captioned, 0 failed, 2 skipped",
-            "2 failed in an earlier run: --retry-failed tries them again",
+            "0 captioned, 2 failed, 2 skipped",
+            "2 failed in an earlier run and were not tried again: --retry-failed does",
         ]
     assert captioned() == []
     again = run(*names, "-o", "out/", "--retry-failed")

@@ -86,9 +86,31 @@ def test_tasks_of_a_slurm_array_take_all_shares(count, first, data):
     assert found == Shard(task - first + 1, count)
 
 
-def test_an_array_with_gaps_is_refused():
+def array(task, numbers, step=None):
+    """What Slurm tells a task of an array of these numbers."""
+    told = {"ID": task, "COUNT": len(numbers), "MIN": min(numbers), "MAX": max(numbers)}
+    return {
+        f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in ({**told, "STEP": step} if step else told).items()
+    }
+
+
+@given(st.integers(1, 50), st.integers(0, 50), st.integers(1, 9), st.booleans())
+def test_tasks_that_are_numbered_in_equal_steps_take_all_shares(count, first, step, told):
+    numbers = range(first, first + count * step, step)
+    found = [Shard.of_slurm(array(task, numbers, step if told else None)) for task in numbers]
+    assert found == [Shard(index, count) for index in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("numbers", [(1, 3, 6), (1, 2, 5), (0, 1, 2, 6)])
+def test_no_task_of_an_array_with_gaps_begins(numbers):
+    for task in numbers:
+        with pytest.raises(UsageError, match=r"have gaps .* give --shard I/N to each task"):
+            Shard.of_slurm(array(task, numbers, 1))
+
+
+def test_a_task_that_is_not_among_the_numbers_is_refused():
     variables = {"SLURM_ARRAY_TASK_ID": "6", "SLURM_ARRAY_TASK_COUNT": "3", "SLURM_ARRAY_TASK_MIN": "2"}
-    with pytest.raises(UsageError, match="has gaps"):
+    with pytest.raises(UsageError, match="have gaps"):
         Shard.of_slurm(variables)
 
 

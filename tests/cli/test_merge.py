@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lvspec_cli.batch.lock import lock
+from lvspec_cli.file_lock import lock
 from tests.batch.journals import failed, lines, write
 
 

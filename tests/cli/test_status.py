@@ -80,7 +80,7 @@ def test_a_hostile_name_steers_no_terminal(lvspec, tmp_path):
 def test_a_run_in_another_process_is_seen(lvspec, tmp_path):
     path = write(tmp_path, "a", expected="ab")
     hold = (
-        "import sys\nfrom lvspec_cli.batch.lock import lock\nfile = open(sys.argv[1], 'ab+')\n"
+        "import sys\nfrom lvspec_cli.file_lock import lock\nfile = open(sys.argv[1], 'ab+')\n"
         "print(lock(file), flush=True)\nsys.stdin.read()"
     )
     with subprocess.Popen(

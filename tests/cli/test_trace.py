@@ -236,7 +236,10 @@ def test_rounds_carry_no_evidence_unless_it_is_asked_for(tiny_preset, clip, load
     ("options", "complaint"),
     [
         (["--trace", "."], "--trace . is a folder: name a file in it"),
-        (["--trace", "no/such/t.jsonl"], "--trace {here}/no/such/t.jsonl cannot be written: No such file or directory"),
+        (
+            ["--trace", "no/such/t.jsonl"],
+            "--trace {here}/no/such/t.jsonl cannot be written: there is no folder {here}/no/such; make it first",
+        ),
         (["--trace", "-"], "--trace needs the name of a file: stdout is for captions"),
         (["--trace", ""], "--trace needs the name of a file: stdout is for captions"),
         (["--trace", "a", "-o", "./a"], "--trace a is where the captions go: name another file"),
@@ -273,6 +276,9 @@ def test_an_older_trace_stays_until_the_new_one_is_whole(caption, clip, tmp_path
         assert caption(clip, "--trace", "t.jsonl").code == 130
     assert (tmp_path / "t.jsonl").read_text() == "old\n"
     assert {line["type"] for line in read(tmp_path / "t.jsonl.partial")} == {"part", "round"}
-    assert caption(clip, "--trace", "t.jsonl").code == 0
+    refused = caption(clip, "--trace", "t.jsonl")  # it may be all that is left of hours
+    assert refused.code == 2
+    assert "t.jsonl.partial" in refused.err
+    assert caption(clip, "--trace", "t.jsonl", "--overwrite").code == 0
     assert read(tmp_path / "t.jsonl")[-1]["type"] == "caption"
     assert sorted(os.listdir(tmp_path)) == ["t.jsonl"]

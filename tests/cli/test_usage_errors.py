@@ -71,7 +71,7 @@ def refused(lvspec, tiny_preset, loads):
         (["--preset", "no-such"], "there is no preset 'no-such'"),
         (["--preset", "no/such.yaml"], "there is no preset file no/such.yaml"),
         (["-o", ""], "-o is empty: is a variable unset?"),
-        (["-o", "no/such/folder.txt"], "cannot be written: No such file or directory"),
+        (["-o", "no/such/folder.txt"], "/no/such; make it first"),
         (["-0"], "-0 says how --from-file LIST is written"),
         (["--from-file", "no-list"], "--from-file no-list cannot be read: No such file or directory"),
         (["--farmes", "3"], "--farmes"),

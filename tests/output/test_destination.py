@@ -1,16 +1,18 @@
 """A file of results appears whole or not at all, and nothing else is harmed."""
 
+import errno
 import os
 import stat
 
 import pytest
 
 from lvspec_cli.errors import LvspecError, UsageError
-from lvspec_cli.output.destination import open_destination
+from lvspec_cli.output.destination import Earlier, open_destination
+from lvspec_cli.output.partial_file import PartialFile
 
 
-def write(output, text="new\n", error=None):
-    with open_destination(output) as destination:
+def write(output, text="new\n", error=None, earlier=Earlier.KEPT):
+    with open_destination(output, earlier=earlier) as destination:
         destination.stream.write(text)
         if error is not None:
             raise error
@@ -59,26 +61,121 @@ def test_an_older_file_stays_when_there_is_nothing_to_write(tmp_path):
     assert os.listdir(tmp_path) == ["out.txt"]
 
 
-def test_an_earlier_partial_file_stays_until_there_is_something_to_write(tmp_path):
-    partial = tmp_path / "out.txt.partial"
+def test_what_a_run_that_was_broken_off_left_is_not_lost(tmp_path):
+    path, partial = tmp_path / "out.txt", tmp_path / "out.txt.partial"
     partial.write_text("hours of work\n")
-    with open_destination(str(tmp_path / "out.txt")):
-        assert partial.read_text() == "hours of work\n"
-    with pytest.raises(LvspecError), open_destination(str(tmp_path / "out.txt")):
-        raise LvspecError("no")
+    with pytest.raises(UsageError, match=r"out\.txt\.partial holds what a run .* or give --overwrite; .* --journal"):
+        write(str(path))
     assert partial.read_text() == "hours of work\n"
     assert os.listdir(tmp_path) == ["out.txt.partial"]
 
 
-def test_an_earlier_partial_file_is_replaced_by_new_results(tmp_path):
-    partial = tmp_path / "out.txt.partial"
+def test_what_comes_again_is_there_until_there_is_something_to_write(tmp_path):
+    path, partial = str(tmp_path / "out.txt"), tmp_path / "out.txt.partial"
     partial.write_text("hours of work\n")
-    with pytest.raises(KeyboardInterrupt):
-        write(str(tmp_path / "out.txt"), error=KeyboardInterrupt())
-    assert partial.read_text() == "new\n"
-    write(str(tmp_path / "out.txt"))
+    with open_destination(path, earlier=Earlier.REPLACED):
+        assert partial.read_text() == "hours of work\n"
+    with pytest.raises(LvspecError), open_destination(path, earlier=Earlier.REPLACED):
+        raise LvspecError("no")
+    assert partial.read_text() == "hours of work\n"
+    assert os.listdir(tmp_path) == ["out.txt.partial"]
+    write(path, earlier=Earlier.REPLACED)
     assert (tmp_path / "out.txt").read_text() == "new\n"
     assert os.listdir(tmp_path) == ["out.txt"]
+
+
+# A file that goes on.
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out.txt.partial"])
+@pytest.mark.parametrize(
+    ("left", "last", "whole"),
+    [
+        ("one\ntwo\n", b"two", "one\ntwo\n"),
+        ("one\ntwo\nto", b"two", "one\ntwo\n"),
+        ("one\n", b"one", "one\n"),
+        ("on", b"on", ""),
+        ("one\n" + "t" * 300_000 + "\nto", b"t" * 300_000, "one\n" + "t" * 300_000 + "\n"),
+    ],
+    ids=["whole", "torn", "one line", "all torn", "long"],
+)
+def test_what_is_new_comes_behind_what_is_there(tmp_path, name, left, last, whole):
+    (tmp_path / name).write_text(left)
+    with open_destination(str(tmp_path / "out.txt"), earlier=Earlier.CONTINUED) as destination:
+        assert destination.last_line == last
+        destination.stream.write("new\n")
+    assert (tmp_path / "out.txt").read_text() == whole + "new\n"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_a_file_to_which_nothing_is_added_is_what_it_was(tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old\nto")
+    with open_destination(str(path), earlier=Earlier.CONTINUED):
+        pass
+    with pytest.raises(LvspecError), open_destination(str(path), earlier=Earlier.CONTINUED):
+        raise LvspecError("no")
+    assert path.read_text() == "old\nto"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_a_file_that_goes_on_is_unfinished_until_its_run_has_ended_well(tmp_path):
+    (tmp_path / "out.txt").write_text("old\n")
+    with pytest.raises(KeyboardInterrupt):
+        write(str(tmp_path / "out.txt"), error=KeyboardInterrupt(), earlier=Earlier.CONTINUED)
+    assert (tmp_path / "out.txt.partial").read_text() == "old\nnew\n"
+    assert os.listdir(tmp_path) == ["out.txt.partial"]
+
+
+def test_of_two_files_that_could_go_on_none_is_lost(tmp_path):
+    for name in ("out.txt", "out.txt.partial"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(UsageError, match="move one of them away"):
+        write(str(tmp_path / "out.txt"), earlier=Earlier.CONTINUED)
+    assert all((tmp_path / name).read_text() == name for name in os.listdir(tmp_path))
+
+
+# Two runs.
+
+
+@pytest.mark.skipif(os.name == "nt", reason="one process can lock a file twice there")
+@pytest.mark.parametrize("earlier", Earlier)
+def test_a_file_that_a_run_writes_is_refused_to_others_and_comes_to_no_harm(tmp_path, earlier):
+    path = str(tmp_path / "out.txt")
+    with open_destination(path) as destination:
+        for _ in range(2):  # before there is anything in it, and then
+            with pytest.raises(UsageError, match=r"another run writes -o .*out\.txt right now: wait for its end"):
+                write(path, text="another\n", earlier=earlier)
+            destination.stream.write("new\n")
+    assert (tmp_path / "out.txt").read_text() == "new\nnew\n"
+    write(path, text="another\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no flock")
+def test_where_the_disk_knows_no_locks_files_are_written_all_the_same(tmp_path, monkeypatch):
+    def refuse(file, operation):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    write(str(tmp_path / "out.txt"))
+    assert (tmp_path / "out.txt").read_text() == "new\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="open files cannot be renamed there")
+def test_a_run_that_ends_while_another_opens_its_file_keeps_what_it_wrote(tmp_path, monkeypatch):
+    path, take = tmp_path / "out.txt", PartialFile.take
+    (tmp_path / "out.txt.partial").write_text("of the first\n")
+
+    def ends(file):
+        if not path.exists():
+            (tmp_path / "out.txt.partial").rename(path)
+        return take(file)
+
+    monkeypatch.setattr(PartialFile, "take", ends)
+    with open_destination(str(path)) as destination:
+        destination.stream.write("of the second\n")
+        assert path.read_text() == "of the first\n"
+    assert path.read_text() == "of the second\n"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
@@ -111,7 +208,10 @@ def test_a_device_stays_a_device():
 
 @pytest.mark.parametrize(
     ("output", "complaint"),
-    [(".", "is a folder: name a file in it"), ("missing/out.txt", "cannot be written: No such")],
+    [
+        (".", "is a folder: name a file in it"),
+        ("missing/out.txt", "cannot be written: there is no folder .*missing; make it first"),
+    ],
 )
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path, monkeypatch, output, complaint):
     monkeypatch.chdir(tmp_path)

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from lvspec_cli.errors import LvspecError, UsageError
+from lvspec_cli.output.destination import Earlier
 from lvspec_cli.output.folder import case_counts
 from lvspec_cli.output.naming import Source
 from lvspec_cli.output.outlet import OutputOptions, outlet_for
@@ -28,7 +29,7 @@ def outlet(*paths, formats=None, several=None, base=None, **options):
 
 
 def write(outlet, *results, replace=False):
-    with outlet.open(replace=replace) as sink:
+    with outlet.open(Earlier.REPLACED if replace else Earlier.KEPT) as sink:
         for result in results:
             sink.write(result, replace=replace)
         sink.close()
@@ -304,12 +305,12 @@ def test_a_full_disk_costs_no_file_that_is_there(monkeypatch):
 
 
 def test_a_folder_that_turns_into_a_file_meanwhile_is_an_error_and_no_defect():
-    chosen = outlet(output="out/")
+    chosen = outlet("in/sub/clip.mp4", base="in", output="out/")
     with chosen.open() as sink:
-        with open("out", "w"):
+        with open("out/sub", "w"):
             pass
-        with pytest.raises(LvspecError, match="the folder out cannot be made: File exists"):
-            sink.write(made("clip.mp4", "A cat."))
+        with pytest.raises(LvspecError, match="the folder out/sub cannot be made: File exists"):
+            sink.write(made("in/sub/clip.mp4", "A cat."))
 
 
 @pytest.mark.parametrize(

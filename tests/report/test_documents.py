@@ -91,6 +91,13 @@ def test_a_trace_without_its_end_is_interrupted(write):
     assert documents.notes == (f"{path} ends within films/circle.mp4: the run was interrupted",)
 
 
+def test_a_trace_that_a_later_run_went_on_with_has_an_end(write):
+    lines = [*traces.trace(finished=False), *traces.trace(video=1)]
+    documents = read_documents([write(traces.json_lines(lines))])
+    assert [video.record is not None for video in documents.videos] == [True]
+    assert documents.notes == ()
+
+
 def test_the_finished_run_of_an_interrupted_video_takes_its_place(write):
     killed = write(traces.json_lines(traces.trace(finished=False)), "t.jsonl")
     (video,) = read_documents([killed, write(json.dumps(traces.record()))]).videos

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from lvspec_cli.batch import lock as module
-from lvspec_cli.batch.lock import is_locked, lock
+from lvspec_cli import file_lock as module
+from lvspec_cli.file_lock import is_locked, lock
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="one process can lock a file twice there")
 
