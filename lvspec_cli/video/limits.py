@@ -86,8 +86,8 @@ def no_frames(path: VideoPath, span: Selection | None = None) -> NoFrames:
     """The error for a file of which nothing can be decoded, or nothing in a span of it."""
     if span is not None and span.is_part:
         return NoFrames(
-            f"no frame of {shown(path)} from {span.start_s:g} s to {span.end_s:g} s can be decoded: it is damaged there; "
-            "choose another part, or copy or record it again"
+            f"no frame of {shown(path)} from {span.start_s:g} s to {span.end_s:g} s can be decoded: it is damaged "
+            "there; choose another part, or copy or record it again"
         )
     return NoFrames(
         f"no frame of {shown(path)} can be decoded: it is damaged, cut off or absurdly large; copy or record it again"

@@ -180,7 +180,7 @@ def test_a_span_of_which_nothing_can_be_decoded_is_an_error_with_the_worker_too(
     make_video: MakeVideo, tmp_path: Path
 ) -> None:
     path = _with_holes(make_video("mjpeg-mov"), range(12, 36), tmp_path / "hollow.mov")
-    with VideoWorker() as worker, pytest.raises(NoFrames, match="from 0.6 s to 1.2 s"):
+    with VideoWorker() as worker, pytest.raises(NoFrames, match=r"from 0\.6 s to 1\.2 s"):
         worker.read(str(path), ReadOptions(start_s=0.6, end_s=1.2))
 
 
