@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -160,7 +161,18 @@ def _read_span(path: Path, first: int, last: int, **options: Any) -> Clip:
     return read_clip(path, ReadOptions(start_s=first / 25, end_s=last / 25, **{"frame_count": 4, **options}))
 
 
-HOLLOW = ["mjpeg-avi", "mjpeg-mov", "h264-mp4", "h264-avi", "prores-mov", "vp9-webm", "hevc-mp4", "long-gop-mp4"]
+HOLLOW = [
+    "mjpeg-avi",
+    "mjpeg-mov",
+    "h264-mp4",
+    "h264-avi",
+    "mpeg4-avi",
+    "mpeg4-mp4",
+    "prores-mov",
+    "vp9-webm",
+    "hevc-mp4",
+    "long-gop-mp4",
+]
 
 
 @pytest.mark.parametrize("name", HOLLOW)
@@ -169,7 +181,7 @@ def test_a_span_of_which_nothing_can_be_decoded_is_an_error(name: str, tmp_path:
     with pytest.raises(NoFrames, match=r"no frame of .* from 1\.2 s to 1\.6 s can be decoded: it is damaged there"):
         _read_span(path, 30, 40)
     with pytest.raises(NoFrames):
-        _read_span(path, 28, 45, frame_count=None, frames_per_second=25)
+        _read_span(path, 28, 46, frame_count=None, frames_per_second=25)
     assert all(12 / 25 <= time < 20 / 25 for time in _read_span(path, 12, 20).times)
     whole = read_clip(path, EVERYTHING)
     assert whole.facts.bad_packets == 24
@@ -271,3 +283,15 @@ def test_a_long_gap_between_frames_shows_the_frame_before_it(tmp_path: Path) -> 
     clip = read_clip(encode(encoding, tmp_path / "gap.mkv"), ReadOptions(frame_count=4))
     assert _numbers(clip) == [2]
     assert clip.times == (0.08,)
+
+
+def test_a_frame_before_a_hole_is_not_shown_at_its_end(tmp_path: Path) -> None:
+    # AVI has no presentation times: what the demuxer makes up for it is when the hole ends.
+    path = _hollow(encode(replace(ENCODINGS["mpeg4-avi"], frame_count=96), tmp_path / "made-up.avi"), 24, 72)
+    clip = read_clip(path, EVERYTHING)
+    last = 24  # frame 24, which comes before those that it is a reference of, is the last one that can be decoded
+    before = sum(time < last / 25 for time in clip.times)
+    assert _numbers(replace(clip, frames=clip.frames[:before])) == list(range(before))
+    for frame in clip.frames[before:]:
+        with suppress(ValueError):  # references are missing: the first ones behind the hole have no clean barcode
+            assert read_barcode(frame) != last
