@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from typing import TypeAlias
 
 import av.error
@@ -76,10 +76,12 @@ def without_guesses(times: list[int | None], packets: list[PacketFacts]) -> list
     AVI has no presentation times: the demuxer makes them from what follows, and what follows may be a hole.
     """
     decoded_at = [packet.dts for packet in packets[MOST_HELD:]]
-    return [
-        None if time is not None and later is not None and later < time else time
-        for time, later in zip_longest(times, decoded_at)
-    ]
+    guesses = {
+        time
+        for time, later in zip(times, decoded_at, strict=False)
+        if time is not None and later is not None and later < time
+    }
+    return [None if time in guesses else time for time in times]
 
 
 def ascends(times: list[int]) -> bool:
