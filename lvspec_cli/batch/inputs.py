@@ -9,13 +9,16 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from lvspec_cli.errors import UsageError
 from lvspec_cli.output.naming import Source
+from lvspec_cli.video.source import IMAGE_SUFFIXES
 
 LARGEST_LIST = 256 * 1024 * 1024  # bytes: some millions of paths
 _READ_AT_ONCE = 1024 * 1024  # bytes
+_FOLDERS_TO_LOOK_INTO = 100  # for a hint, which must not take long
 # What -r takes for a video. Still images are none: a folder of them is a video when it is named by itself.
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
@@ -29,6 +32,7 @@ class Inputs:
 
     sources: tuple[Source, ...]  # never empty
     several: bool  # whether results are written as those of many: true for folders and lists, however few they hold
+    repeated: tuple[str, ...] = ()  # paths that are left out, for they are those of videos that come before
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -37,11 +41,14 @@ class Inputs:
 
 
 def gather_inputs(paths: Sequence[str], *, recursive: bool, from_file: str | None, null: bool) -> Inputs:
-    """All videos that the arguments name; those of the list come last.
+    """All videos that the arguments name, each absolute path once; those of the list come last.
+
+    With -r, a folder below that cannot be read is among them, so that it fails by itself. Links are not followed to
+    see what is the same: they have names of their own, and so have their results.
 
     Raises:
-        UsageError: there is none, a list or folder cannot be read, a folder is not there, or one of videos is named
-            without -r.
+        UsageError: there is none, a list or named folder cannot be read, a folder is not there, or one of videos is
+            named without -r.
     """
     if null and from_file is None:
         raise UsageError("-0 says how --from-file LIST is written: give that option too")
@@ -59,7 +66,9 @@ def gather_inputs(paths: Sequence[str], *, recursive: bool, from_file: str | Non
     if not found:
         raise UsageError("no video given: name a file, a folder with -r, or a list with --from-file")
     several = len(found) > 1 or from_file is not None or any(map(os.path.isdir, named if recursive else ()))
-    return Inputs(found, several)
+    first: dict[str, Source] = {}
+    repeated = tuple(each.path for each in found if first.setdefault(os.path.abspath(each.path), each) is not each)
+    return Inputs(tuple(first.values()), several, repeated)
 
 
 def _refuse_what_is_no_path(path: str) -> None:
@@ -78,6 +87,8 @@ def _refuse_missing_folder(path: str) -> None:
 def _listed(source: str, null: bool) -> list[str]:
     content = b"".join(_pieces(source, null))
     if null:
+        if b"\0" not in content and b"\n" in content:
+            raise UsageError(f"--from-file {source} has no NUL characters, by which -0 parts paths: leave -0 out")
         return [os.fsdecode(entry[0]) for entry in re.finditer(rb"[^\0]+", content)]
     lines = (line[0].removesuffix(b"\r") for line in re.finditer(rb"[^\n]+", content.removeprefix(BOM_UTF8)))
     return [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
@@ -114,19 +125,24 @@ def _expand(path: str) -> list[Source]:
     """A file is itself, a folder all the videos in and below it, sorted, hidden ones left out."""
     if not os.path.isdir(path):
         return [Source(path)]
-    videos = sorted(_walk(path))
-    if not videos:
+    sources = sorted(_walk(path), key=lambda source: source.path)
+    if not sources:
         raise UsageError(f"no video in {path} or below: looked for {' '.join(sorted(VIDEO_SUFFIXES))}")
-    return [Source(video, base=path) for video in videos]
+    return sources
 
 
-def _walk(folder: str) -> Iterator[str]:
-    def refuse(error: OSError) -> None:
-        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
+def _walk(folder: str) -> Iterator[Source]:
+    unreadable: list[str] = []
 
-    for place, folders, files in os.walk(folder, onerror=refuse):
+    def note(error: OSError) -> None:
+        if error.filename == folder:
+            raise UsageError(f"{folder} cannot be read: {error.strerror}") from error
+        unreadable.append(error.filename)
+
+    for place, folders, files in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (os.path.join(place, name) for name in files if looks_like_video(name))
+        yield from (Source(os.path.join(place, name), base=folder) for name in files if looks_like_video(name))
+    yield from (Source(place, base=folder, is_folder=True) for place in unreadable)
 
 
 def looks_like_video(name: str) -> bool:
@@ -135,7 +151,7 @@ def looks_like_video(name: str) -> bool:
 
 
 def _refuse_folder_of_videos(path: str) -> None:
-    """A folder without -r is one video, made of images; if it holds videos and nothing else, -r was meant."""
+    """A folder without -r is one video, made of images; if it has videos and no images, -r was meant."""
     if not os.path.isdir(path):
         return
     try:
@@ -144,3 +160,10 @@ def _refuse_folder_of_videos(path: str) -> None:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     if names and all(map(looks_like_video, names)):
         raise UsageError(f"{path} is a folder of videos: add -r to caption each of them")
+    if not any(name.lower().endswith(IMAGE_SUFFIXES) for name in names) and _has_videos_below(path):
+        raise UsageError(f"{path} has no images, but there are videos in it or below: add -r to caption each of them")
+
+
+def _has_videos_below(path: str) -> bool:
+    """Whether there are videos in the folders that are come upon first."""
+    return any(looks_like_video(name) for _, _, names in islice(os.walk(path), _FOLDERS_TO_LOOK_INTO) for name in names)

@@ -106,16 +106,10 @@ class Runner:
             yield task
 
     def _tasks(self, paths: Sequence[str]) -> Iterator[Task]:
-        seen: set[str] = set()  # a folder and one below it may both be given
         for path in paths:
             key = None if self.journal is None else VideoKey.of(path)
-            if self.journal is not None and key is not None:
-                if key.path in seen:
-                    self.skipped += 1
-                    continue
-                seen.add(key.path)
-                if self._is_done(self.journal, path, key):
-                    continue
+            if self.journal is not None and key is not None and self._is_done(self.journal, path, key):
+                continue
             task = Task(path, key, self.options.overwrite)
             if not self._is_to_be_skipped(task):
                 yield task

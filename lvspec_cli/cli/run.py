@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvspec_cli.batch.inputs import gather_inputs
+from lvspec_cli.batch.inputs import Inputs, gather_inputs
 from lvspec_cli.batch.journal import Journal
 from lvspec_cli.batch.leftovers import clear_leftovers
 from lvspec_cli.batch.runner import Runner, RunOptions
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from lvspec_cli.captioner import Captioner
     from lvspec_cli.output.trace import TraceWriter
     from lvspec_cli.preset import Preset
+
+_MOST_TOLD = 3  # names in a note
 
 
 def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> int:
@@ -61,6 +63,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
         if shared.dry_run:
             with outlet.open(Earlier.REPLACED if shared.overwrite else Earlier.KEPT) as sink, captioner:
                 return dry_run(captioner, view, sink, paths, question)
+        _tell_of_names(view, inputs, outlet)
         if shard.count > 1:
             to = "" if outlet.folder is not None or outlet.place is None else f", to {outlet.place}"
             view.note(f"share {shard}: {len(paths)} of {len(inputs.paths)} videos{to}")
@@ -78,6 +81,22 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
             runner = Runner(source, view, sink, trace, journal, run_options, tell_cause)
             runner.over(paths)
             return OK if runner.complete else FAILED
+
+
+def _tell_of_names(view: View, inputs: Inputs, outlet: Outlet) -> None:
+    """Tell of videos that were named again, and of files that other ones than before would have."""
+    if inputs.repeated:
+        view.note(f"named again, and captioned once: {_few(inputs.repeated)}")
+    if outlet.left_alone:
+        view.note(
+            f"{_few(outlet.left_alone)}: left as it was; several videos share that stem, so the files of each have its "
+            "full name"
+        )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_TOLD
+    return ", ".join(names[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from typing import NamedTuple
 from lvspec_cli.errors import UsageError
 
 _SEPARATORS = os.sep + (os.altsep or "")
+# Ends the name of a folder that could not be searched: no file of that name is ever written, and a video that is called
+# like the folder keeps its stem.
+_UNSEARCHED = ".unsearched"
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Source:
 
     path: str  # as its user named it
     base: str | None = None  # the named folder that was searched for it; None if the video itself was named
-    is_folder: bool = False  # whether it is a folder of images
+    is_folder: bool = False  # of images; if it was found and not named, one that cannot be searched, so that it fails
 
 
 class Name(NamedTuple):
@@ -43,6 +46,8 @@ def name_of(source: Source, folder: str | None) -> Name:
     if os.path.basename(path) in ("", ".", ".."):  # a path that does not end with a name
         path = os.path.abspath(path or os.sep)
     place, full = os.path.split(path)
+    if source.is_folder and source.base is not None:
+        full += _UNSEARCHED
     stem = full if source.is_folder else os.path.splitext(full)[0]
     return Name(_place(place, source.base, folder), stem, full)
 
@@ -71,6 +76,12 @@ def output_paths(
     return [[Path(path + suffix) for suffix in suffixes] for path, _ in taken.values()]
 
 
+def name_without_others(source: Source, file: Path) -> Path | None:
+    """What a file of a video that keeps its full name would be called if no other had its stem; None: as it is."""
+    stem, full = name_of(source, None)[1:]
+    return file.with_name(stem + file.suffix) if stem != full and file.stem == full else None
+
+
 def _folding(names: Sequence[Name], case_counts: Callable[[str], bool]) -> Callable[[str], str]:
     """What makes those paths equal that may be one on the disk."""
     spellings: dict[str, dict[str, str]] = {}  # path without case -> path as it is -> its folder
@@ -90,7 +101,5 @@ def _place(place: str, base: str | None, folder: str | None) -> str:
 
 
 def _collision(one: Source, other: Source, path: str, folder: str | None) -> str:
-    if one.path == other.path:
-        return f"{one.path} is named twice: name it once, for there is one file {path} for it"
     remedy = "rename one of them" if folder is None else "use --sidecar, or -r with a folder that has both below it"
     return f"{one.path} and {other.path} would both be written to {path}: {remedy}"

@@ -11,7 +11,7 @@ from lvspec_cli.errors import UsageError
 from lvspec_cli.output.destination import Earlier, open_destination, share_name, unfinished
 from lvspec_cli.output.folder import FolderSink, case_counts
 from lvspec_cli.output.formats import FORMATS, chosen_formats, format_of
-from lvspec_cli.output.naming import Source, output_paths
+from lvspec_cli.output.naming import Source, name_without_others, output_paths
 from lvspec_cli.output.sink import Sink, StreamSink
 from lvspec_cli.settings import Settings
 
@@ -42,6 +42,7 @@ class Outlet:
     several: bool  # whether the results in the stream are written as those of many
     folder: FolderSink | None = None  # what takes them if there is no stream
     untold: str = ""  # the suffix of the file as its user named it, if it has one that is of no format
+    left_alone: tuple[str, ...] = ()  # files that are called as one of the videos' would be if they had other stems
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -82,7 +83,8 @@ def outlet_for(options: OutputOptions, settings: Settings, sources: Sequence[Sou
     if options.dry_run:
         _check_forecasts(formats, in_files)
     if in_files:
-        return Outlet(formats, options.place, several, _folder_sink(options, formats, sources))
+        sink = _folder_sink(options, formats, sources)
+        return Outlet(formats, options.place, several, sink, left_alone=_left_alone(sink, sources))
     _check_stream(formats, several)
     place = options.place and share_name(options.place, options.share)
     _refuse_to_overwrite([place] if place else [], sources)
@@ -117,6 +119,12 @@ def _folder_sink(options: OutputOptions, formats: Sequence[str], sources: Sequen
 def _untold(place: str) -> str:
     """The suffix of a file whose name tells no format; empty for others, and for devices and pipes."""
     return os.path.splitext(place)[1] if unfinished(place) and format_of(place) is None else ""
+
+
+def _left_alone(sink: FolderSink, sources: Sequence[Source]) -> tuple[str, ...]:
+    wanted = {path for files in sink.files.values() for path in files.values()}
+    others = (name_without_others(source, path) for source in sources for path in sink.files[source.path].values())
+    return tuple(dict.fromkeys(str(path) for path in others if path and path not in wanted and os.path.lexists(path)))
 
 
 def _check_stream(formats: Sequence[str], several: bool) -> None:

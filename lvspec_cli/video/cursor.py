@@ -8,6 +8,7 @@ one. Otherwise the seek is repeated further back, and at last the stream is read
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 import av.error
@@ -80,6 +81,16 @@ class FrameCursor:
             self._seek_before(timestamp)
         return self._advance(timestamp)
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether the decoder has refused a packet on the way to where it is now."""
+        return bool(self._refused)
+
+    @property
+    def following(self) -> Shown | None:
+        """The frame that comes after one that ``frame_at`` gave for a later time than its own; None at the end."""
+        return self._ahead
+
     def _is_far(self, key: int) -> bool:
         return self._index.frames_between(self._reached, key) >= FAR_FRAMES
 
@@ -137,21 +148,24 @@ class FrameCursor:
     def _begin(self, at_beginning: bool) -> None:
         self._frames = self._decode()
         self._at_beginning = at_beginning
-        self._count = 0
+        self._refused: list[int] = []  # how many packets came before each that the decoder refused
+        self._count = self._lost = 0  # frames that left the decoder; those that were refused before them
         self._last: float = NEVER
         self._held = self._ahead = None
 
     def _next(self) -> Shown | None:
         for frame in self._frames:
-            timestamp = self._counted_time() if self._index.counted else self._own_time(frame)
+            timestamp = self._counted_time(frame) if self._index.counted else self._own_time(frame)
             if timestamp is not None:
                 return timestamp, frame
         return None
 
-    def _counted_time(self) -> int | None:
+    def _counted_time(self, frame: VideoFrame) -> int | None:
+        if frame.pts is not None:
+            self._lost = max(self._lost, bisect_left(self._refused, frame.pts))
+        place, counted = self._count + self._lost, self._index.timestamps
         self._count += 1
-        counted = self._index.timestamps
-        return counted[self._count - 1] if self._count <= len(counted) else None
+        return counted[place] if place < len(counted) else None
 
     def _own_time(self, frame: VideoFrame) -> int | None:
         self._decoded += 1
@@ -164,12 +178,15 @@ class FrameCursor:
         return frame.pts
 
     def _decode(self) -> Iterator[VideoFrame]:
-        for packet in self._packets():
+        for number, packet in enumerate(self._packets()):
+            if packet is not None and self._index.counted:
+                packet.pts = number  # which its frame takes over
             frames = decode_packet(self.stream, packet)
             if frames is None:
-                # A decoder of several threads refuses a packet when it is given a later one, after every seek the same:
-                # each still counts once, except where the demuxer has marked it, too.
+                # A decoder of several threads refuses a packet when it is given one as many later, after every seek the
+                # same: each still counts once, except where the demuxer has marked it, too.
                 self.bad_packets.add(identity(packet))
+                self._refused.append(number - self.stream.codec_context.thread_count + 1)
             yield from frames or ()
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:

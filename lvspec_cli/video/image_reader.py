@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -29,11 +31,11 @@ def read_images(kind: SourceKind, path: VideoPath, options: ReadOptions, cache: 
         check_duration(path, sequence.end_s, options)
         selection = select(options, sequence.end_s)
         chosen = showing(sequence.times_s, selection.moments)
-        images = ((sequence.times_s[index], sequence.load(index)) for index in chosen)
-        intact = ((time, image) for time, image in images if image is not None)
-        first = next(intact, None)
+        intact = _intact(sequence, chosen)
+        span = range(showing(sequence.times_s, [selection.start_s])[0], bisect_left(sequence.times_s, selection.end_s))
+        first = next(intact, None) or next(_intact(sequence, span), None)
         if first is None:
-            raise no_frames(path)
+            raise no_frames(path, selection)
         box = output_box(path, first[1].size, len(chosen), options)
         frames = np.empty((len(chosen), box.height, box.width, 3), np.uint8)
         frames[0], times, sizes = fitted(first[1], box.size), [first[0]], {first[1].size}
@@ -44,6 +46,12 @@ def read_images(kind: SourceKind, path: VideoPath, options: ReadOptions, cache: 
         facts = _facts(path, sequence, first[1].size)
         facts = _with_warnings(facts, selection.warnings + box.warnings, len(chosen) - len(times), len(sizes) > 1)
     return Clip(frames[: len(times)], tuple(times), selection.start_s, selection.end_s, facts)
+
+
+def _intact(sequence: ImageSequence, places: Iterable[int]) -> Iterator[tuple[float, Image.Image]]:
+    """The images at these places that are not damaged, each with its time in seconds."""
+    images = ((sequence.times_s[place], sequence.load(place)) for place in places)
+    return ((time, image) for time, image in images if image is not None)
 
 
 def measure_images(kind: SourceKind, path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:

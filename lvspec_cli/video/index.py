@@ -11,7 +11,15 @@ from itertools import pairwise
 
 from av.video.stream import VideoStream
 
-from lvspec_cli.video.packets import THE_END, PacketFacts, PacketIdentity, ascends, believed_times, too_many_strays
+from lvspec_cli.video.packets import (
+    THE_END,
+    PacketFacts,
+    PacketIdentity,
+    ascends,
+    believed_times,
+    too_many_strays,
+    without_guesses,
+)
 
 DEFAULT_FRAME_RATE = Fraction(25)  # of streams that carry neither timestamps nor a rate
 
@@ -96,6 +104,8 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
     """
     assert stream.time_base is not None
     times = believed_times(packets)
+    if _is_avi(stream):
+        times = without_guesses(times, packets)
     shown = [(t, p) for t, p in zip(times, packets, strict=True) if t is not None and not p.is_discarded]
     warnings: list[str] = []
     if trusted and _are_usable(times, packets, stream):
@@ -127,8 +137,12 @@ def _are_usable(times: list[int | None], packets: list[PacketFacts], stream: Vid
         return False
     # AVI stores no presentation times; for reordered H.264 the demuxer passes decoding order off as such.
     reordered = stream.codec_context.has_b_frames and not all(p.is_key for p in packets)
-    made_up = "avi" in stream.container.format.name and ascends([time for time in times if time is not None])
+    made_up = _is_avi(stream) and ascends([time for time in times if time is not None])
     return not (reordered and made_up)
+
+
+def _is_avi(stream: VideoStream) -> bool:
+    return "avi" in stream.container.format.name
 
 
 def _counted_times(packets: list[PacketFacts], stream: VideoStream) -> tuple[list[int], Fraction, list[str]]:

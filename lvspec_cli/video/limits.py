@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lvspec_cli.errors import NoFrames, VideoTooLarge, VideoTooLong
 from lvspec_cli.video.geometry import scaled_to
 from lvspec_cli.video.options import ReadOptions
+from lvspec_cli.video.selection import Selection
 from lvspec_cli.video.source import VideoPath, shown
 
 BYTES_PER_PIXEL = 3  # RGB
@@ -81,8 +82,13 @@ def _affordable_pixels(count: int, options: ReadOptions) -> int:
     return max(1, options.memory_limit_bytes // 2 // BYTES_PER_PIXEL // count)
 
 
-def no_frames(path: VideoPath) -> NoFrames:
-    """The error for a file of which nothing can be decoded."""
+def no_frames(path: VideoPath, span: Selection | None = None) -> NoFrames:
+    """The error for a file of which nothing can be decoded, or nothing in a span of it."""
+    if span is not None and span.is_part:
+        return NoFrames(
+            f"no frame of {shown(path)} from {span.start_s:g} s to {span.end_s:g} s can be decoded: it is damaged "
+            "there; choose another part, or copy or record it again"
+        )
     return NoFrames(
         f"no frame of {shown(path)} can be decoded: it is damaged, cut off or absurdly large; copy or record it again"
     )

@@ -20,6 +20,7 @@ THE_END: PacketIdentity = (None, None)  # stands for whatever keeps a file from 
 # A stray timestamp, from a damaged packet, is passed over; more of them than this mean that the clock is wrong.
 STRAYS = 2
 STRAY_SHARE = 0.05
+MOST_HELD = 17  # packets in a decoder before the frame of the first one is shown; no codec allows for more
 
 
 @dataclass(frozen=True, slots=True)  # slots: a day of video has millions of packets
@@ -67,6 +68,20 @@ def believed_times(packets: list[PacketFacts]) -> list[int | None]:
     """Each packet's presentation time, None where it is missing or where the decoding clock jumps out of order."""
     steady = _longest_ascent([p.dts for p in packets])
     return [p.pts if is_steady else None for p, is_steady in zip(packets, steady, strict=True)]
+
+
+def without_guesses(times: list[int | None], packets: list[PacketFacts]) -> list[int | None]:
+    """The times without those of packets that would be shown only after more later ones than a decoder ever holds.
+
+    AVI has no presentation times: the demuxer makes them from what follows, and what follows may be a hole.
+    """
+    decoded_at = [packet.dts for packet in packets[MOST_HELD:]]
+    guesses = {
+        time
+        for time, later in zip(times, decoded_at, strict=False)
+        if time is not None and later is not None and later < time
+    }
+    return [None if time in guesses else time for time in times]
 
 
 def ascends(times: list[int]) -> bool:

@@ -15,7 +15,7 @@ from lvspec_cli.video.cache import Learnt, VideoCache
 from lvspec_cli.video.clip import Clip, VideoFacts
 from lvspec_cli.video.container import open_stream
 from lvspec_cli.video.conversion import FrameConverter
-from lvspec_cli.video.cursor import FrameCursor, TimestampsContradict
+from lvspec_cli.video.cursor import FrameCursor, Shown, TimestampsContradict
 from lvspec_cli.video.fingerprint import file_fingerprint
 from lvspec_cli.video.index import FrameIndex, build_index
 from lvspec_cli.video.limits import check_duration, no_frames
@@ -61,9 +61,9 @@ def read_with_pyav(path: VideoPath, options: ReadOptions, cache: VideoCache) -> 
         chosen = showing(index.times_s, selection.moments, float(index.time_base))
         converter = FrameConverter(path, video.cursor.stream, video.first, options, len(chosen))
         frames = np.empty((len(chosen), converter.box.height, converter.box.width, 3), np.uint8)
-        timestamps = _fill(frames, [index.timestamps[place] for place in chosen], video.cursor, converter)
+        timestamps = _fill(frames, [index.timestamps[place] for place in chosen], video, selection, converter)
         if not timestamps:
-            raise no_frames(path)
+            raise no_frames(path, selection)
         facts = _facts(path, video, learnt, selection, converter)
         times = tuple(index.seconds(timestamp) for timestamp in timestamps)
         return Clip(frames[: len(times)], times, selection.start_s, selection.end_s, facts)
@@ -124,15 +124,32 @@ def _opened(path: VideoPath, options: ReadOptions, cursor: FrameCursor, index: F
     return OpenedVideo(cursor, first[1], index)
 
 
-def _fill(frames: NDArray[np.uint8], wanted: list[int], cursor: FrameCursor, converter: FrameConverter) -> list[int]:
-    """Write the frames showing at the wanted timestamps, repeats left out, and return their own timestamps."""
+def _fill(
+    frames: NDArray[np.uint8], wanted: list[int], video: OpenedVideo, selection: Selection, converter: FrameConverter
+) -> list[int]:
+    """Write the frames showing at the wanted timestamps, repeats left out, and return their own timestamps.
+
+    None of them was over before the selected span began. Where the decoder refused all that was wanted, the first frame
+    behind it is taken that is shown within the span, if there is one.
+    """
+    cursor, index = video.cursor, video.index
+    earliest = index.timestamps[showing(index.times_s, [selection.start_s], float(index.time_base))[0]]
     timestamps: list[int] = []
+
+    def take(found: Shown) -> None:
+        frames[len(timestamps)] = converter(found[1])
+        timestamps.append(found[0])
+
     for timestamp in wanted:
         found = cursor.frame_at(timestamp)
-        # A frame may be damaged or never shown: then the one before it is still showing.
-        if found is not None and (not timestamps or found[0] > timestamps[-1]):
-            frames[len(timestamps)] = converter(found[1])
-            timestamps.append(found[0])
+        # A frame may be damaged or never shown: then the one before it is still showing. Packets of frames that are
+        # never shown look like others, and only what the decoder refused has hidden a frame that would have come.
+        is_over = found is not None and found[0] < earliest and cursor.was_refused
+        if found is not None and not is_over and (not timestamps or found[0] > timestamps[-1]):
+            take(found)
+    following = cursor.following
+    if not timestamps and following is not None and index.seconds(following[0]) < selection.end_s:
+        take(following)
     return timestamps
 
 

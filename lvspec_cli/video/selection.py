@@ -25,6 +25,7 @@ class Selection:
     start_s: float  # seconds; the selected span is [start_s, end_s)
     end_s: float  # seconds, no later than the end of the video
     moments: list[float]  # seconds, ascending, all within the span
+    is_part: bool  # whether it was asked for by its start or end
     warnings: tuple[str, ...] = ()
 
 
@@ -40,14 +41,15 @@ def select(options: ReadOptions, duration_s: float) -> Selection:
             f"--start {start:g} is past the end of the video, which lasts {duration_s:.3f} s: choose an earlier start"
         )
     end = duration_s if options.end_s is None else min(options.end_s, duration_s)
+    is_part = options.start_s is not None or options.end_s is not None
     if options.frames_per_second is None:
         assert options.frame_count is not None  # ReadOptions allows exactly one of the two to be None
-        return Selection(start, end, slot_middles(start, end, options.frame_count))
+        return Selection(start, end, slot_middles(start, end, options.frame_count), is_part)
     wanted = rate_count(start, end, options.frames_per_second)
     if wanted <= options.max_frames:
-        return Selection(start, end, [start + i / options.frames_per_second for i in range(wanted)])
+        return Selection(start, end, [start + i / options.frames_per_second for i in range(wanted)], is_part)
     warning = f"--fps asks for {wanted} frames; {options.max_frames} (--max-frames) were spread evenly instead"
-    return Selection(start, end, slot_middles(start, end, options.max_frames), (warning,))
+    return Selection(start, end, slot_middles(start, end, options.max_frames), is_part, (warning,))
 
 
 def slot_middles(start_s: float, end_s: float, count: int) -> list[float]:

@@ -1,8 +1,10 @@
 """Where videos come from: any name, any list, any tree; and lists that are none."""
 
+import errno
 import io
 import os
 import tracemalloc
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +15,7 @@ from lvspec_cli.batch import inputs
 from lvspec_cli.batch.inputs import VIDEO_SUFFIXES, gather_inputs
 from lvspec_cli.batch.journal import NAME
 from lvspec_cli.errors import UsageError
-from tests.batch.conftest import entries
+from tests.batch.conftest import entries, told
 
 posix = pytest.mark.skipif(os.name == "nt", reason="names are others there")
 ODD_NAMES = [
@@ -103,6 +105,47 @@ def test_a_video_that_is_found_twice_is_captioned_once(run, captioned, tmp_path)
     assert entries(tmp_path / "out") == {"a.mp4": None}
 
 
+@posix
+@pytest.mark.parametrize("kept", [["-o", "out/"], ["--format", "jsonl"], ["--sidecar"]])
+def test_a_path_that_is_named_again_is_captioned_once_and_told_of(run, captioned, tmp_path, kept):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").write_text("word 1")
+    outcome = run("-r", "in/a.mp4", "in", "in/../in//a.mp4", str(tmp_path / "in" / "a.mp4"), *kept)
+    assert (outcome.code, captioned()) == (0, ["in/a.mp4"])
+    again = f"in/a.mp4, in/../in//a.mp4, {tmp_path / 'in' / 'a.mp4'}"
+    assert [line for line in told(outcome) if "again" in line] == [f"named again, and captioned once: {again}"]
+
+
+@posix
+def test_a_link_is_a_video_of_its_own_name(run, captioned, tmp_path):
+    (tmp_path / "a.mp4").write_text("word 1")
+    (tmp_path / "b.mp4").symlink_to("a.mp4")
+    assert run("a.mp4", "b.mp4", "-o", "out/").code == 0
+    assert captioned() == ["a.mp4", "b.mp4"]
+    assert [line for line in told(run("a.mp4", "b.mp4", "-o", "out/")) if "again" in line] == []
+
+
+def test_a_video_that_joins_one_of_its_stem_leaves_the_file_of_before_and_is_told_of(run, captioned, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").write_text("word 1")
+    run("in", "-r", "-o", "out/")
+    (tmp_path / "in" / "a.webm").write_text("word 2")
+    captioned()
+    outcome = run("in", "-r", "-o", "out/")
+    assert captioned() == ["in/a.webm"]
+    assert {path.name: path.read_text() for path in (tmp_path / "out").glob("*.txt")} == {
+        "a.txt": "seen: 1\n",
+        "a.mp4.txt": "seen: 1\n",
+        "a.webm.txt": "seen: 2\n",
+    }
+    said = (
+        f"{Path('out/a.txt')}: left as it was; several videos share that stem, so the files of each have its full name"
+    )
+    assert said in told(outcome)
+    (tmp_path / "out" / "a.txt").unlink()
+    assert not any("stem" in line for line in told(run("in", "-r", "-o", "out/")))
+
+
 # Folders.
 
 
@@ -139,6 +182,52 @@ def test_a_folder_without_videos_is_refused_and_says_what_was_looked_for(tmp_pat
     assert all(suffix == suffix.lower() for suffix in VIDEO_SUFFIXES)
 
 
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A folder with videos, one of whose folders cannot be read, not even by the superuser."""
+    for name in ("in/a.mp4", "in/sub.mp4", "in/sub/b.mp4", "in/z/c.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"word {name}")
+    monkeypatch.chdir(tmp_path)
+    scandir = os.scandir
+
+    def refuse(path="."):
+        if os.path.basename(path) == "sub":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    return os.path.join("in", "sub")
+
+
+@posix
+@pytest.mark.parametrize("kept", [["-o", "out/"], ["--format", "jsonl"], ["--sidecar"]])
+def test_a_folder_that_cannot_be_read_is_one_failure_and_costs_no_other_video(run, captioned, locked, kept):
+    outcome = run("in", "-r", *kept)
+    assert (outcome.code, captioned()) == (1, ["in/a.mp4", "in/sub.mp4", "in/z/c.mp4"])
+    assert told(outcome)[-1] == "3 captioned, 1 failed"
+    assert "in/sub" in told(outcome)[0]
+    assert kept[0] != "-o" or sorted(os.listdir("out")) == [NAME, "a.txt", "sub.txt", "z"]
+
+
+@posix
+def test_a_named_folder_that_cannot_be_read_is_refused(locked):
+    with pytest.raises(UsageError, match="in/sub cannot be read: Permission denied"):
+        found("in", locked)
+
+
+def test_a_folder_whose_folders_hold_videos_says_that_r_looks_there(tmp_path):
+    (tmp_path / "in" / "sub" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "notes.txt").write_text("")
+    flags = {"recursive": False, "from_file": None, "null": False}
+    assert gather_inputs([str(tmp_path / "in")], **flags).paths == (str(tmp_path / "in"),)
+    (tmp_path / "in" / "sub" / "deep" / "a.mp4").write_text("")
+    with pytest.raises(UsageError, match="has no images, but there are videos in it or below: add -r"):
+        gather_inputs([str(tmp_path / "in")], **flags)
+    (tmp_path / "in" / "1.png").write_text("")
+    assert gather_inputs([str(tmp_path / "in")], **flags).paths == (str(tmp_path / "in"),)
+
+
 def test_results_among_the_videos_are_no_videos(run, captioned, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.mp4").write_text("word 1")
@@ -165,7 +254,13 @@ def test_a_list_has_a_path_a_line(monkeypatch, content, paths):
     assert listed(content, monkeypatch) == tuple(paths)
 
 
-PATHS = st.lists(st.binary(min_size=1, max_size=20).filter(lambda path: b"\0" not in path and path != b"-"), min_size=1)
+PATHS = st.lists(
+    st.binary(min_size=1, max_size=20).filter(
+        lambda path: b"\0" not in path and path != b"-" and not os.path.isdir(path)
+    ),
+    min_size=1,
+    unique_by=os.path.abspath,
+)
 
 
 @given(PATHS)
@@ -221,6 +316,12 @@ def test_a_list_may_come_from_a_pipe_with_a_name(tmp_path):
 def test_what_is_no_path_in_a_list_is_refused(monkeypatch, content, said):
     with pytest.raises(UsageError, match=said):
         listed(content, monkeypatch)
+
+
+@pytest.mark.parametrize("content", [b"a.mp4\nb.mp4\n", b"a.mp4\n"])
+def test_a_list_of_lines_is_not_taken_for_one_long_path(monkeypatch, content):
+    with pytest.raises(UsageError, match="--from-file - has no NUL characters, by which -0 parts paths: leave -0 out"):
+        listed(content, monkeypatch, null=True)
 
 
 def test_a_list_of_one_is_a_list(tmp_path, monkeypatch):

@@ -203,7 +203,7 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tiny_preset, c
 @posix
 @pytest.mark.parametrize("name", ["csv", "md"])
 def test_a_reader_that_leaves_ends_the_run_quietly(tiny_preset, tmp_path, name):
-    (tmp_path / "list").write_text("gone.mp4\n" * MANY)
+    (tmp_path / "list").write_text("".join(f"gone-{number}.mp4\n" for number in range(MANY)))
     given = ["--from-file", tmp_path / "list", "--preset", tiny_preset, "--format", name, "--ui", "none"]
     command = [sys.executable, "-m", "lvspec_cli", "caption", *map(str, given)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -212,6 +212,6 @@ def test_a_reader_that_leaves_ends_the_run_quietly(tiny_preset, tmp_path, name):
     err = process.stderr.read()
     process.stderr.close()
     assert process.wait(timeout=600) == 1
-    assert err.count(b"gone.mp4") < MANY  # it did not go on to the end
+    assert err.count(b"gone-") < MANY  # it did not go on to the end
     for word in (b"Traceback", b"Broken pipe", b"Exception ignored"):
         assert word not in err

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from lvspec_cli.cli import main
+from tests.many_videos import list_of
 from tests.terminal import Terminal, tty_environment
 
 LVSPEC = [sys.executable, "-m", "lvspec_cli"]
@@ -103,8 +104,15 @@ def test_results_do_not_need_stderr(tiny_preset, clip, caption, redirection):
 
 @posix
 def test_a_reader_of_stderr_who_leaves_takes_no_results_along(tiny_preset, tmp_path):
-    (tmp_path / "list").write_text("gone.mp4\n" * 200)
-    arguments = ["caption", "--from-file", tmp_path / "list", "--format", "json", "--preset", tiny_preset]
+    arguments = [
+        "caption",
+        "--from-file",
+        list_of("gone.mp4", 200, tmp_path),
+        "--format",
+        "json",
+        "--preset",
+        tiny_preset,
+    ]
     with open(tmp_path / "all.json", "wb") as stdout:
         process = subprocess.Popen([*LVSPEC, *map(str, arguments)], stdout=stdout, stderr=subprocess.PIPE)
     process.stderr.readline()
@@ -149,8 +157,7 @@ MANY = 300  # videos: some ten seconds, so a run that goes on to its end is soon
 
 def many(tiny_preset, clip, tmp_path, *options):
     """The command of a run over many videos."""
-    (tmp_path / "list").write_text(f"{clip}\n" * MANY)
-    given = ["--preset", tiny_preset, "--from-file", tmp_path / "list", *options]
+    given = ["--preset", tiny_preset, "--from-file", list_of(clip, MANY, tmp_path), *options]
     return [*LVSPEC, "caption", *map(str, given)]
 
 

@@ -187,7 +187,8 @@ def shown_at(part, step, row, column):
 
 
 def test_several_videos_and_failed_ones_are_in_one_file(ask, lvspec, tiny_preset, clip, tmp_path):
-    outcome = lvspec("ask", "--preset", tiny_preset, clip, "gone.mp4", clip, "What is it?", "--trace", "t.jsonl")
+    (tmp_path / "other.mp4").symlink_to(clip)
+    outcome = lvspec("ask", "--preset", tiny_preset, clip, "gone.mp4", "other.mp4", "What is it?", "--trace", "t.jsonl")
     assert outcome.code == 1
     lines = read(tmp_path / "t.jsonl")
     kinds = [(line["video"], line["type"]) for line in lines if line["type"] != "round"]
@@ -258,8 +259,9 @@ def test_a_wrong_trace_is_refused_before_anything_is_loaded(caption, clip, tmp_p
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
-def test_a_full_disk_ends_the_run_with_one_line(caption, clip, loads):
-    outcome = caption(clip, clip, "--trace", "/dev/full")
+def test_a_full_disk_ends_the_run_with_one_line(caption, clip, loads, tmp_path):
+    (tmp_path / "other.mp4").symlink_to(clip)
+    outcome = caption(clip, "other.mp4", "--trace", "/dev/full")
     assert outcome.code == 1
     (error,) = [line for line in outcome.err.splitlines() if "error" in line]
     assert error.startswith("lvspec: error: the trace cannot be written: No space left on device; ")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvspec_cli.errors import UsageError
-from lvspec_cli.output.naming import Source, name_of, output_paths
+from lvspec_cli.output.naming import Source, name_of, name_without_others, output_paths
 
 
 def files(sources, folder, *, case_counts=True):
@@ -83,6 +83,19 @@ def test_the_disk_is_asked_only_for_folders_of_names_that_differ_in_case_alone()
     assert asked == {"b"}
 
 
+def test_a_folder_that_could_not_be_searched_takes_no_name_from_a_video():
+    sources = [Source("in/x.mp4", base="in"), Source("in/x", base="in", is_folder=True)]
+    assert files(sources, "out")[0] == "out/x.txt"
+
+
+@pytest.mark.parametrize(
+    ("video", "file", "before"),
+    [("a/x.mp4", "out/x.mp4.txt", "out/x.txt"), ("x.mp4", "x.txt", None), ("x", "x.txt", None)],
+)
+def test_a_full_name_tells_what_the_file_would_be_called_without_others(video, file, before):
+    assert name_without_others(Source(video), Path(file)) == (before and Path(before))
+
+
 def test_videos_of_one_name_in_different_places_of_a_tree_are_apart():
     sources = [Source("in/a/x.mp4", base="in"), Source("in/b/x.mp4", base="in")]
     assert files(sources, "out") == ["out/a/x.txt", "out/b/x.txt"]
@@ -101,8 +114,6 @@ def test_videos_of_one_name_in_different_places_of_a_tree_are_apart():
             None,
             "and x.mp4.mov would .* to x.mp4.txt: rename",
         ),
-        ([Source("x.mp4"), Source("./x.mp4")], None, r"x.mp4 and ./x.mp4 would both be written to x.mp4.txt"),
-        ([Source("x.mp4"), Source("y.mp4"), Source("x.mp4")], "out", "x.mp4 is named twice: name it once"),
     ],
 )
 def test_two_videos_for_one_file_are_refused_by_name(sources, folder, complaint):

@@ -15,6 +15,7 @@ import pytest
 
 from lvspec_cli.ui.live.glyphs import glyphs_for
 from lvspec_cli.ui.live.layout import compose
+from tests.many_videos import list_of
 from tests.terminal import Terminal, tty_environment
 from tests.ui.events import known_after, settings
 from tests.ui.screens import plain
@@ -66,9 +67,10 @@ def test_stdout_has_the_caption_alone_and_the_terminal_has_the_view(
     assert not any("─" in line for line in left)
 
 
-def test_results_on_the_same_terminal_stand_alone_in_the_end(tiny_preset: Path, clip: Path) -> None:
+def test_results_on_the_same_terminal_stand_alone_in_the_end(tiny_preset: Path, clip: Path, tmp_path: Path) -> None:
+    given = ["--from-file", list_of(clip, 2, tmp_path), "--preset", tiny_preset, "--format", "jsonl"]
     with Terminal(100, 40) as terminal:
-        process = start(terminal, clip, clip, "--preset", tiny_preset, "--format", "jsonl", stdout=terminal.side)
+        process = start(terminal, *given, stdout=terminal.side)
         assert process.wait(timeout=600) == 0
     left = "".join(left_on(terminal, 100, 200))
     assert left.count('"schema": "lvspec.caption/1"') == 2
@@ -80,9 +82,8 @@ def test_results_on_the_same_terminal_stand_alone_in_the_end(tiny_preset: Path, 
 def test_a_terminal_may_change_its_size_and_an_interrupt_gives_it_back(
     tiny_preset: Path, clip: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "list").write_text(f"{clip}\n" * 300)
     with Terminal(80, 24) as terminal:
-        process = start(terminal, "--from-file", tmp_path / "list", "--preset", tiny_preset)
+        process = start(terminal, "--from-file", list_of(clip, 300, tmp_path), "--preset", tiny_preset)
         terminal.wait_for("─".encode() * 70)
         for columns, rows in ((150, 50), (64, 14), (40, 8), (120, 30)):
             at = len(terminal.seen)
@@ -101,10 +102,11 @@ def test_a_stop_from_the_keyboard_leaves_a_cursor_and_the_view_comes_back(
     tiny_preset: Path, clip: Path, tmp_path: Path
 ) -> None:
     show, hide = b"\x1b[?25h", b"\x1b[?25l"
-    (tmp_path / "list").write_text(f"{clip}\n" * 300)
     with Terminal(100, 40) as terminal:
         # In a group of its own: the system stops none whose parents are all in it or in other sessions.
-        process = start(terminal, "--from-file", tmp_path / "list", "--preset", tiny_preset, preexec_fn=os.setpgrp)
+        process = start(
+            terminal, "--from-file", list_of(clip, 300, tmp_path), "--preset", tiny_preset, preexec_fn=os.setpgrp
+        )
         terminal.wait_for("─".encode() * 70)
         for _ in range(2):
             at = len(terminal.seen)

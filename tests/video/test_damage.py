@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,9 +17,10 @@ from lvspec_cli.errors import NoFrames, VideoError
 from lvspec_cli.video import ReadOptions, pyav_reader, read_clip
 from lvspec_cli.video.clip import Clip
 from lvspec_cli.video.packets import read_packets
+from lvspec_cli.video.worker import VideoWorker
 from tests.video.barcode import barcode_frame, read_barcode
 from tests.video.catalogue import ENCODINGS
-from tests.video.conftest import MakeVideo
+from tests.video.conftest import MakeVideo, needs_decord
 from tests.video.encoding import encode
 
 EVERYTHING = ReadOptions(frame_count=768)
@@ -141,6 +143,106 @@ def test_nothing_decodable_is_an_error(make_video: MakeVideo, tmp_path: Path) ->
         read_clip(path)
 
 
+def _hollow(video: Path, first: int, last: int) -> Path:
+    """The video with the data of the packets from the first to before the last wiped out."""
+    data, path = bytearray(video.read_bytes()), video.with_name(f"hollow-{video.name}")
+    with av.open(str(video)) as container:
+        packets = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
+    for packet in packets[first:last]:
+        assert packet.pos is not None
+        start = data.index(bytes(packet), packet.pos)
+        data[start : start + packet.size] = bytes(packet.size)
+    path.write_bytes(data)
+    return path
+
+
+def _read_span(path: Path, first: int, last: int, **options: Any) -> Clip:
+    """The span that begins with one frame and ends before another, at 25 frames per second."""
+    return read_clip(path, ReadOptions(start_s=first / 25, end_s=last / 25, **{"frame_count": 4, **options}))
+
+
+HOLLOW = [
+    "mjpeg-avi",
+    "mjpeg-mov",
+    "h264-mp4",
+    "h264-avi",
+    "mpeg4-avi",
+    "mpeg4-mp4",
+    "prores-mov",
+    "vp9-webm",
+    "hevc-mp4",
+    "long-gop-mp4",
+]
+
+
+@pytest.mark.parametrize("name", HOLLOW)
+def test_a_span_of_which_nothing_can_be_decoded_is_an_error(name: str, tmp_path: Path) -> None:
+    path = _hollow(encode(replace(ENCODINGS[name], frame_count=72), tmp_path / ENCODINGS[name].file_name), 24, 48)
+    with pytest.raises(NoFrames, match=r"no frame of .* from 1\.2 s to 1\.6 s can be decoded: it is damaged there"):
+        _read_span(path, 30, 40)
+    with pytest.raises(NoFrames):
+        _read_span(path, 28, 46, frame_count=None, frames_per_second=25)
+    assert all(12 / 25 <= time < 20 / 25 for time in _read_span(path, 12, 20).times)
+    whole = read_clip(path, EVERYTHING)
+    assert whole.facts.bad_packets == 24
+    assert not any(30 / 25 <= time < 40 / 25 for time in whole.times)
+
+
+def test_a_span_of_which_nothing_can_be_decoded_is_an_error_with_the_worker_too(
+    make_video: MakeVideo, tmp_path: Path
+) -> None:
+    path = _with_holes(make_video("mjpeg-mov"), range(12, 36), tmp_path / "hollow.mov")
+    with VideoWorker() as worker, pytest.raises(NoFrames, match=r"from 0\.6 s to 1\.2 s"):
+        worker.read(str(path), ReadOptions(start_s=0.6, end_s=1.2))
+
+
+@needs_decord
+def test_a_span_of_which_nothing_can_be_decoded_is_an_error_with_decord_too(
+    make_video: MakeVideo, tmp_path: Path
+) -> None:
+    path = _with_holes(make_video("mjpeg-mov"), range(12, 36), tmp_path / "hollow.mov")
+    with pytest.raises(NoFrames, match="use --decoder pyav"):
+        _read_span(path, 15, 30, decoder="decord")
+
+
+def test_a_span_is_shown_by_what_can_be_decoded_of_it(make_video: MakeVideo, tmp_path: Path) -> None:
+    path = _with_holes(make_video("mjpeg-mov"), range(12, 36), tmp_path / "hollow.mov")
+    assert _numbers(_read_span(path, 8, 24)) == [10, 11]  # and nothing stands for what comes later
+    assert _numbers(_read_span(path, 20, 40)) == [37]
+    assert _numbers(_read_span(path, 20, 40, frame_count=1)) == [36]  # not showing at the middle, but in the span
+    assert _numbers(_read_span(path, 36, 37)) == [36]
+
+
+@pytest.mark.parametrize("name", ["h264-mp4", "h264-avi", "mpeg4-avi", "mjpeg-avi", "vp8-webm", "vp9-webm", "h264-ts"])
+def test_a_span_between_two_frames_is_shown_by_the_one_before(name: str, tmp_path: Path) -> None:
+    sparse = replace(ENCODINGS[name], frame_count=8, rate=1)
+    path = encode(sparse, tmp_path / sparse.file_name)
+    for start in (0.25, 2.5, 3.75, 5.1, 6.5):
+        clip = read_clip(path, ReadOptions(frame_count=2, start_s=start, end_s=start + 0.2))
+        assert _numbers(clip) == [int(start)]
+
+
+def test_what_is_held_for_long_is_shown_in_every_span_until_the_next_that_is_damaged(tmp_path: Path) -> None:
+    held = replace(ENCODINGS["mjpeg-mov"], frame_count=4, times_ms=(0, 20_000, 40_000, 60_000))
+    path = encode(held, tmp_path / "held.mov")
+    hollow = _hollow(path, 1, 2)
+    for start, number in ((5, 0), (19, 0), (25, 1), (45, 2)):
+        options = ReadOptions(frame_count=2, start_s=start, end_s=start + 0.5)
+        assert _numbers(read_clip(path, options)) == [number]
+        if number == 1:
+            with pytest.raises(NoFrames):
+                read_clip(hollow, options)
+        else:
+            assert _numbers(read_clip(hollow, options)) == [number]
+
+
+def test_where_frames_are_counted_those_behind_a_hole_keep_their_times(tmp_path: Path) -> None:
+    path = _hollow(encode(replace(ENCODINGS["h264-avi"], frame_count=96), tmp_path / "counted.avi"), 24, 48)
+    clip = _read_span(path, 60, 96, frame_count=36)  # a group of pictures behind the hole: barcodes are clean again
+    assert _numbers(clip) == list(range(60, 96))
+    _assert_own_times(clip, first=0)
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_random_damage_never_ends_in_anything_but_a_clip_or_a_typed_error(
     seed: int, make_video: MakeVideo, tmp_path: Path
@@ -181,3 +283,15 @@ def test_a_long_gap_between_frames_shows_the_frame_before_it(tmp_path: Path) -> 
     clip = read_clip(encode(encoding, tmp_path / "gap.mkv"), ReadOptions(frame_count=4))
     assert _numbers(clip) == [2]
     assert clip.times == (0.08,)
+
+
+def test_a_frame_before_a_hole_is_not_shown_at_its_end(tmp_path: Path) -> None:
+    # AVI has no presentation times: what the demuxer makes up for it is when the hole ends.
+    path = _hollow(encode(replace(ENCODINGS["mpeg4-avi"], frame_count=96), tmp_path / "made-up.avi"), 24, 72)
+    clip = read_clip(path, EVERYTHING)
+    last = 24  # frame 24, which comes before those that it is a reference of, is the last one that can be decoded
+    before = sum(time < last / 25 for time in clip.times)
+    assert _numbers(replace(clip, frames=clip.frames[:before])) == list(range(before))
+    for frame in clip.frames[before:]:
+        with suppress(ValueError):  # references are missing: the first ones behind the hole have no clean barcode
+            assert read_barcode(frame) != last

@@ -207,3 +207,12 @@ def test_an_image_bomb_in_a_folder_is_refused(tmp_path: Path) -> None:
 def test_inspection_agrees_with_reading(tmp_path: Path) -> None:
     folder = _folder(tmp_path, 3)
     assert inspect_video(folder) == read_clip(folder, EVERYTHING).facts
+
+
+def test_a_span_of_images_is_shown_by_those_in_it_that_are_intact(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, 6)
+    for number in (2, 3):
+        (folder / f"frame{number + 1}.png").write_bytes(b"nothing")
+    assert read_barcodes(read_clip(folder, ReadOptions(frame_count=1, start_s=1.5, end_s=5)).frames) == [1]
+    with pytest.raises(NoFrames, match="from 2 s to 4 s can be decoded: it is damaged there"):
+        read_clip(folder, ReadOptions(frame_count=2, start_s=2, end_s=4))
