@@ -80,7 +80,7 @@ def _has_ended(process_id: int) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([handle], [], [], 10)[0])
+        return bool(select.select([handle], [], [], 300)[0])
     finally:
         os.close(handle)
 
