@@ -74,7 +74,7 @@ def test_a_child_that_ends_over_its_pictures_costs_the_pictures(
 
 
 def _has_ended(process_id: int) -> bool:
-    """Whether a process that is not our child ends within ten seconds."""
+    """Whether a process that is not our child ends."""
     try:
         handle = os.pidfd_open(process_id)
     except ProcessLookupError:
