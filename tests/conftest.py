@@ -65,6 +65,15 @@ def tiny_preset(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def warm():
+    """Starts programs that need no seconds to import what models need: see `tests.warm`."""
+    from tests.warm import Warm
+
+    with Warm() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
 def clip(tmp_path_factory) -> Path:
     """Two seconds of a real mp4: 16 frames of moving noise."""
     from lvspec_cli.video.writer import write_mp4

@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[: len(body) // 2])
         if file in hub.stalled:
             hub.began_to_stall.set()
-            hub.released.wait(60)
+            hub.released.wait(600)
         hub.cut.discard(file)
         self.close_connection = True
         with suppress(OSError):  # the other side may have left first

@@ -68,6 +68,7 @@ def with_tests():
 def replace_captioner(patch=setattr):
     """Put it in the place of the real one; ``patch``: how, as `setattr` does."""
     patch(Captioner, "stream", stream)
+    patch(Captioner, "load", lambda captioner: None)
     patch(Captioner, "loaded", True)
 
 

@@ -118,7 +118,7 @@ def test_compiled_passes_are_measured_beside_plain_ones(preset_path: Path) -> No
     assert pair.draft is not None
     assert fast.draft is not None
     found = compare("draft step", fast.draft, pair.draft, clip.draft, 1, turns=2)
-    assert found.first_seconds > 10 * max(found.plain)  # the compiler was at work
+    assert found.first_seconds > 10 * min(found.plain)  # the compiler was at work; others may be, too, at any one step
     (line,) = compile_subject([found]).lines
     assert line.value == median_ratio(found.plain, found.compiled)
 

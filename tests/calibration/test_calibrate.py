@@ -34,8 +34,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lvspec_cli.calibration.evidence.SAMPLED_TEXTS", 1)
 
 
-def calibrate(output: Path, *videos: str) -> int:
-    return main(["calibrate", "-o", str(output), "--preset", "demo", *videos])
+def calibrate(output: Path, *videos: str, preset: str | Path = "demo") -> int:
+    return main(["calibrate", "-o", str(output), "--preset", str(preset), *videos])
 
 
 def test_anchors_depend_on_the_video_and_fillers_do_not(
@@ -68,7 +68,7 @@ def test_anchors_depend_on_the_video_and_fillers_do_not(
 
 
 def test_an_interrupted_calibration_goes_on_where_it_was(
-    clips: list[str], quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_preset: Path, clips: list[str], quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lvspec_cli.calibration import calibrator
 
@@ -83,13 +83,13 @@ def test_an_interrupted_calibration_goes_on_where_it_was(
     measure = calibrator.measure_video
     monkeypatch.setattr(calibrator, "measure_video", counted)
     output = tmp_path / "mine.yaml"
-    assert calibrate(output, *clips) == 130
+    assert calibrate(output, *clips, preset=tiny_preset) == 130
     journal = tmp_path / f"mine.yaml{SUFFIX}"
     lines = journal.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 3
     journal.write_text("\n".join([*lines, lines[2][:50]]), encoding="utf-8")  # a line that a kill cut off
     monkeypatch.setattr(calibrator, "measure_video", lambda *given: measured.append(given) or measure(*given))
-    assert calibrate(output, *clips) == 0
+    assert calibrate(output, *clips, preset=tiny_preset) == 0
     assert len(measured) == len(clips)
     assert output.exists()
 

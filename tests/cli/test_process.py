@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,11 +96,14 @@ def test_a_full_disk_is_one_line(tiny_preset):
 
 
 @posix
-@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
-def test_results_do_not_need_stderr(tiny_preset, clip, caption, redirection):
-    done = in_shell(redirection, "caption", clip, "--preset", tiny_preset)
-    assert done.returncode == 0
-    assert done.stdout == caption(clip).out
+def test_results_do_not_need_stderr(tiny_preset, clip, caption, warm):
+    expected = caption(clip).out
+    done = in_shell("2>&-", "caption", clip, "--preset", tiny_preset)
+    assert (done.returncode, done.stdout) == (0, expected)
+    with open("/dev/full", "wb") as full:
+        process = warm.start("caption", clip, "--preset", tiny_preset, stdout=subprocess.PIPE, stderr=full)
+    assert process.communicate()[0].decode() == expected
+    assert process.returncode == 0
 
 
 @posix
@@ -122,12 +126,13 @@ def test_a_reader_of_stderr_who_leaves_takes_no_results_along(tiny_preset, tmp_p
 
 
 @posix
-def test_a_terminal_sees_progress_and_the_pipe_gets_the_caption_alone(tiny_preset, clip, caption):
-    command = [*LVSPEC, "caption", str(clip), "--preset", str(tiny_preset)]
+def test_a_terminal_sees_progress_and_the_pipe_gets_the_caption_alone(tiny_preset, clip, caption, warm):
+    streams = {"stdout": subprocess.PIPE, "env": tty_environment()}
     with Terminal() as terminal:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal.side, env=tty_environment(), check=False)
-    assert done.returncode == 0
-    assert done.stdout.decode() == caption(clip).out
+        process = warm.start("caption", clip, "--preset", tiny_preset, stderr=terminal.side, **streams)
+        stdout, _ = process.communicate()
+    assert process.returncode == 0
+    assert stdout.decode() == caption(clip).out
     assert b"\x1b[?25l" in terminal.seen  # the view hides the cursor
     assert b"\x1b[?25h" in terminal.seen  # and gives it back
     assert b"reading the video" in terminal.seen
@@ -156,22 +161,38 @@ MANY = 300  # videos: some ten seconds, so a run that goes on to its end is soon
 
 
 def many(tiny_preset, clip, tmp_path, *options):
-    """The command of a run over many videos."""
+    """The arguments of a run over many videos."""
     given = ["--preset", tiny_preset, "--from-file", list_of(clip, MANY, tmp_path), *options]
-    return [*LVSPEC, "caption", *map(str, given)]
+    return ["caption", *map(str, given)]
 
 
-def started(command):
-    """A run with records as lines that has just written the first one."""
-    process = subprocess.Popen([*command, "--format", "jsonl"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+@pytest.fixture(params=["cold", "warm"])
+def start(request):
+    """Starts `lvspec` as a program with pipes: as people do, and with what models need imported."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    if request.param == "warm":
+        warm = request.getfixturevalue("warm")
+        return lambda *arguments, **options: warm.start(*arguments, **pipes, **options)
+    return lambda *arguments, **options: subprocess.Popen([*LVSPEC, *map(str, arguments)], **pipes, **options)
+
+
+ENDINGS_OF_BOTH = pytest.mark.parametrize(
+    ("start", "number", "code"),
+    [("cold", signal.SIGINT, 130), ("warm", signal.SIGINT, 130), ("warm", signal.SIGTERM, 143)],
+    indirect=["start"],
+)
+
+
+def has_begun(process):
+    """A run with records as lines has just written the first one."""
     assert json.loads(process.stdout.readline())["error"] is None
-    return process
 
 
 @posix
-@ENDINGS
-def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, clip, tmp_path, number, code):
-    process = started(many(tiny_preset, clip, tmp_path))
+@ENDINGS_OF_BOTH
+def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, clip, tmp_path, start, number, code):
+    process = start(*many(tiny_preset, clip, tmp_path, "--format", "jsonl"))
+    has_begun(process)
     process.send_signal(number)
     out, err = process.communicate(timeout=600)
     assert process.returncode == code
@@ -181,11 +202,10 @@ def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, cl
 
 
 @posix
-@ENDINGS
-def test_an_interrupt_before_the_first_result_leaves_nothing(tiny_preset, clip, tmp_path, number, code):
-    command = [*LVSPEC, "caption", str(clip), "--preset", str(tiny_preset), "-o", "out.txt"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stderr.readline() == b"lvspec: tiny knows nothing at all\n"  # models are loaded seconds later
+@ENDINGS_OF_BOTH
+def test_an_interrupt_before_the_first_result_leaves_nothing(tiny_preset, clip, tmp_path, start, number, code):
+    process = start("caption", clip, "--preset", tiny_preset, "-o", "out.txt", cwd=tmp_path)
+    assert process.stderr.readline() == b"lvspec: tiny knows nothing at all\n"  # models are loaded later
     process.send_signal(number)
     out, err = process.communicate(timeout=600)
     assert process.returncode == code
@@ -194,11 +214,26 @@ def test_an_interrupt_before_the_first_result_leaves_nothing(tiny_preset, clip, 
 
 
 @posix
+def test_an_interrupt_has_its_code_wherever_it_comes(tmp_path):
+    # Python itself would end by the signal if one came from code that is compiled meanwhile, as of dataclasses.
+    interrupt = "def interrupted(arguments):\n    exec('raise KeyboardInterrupt')\n"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"from lvspec_cli.cli import entry\n{interrupt}entry._run = interrupted\n"
+    )
+    places = [str(tmp_path), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    done = subprocess.run(LVSPEC, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@posix
 @ENDINGS
-def test_an_interrupt_keeps_the_document_whole_and_gives_the_cursor_back(tiny_preset, clip, tmp_path, number, code):
-    command = many(tiny_preset, clip, tmp_path, "--format", "json", "-o", str(tmp_path / "out.json"))
+def test_an_interrupt_keeps_the_document_whole_and_gives_the_cursor_back(
+    tiny_preset, clip, tmp_path, warm, number, code
+):
+    arguments = many(tiny_preset, clip, tmp_path, "--format", "json", "-o", str(tmp_path / "out.json"))
     with Terminal() as terminal:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal.side, env=tty_environment())
+        process = warm.start(*arguments, stderr=terminal.side, env=tty_environment())
         terminal.wait_for(b"mean acceptance length")  # the first video is done
         process.send_signal(number)
         assert process.wait(timeout=600) == code
@@ -210,15 +245,17 @@ def test_an_interrupt_keeps_the_document_whole_and_gives_the_cursor_back(tiny_pr
 
 
 @posix
-def test_a_reader_that_leaves_ends_the_run_quietly(tiny_preset, clip, tmp_path):
-    process = started(many(tiny_preset, clip, tmp_path))
+@pytest.mark.parametrize("start", ["cold"], indirect=True)
+def test_a_reader_that_leaves_ends_the_run_quietly(tiny_preset, clip, tmp_path, start):
+    process = start(*many(tiny_preset, clip, tmp_path, "--format", "jsonl"))
+    has_begun(process)
     process.stdout.close()
     assert_ended_quietly(process)
 
 
 @posix
 def test_a_reader_that_takes_ten_bytes_of_json_ends_the_run_quietly(tiny_preset, tmp_path):
-    command = many(tiny_preset, "gone.mp4", tmp_path, "--format", "json", "--ui", "none")
+    command = [*LVSPEC, *many(tiny_preset, "gone.mp4", tmp_path, "--format", "json", "--ui", "none")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert os.read(process.stdout.fileno(), 10).startswith(b"[\n  {")
     process.stdout.close()
@@ -226,10 +263,13 @@ def test_a_reader_that_takes_ten_bytes_of_json_ends_the_run_quietly(tiny_preset,
 
 
 @posix
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("command", ["caption", "report"])
+@pytest.mark.parametrize(
+    ("start", "command", "unbuffered"),
+    [("warm", "caption", ""), ("cold", "caption", "1"), ("cold", "report", ""), ("cold", "report", "1")],
+    indirect=["start"],
+)
 def test_a_reader_that_leaves_in_the_middle_of_a_result_gives_every_command_the_same_code(
-    tiny_preset, clip, lvspec, tmp_path, command, unbuffered
+    tiny_preset, clip, lvspec, tmp_path, start, command, unbuffered
 ):
     lvspec("caption", clip, "--preset", tiny_preset, "--segment", "0.25", "--format", "json", "-o", "record.json")
     given = {
@@ -238,9 +278,7 @@ def test_a_reader_that_leaves_in_the_middle_of_a_result_gives_every_command_the_
     }[command]
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     # The result is larger than the pipe, as far as the system lets its size be chosen.
-    process = subprocess.Popen(
-        [*LVSPEC, *map(str, given)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, pipesize=4096
-    )
+    process = start(*given, env=environment, pipesize=4096)
     assert os.read(process.stdout.fileno(), 2)
     process.stdout.close()
     assert_ended_quietly(process)

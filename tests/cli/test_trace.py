@@ -58,11 +58,27 @@ def traced(caption, clip, tmp_path):
     return run
 
 
+@pytest.fixture(scope="module")
+def _of_methods():
+    return {}
+
+
+@pytest.fixture
+def traced_by(traced, _of_methods):
+    """The same with the options of a method, once for all tests."""
+
+    def run(method):
+        if method not in _of_methods:
+            _of_methods[method] = traced(*METHODS[method])
+        return _of_methods[method]
+
+    return run
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_a_trace_changes_no_token_and_tells_the_record(traced, caption, clip, method):
-    options = METHODS[method]
-    lines, record = traced(*options)
-    plain = json.loads(caption(clip, "--format", "json", "--max-tokens", 30, *options).out)
+def test_a_trace_changes_no_token_and_tells_the_record(traced_by, caption, clip, method):
+    lines, record = traced_by(method)
+    plain = json.loads(caption(clip, "--format", "json", "--max-tokens", 30, *METHODS[method]).out)
     assert record["text"] == plain["text"]
     part, *rounds, last = lines
     assert last["record"] == record
@@ -77,8 +93,8 @@ def test_a_trace_changes_no_token_and_tells_the_record(traced, caption, clip, me
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_verdicts_add_up_to_the_statistics(traced, method):
-    (_, *rounds, _), record = traced(*METHODS[method])
+def test_verdicts_add_up_to_the_statistics(traced_by, method):
+    (_, *rounds, _), record = traced_by(method)
     stats = record["stats"]
     places = [place for line in rounds for place in line["places"]]
     verdicts = [place["verdict"] for place in places]
@@ -102,8 +118,8 @@ def test_verdicts_add_up_to_the_statistics(traced, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_texts_join_to_the_text_of_the_caption(traced, method):
-    (_, *rounds, _), record = traced(*METHODS[method])
+def test_texts_join_to_the_text_of_the_caption(traced_by, method):
+    (_, *rounds, _), record = traced_by(method)
     tokenizer = tiny.build_tokenizer("qwen2_5_vl")
     ids = [number for line in rounds for number in line["tokens"]]
     assert joined(rounds) == tokenizer.decode(ids)
@@ -123,8 +139,8 @@ def test_of_the_demo_pair_the_texts_are_the_caption_and_its_end(lvspec, tmp_path
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_anchors_are_grounded_in_the_places_of_the_layout(traced, method):
-    (part, *rounds, _), _ = traced(*METHODS[method])
+def test_anchors_are_grounded_in_the_places_of_the_layout(traced_by, method):
+    (part, *rounds, _), _ = traced_by(method)
     layout = part["layout"]
     assert layout["steps"] * layout["frames_per_step"] >= len(part["frame_times_s"]) == len(part["thumbnails"])
     assert part["grounding"] == ("cosine" if method == "cosine" else "attention")

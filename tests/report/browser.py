@@ -11,7 +11,7 @@ from base64 import b64decode
 from lvspec_cli.report.picture import find_chromium
 
 READS, WRITES = 3, 4  # the descriptors that Chromium takes its orders from and answers on
-PATIENCE = 60  # s that an answer or an event may take
+PATIENCE = 300  # s that an answer or an event may take
 
 
 class Browser:
@@ -120,7 +120,7 @@ class Browser:
         """End the browser."""
         self._session = None
         self.send("Browser.close")
-        self._process.wait(20)
+        self._process.wait(PATIENCE)
         self._orders.close()
         os.close(self._answers)
 

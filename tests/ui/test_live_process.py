@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pyte
 import pytest
@@ -19,18 +18,15 @@ from tests.many_videos import list_of
 from tests.terminal import Terminal, tty_environment
 from tests.ui.events import known_after, settings
 from tests.ui.screens import plain
+from tests.warm import Warm
 
-LVSPEC = [sys.executable, "-m", "lvspec_cli", "caption", "--ui", "live"]
+LIVE = ["caption", "--ui", "live"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are others there")
 
 
-def start(
-    terminal: Terminal, *arguments: object, stdout: Any = subprocess.DEVNULL, **options: Any
-) -> subprocess.Popen[bytes]:
-    command = [*LVSPEC, *map(str, arguments)]
-    environment = {k: v for k, v in tty_environment().items() if k not in ("COLUMNS", "LINES")}
-    streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": terminal.side}
-    return subprocess.Popen(command, env=environment, **streams, **options)
+def environment() -> dict[str, str]:
+    """That of a terminal which says itself how large it is."""
+    return {k: v for k, v in tty_environment().items() if k not in ("COLUMNS", "LINES")}
 
 
 def left_on(terminal: Terminal, columns: int, rows: int) -> list[str]:
@@ -49,10 +45,11 @@ def sign_of(columns: int, rows: int) -> bytes:
 
 
 def test_stdout_has_the_caption_alone_and_the_terminal_has_the_view(
-    tiny_preset: Path, clip: Path, tmp_path: Path
+    tiny_preset: Path, clip: Path, tmp_path: Path, warm: Warm
 ) -> None:
+    arguments = [*LIVE, clip, "--preset", tiny_preset]
     with Terminal(100, 40) as terminal, open(tmp_path / "caption.txt", "wb") as stdout:
-        process = start(terminal, clip, "--preset", tiny_preset, stdout=stdout)
+        process = warm.start(*arguments, stdout=stdout, stderr=terminal.side, env=environment())
         assert process.wait(timeout=600) == 0
     piped = (tmp_path / "caption.txt").read_text(encoding="utf-8")
     assert piped.endswith("\n")
@@ -67,10 +64,12 @@ def test_stdout_has_the_caption_alone_and_the_terminal_has_the_view(
     assert not any("─" in line for line in left)
 
 
-def test_results_on_the_same_terminal_stand_alone_in_the_end(tiny_preset: Path, clip: Path, tmp_path: Path) -> None:
-    given = ["--from-file", list_of(clip, 2, tmp_path), "--preset", tiny_preset, "--format", "jsonl"]
+def test_results_on_the_same_terminal_stand_alone_in_the_end(
+    tiny_preset: Path, clip: Path, tmp_path: Path, warm: Warm
+) -> None:
+    arguments = [*LIVE, "--from-file", list_of(clip, 2, tmp_path), "--preset", tiny_preset, "--format", "jsonl"]
     with Terminal(100, 40) as terminal:
-        process = start(terminal, *given, stdout=terminal.side)
+        process = warm.start(*arguments, stdout=terminal.side, stderr=terminal.side, env=environment())
         assert process.wait(timeout=600) == 0
     left = "".join(left_on(terminal, 100, 200))
     assert left.count('"schema": "lvspec.caption/1"') == 2
@@ -80,10 +79,11 @@ def test_results_on_the_same_terminal_stand_alone_in_the_end(tiny_preset: Path, 
 
 
 def test_a_terminal_may_change_its_size_and_an_interrupt_gives_it_back(
-    tiny_preset: Path, clip: Path, tmp_path: Path
+    tiny_preset: Path, clip: Path, tmp_path: Path, warm: Warm
 ) -> None:
+    arguments = [*LIVE, "--from-file", list_of(clip, 300, tmp_path), "--preset", tiny_preset]
     with Terminal(80, 24) as terminal:
-        process = start(terminal, "--from-file", list_of(clip, 300, tmp_path), "--preset", tiny_preset)
+        process = warm.start(*arguments, stderr=terminal.side, env=environment())
         terminal.wait_for("─".encode() * 70)
         for columns, rows in ((150, 50), (64, 14), (40, 8), (120, 30)):
             at = len(terminal.seen)
@@ -102,10 +102,16 @@ def test_a_stop_from_the_keyboard_leaves_a_cursor_and_the_view_comes_back(
     tiny_preset: Path, clip: Path, tmp_path: Path
 ) -> None:
     show, hide = b"\x1b[?25h", b"\x1b[?25l"
+    arguments = [*LIVE, "--from-file", str(list_of(clip, 300, tmp_path)), "--preset", str(tiny_preset)]
     with Terminal(100, 40) as terminal:
-        # In a group of its own: the system stops none whose parents are all in it or in other sessions.
-        process = start(
-            terminal, "--from-file", list_of(clip, 300, tmp_path), "--preset", tiny_preset, preexec_fn=os.setpgrp
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lvspec_cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=terminal.side,
+            env=environment(),
+            # In a group of its own: the system stops none whose parents are all in it or in other sessions.
+            preexec_fn=os.setpgrp,
         )
         terminal.wait_for("─".encode() * 70)
         for _ in range(2):

@@ -42,7 +42,7 @@ def settle(reader: ReadAhead) -> None:
     together = threading.Barrier(len(reader._threads) + 1)
     for _ in reader._threads:
         reader._jobs.put(together.wait)
-    together.wait(60)
+    together.wait(600)
 
 
 def same(one: Clip, other: Clip) -> bool:
@@ -65,7 +65,7 @@ class FakeWorker(VideoWorker):
         self.begun[request.path].set()
         self._gate = self.gates.get(request.path)
         if self._gate is not None:
-            assert self._gate.wait(60)
+            assert self._gate.wait(600)
         if self._ended.is_set():
             raise WorkerStopped
         frames = np.full((1, 2, 2, 3), int(request.path.strip("/")), np.uint8)
@@ -160,14 +160,17 @@ def test_errors_are_raised_at_their_own_videos_and_cost_no_other(
         "good-4": None,
     }
     paths = [tmp_path / "gone.mp4" if name == "gone" else named(name, plain_video, tmp_path) for name in wanted]
-    options = {path: ReadOptions(deadline_seconds=1 if path.name.startswith("hangs") else 60) for path in paths}
     raised: list[tuple[type[BaseException], bool] | None] = []
+
+    def options(path: Path) -> ReadOptions:  # what hangs is not waited for; others may take long
+        return ReadOptions(deadline_seconds=2) if path.stem == "hangs" else ReadOptions()
+
     with ReadAhead() as reader:
         for path, following in zip(paths, [*paths[1:], None], strict=True):
             if following:
-                reader.expect(following, options[following])
+                reader.expect(following, options(following))
             try:
-                assert len(reader.read(path, options[path]).times) == 8
+                assert len(reader.read(path, options(path)).times) == 8
                 raised.append(None)
             except errors.LvspecError as error:
                 raised.append((type(error), path.name in str(error)))
@@ -213,7 +216,7 @@ def test_what_nobody_expected_is_read_at_once_however_much_is_expected(fake: typ
     with ReadAhead(2, fake) as reader:
         for path in fake.gates:
             reader.expect(path)
-            assert fake.begun[path].wait(60)
+            assert fake.begun[path].wait(600)
         assert reader.read("/3").frames.max() == 3
         for gate in fake.gates.values():
             gate.set()
@@ -225,7 +228,7 @@ def test_an_interrupt_of_the_wait_is_raised_and_leaves_the_clip_to_be_asked_for(
     fake.gates = {"/1": threading.Event()}
 
     def interrupt() -> None:
-        assert fake.begun["/1"].wait(60)
+        assert fake.begun["/1"].wait(600)
         os.kill(os.getpid(), signal.SIGINT)
 
     def read_while_interrupted() -> None:
@@ -256,7 +259,7 @@ def test_closing_does_not_wait_for_a_video_that_hangs_and_leaves_nothing(
     processes, threads = reader.process_ids, list(reader._threads)
     started = perf_counter()
     reader.close()
-    assert perf_counter() - started < 1
+    assert perf_counter() - started < ReadOptions().deadline_seconds / 4  # much else may be done meanwhile
     assert len(threads) == 2
     assert not any(thread.is_alive() for thread in threads)
     for process_id in processes:
@@ -307,7 +310,7 @@ def test_more_of_a_video_is_read_where_it_is_known(fake: type[FakeWorker]) -> No
         reader.read("/1")
         first = reader._idle[0]
         reader.expect("/2")
-        assert fake.begun["/2"].wait(60)
+        assert fake.begun["/2"].wait(600)
         reader.read("/3")
         fake.gates["/2"].set()
         settle(reader)
@@ -326,7 +329,7 @@ def test_a_reader_that_nobody_closes_ends_with_the_program_even_if_a_video_hangs
         f"reader.expect({str(named('hangs', plain_video, tmp_path))!r});"
         "os.waitid(os.P_PID, process, os.WSTOPPED | os.WNOWAIT); print(process)"
     )
-    parent = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    parent = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=600)
     assert parent.stderr == ""
     os.kill(int(parent.stdout), signal.SIGKILL)  # it stands still, and could not notice
 
@@ -339,5 +342,5 @@ def test_a_reader_that_nobody_holds_leaves_no_thread(fake: type[FakeWorker]) -> 
     threads = list(reader._threads)
     del reader
     for thread in threads:
-        thread.join(10)
+        thread.join(600)
     assert not any(thread.is_alive() for thread in threads)
