@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import orjson
+
 # Valid inside a JSON string as they are, and yet trouble: DEL and C1 steer terminals, the separators end lines for
 # some readers, the marks reorder a terminal's line, and half surrogates cannot be encoded.
 _UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -13,7 +15,21 @@ _UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud
 
 def json_text(value: Any, indent: int | None = None) -> str:
     """JSON with readable non-ASCII text; a number that JSON does not know (NaN) raises ValueError."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    return _safe(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+
+
+def json_line(value: Any) -> str:
+    """A line of JSON without spaces, its end included; a number that JSON does not know is null.
+
+    Several times as fast as `json_text`, for what is written by the thousand while a model waits.
+    """
+    try:
+        return _safe(orjson.dumps(value).decode()) + "\n"
+    except TypeError:  # half surrogates
+        return json_text(value) + "\n"
+
+
+def _safe(text: str) -> str:
     if text.isascii() and "\x7f" not in text:  # nearly always, and quickly told of pictures
         return text
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

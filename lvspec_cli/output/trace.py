@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from lvspec_cli.caption import Part, Progress
+from lvspec_cli.decoding.grounding import read_together
 from lvspec_cli.errors import LvspecError, TraceError
-from lvspec_cli.output.json_text import json_text
+from lvspec_cli.output.json_text import json_line
 from lvspec_cli.output.result import Result
 from lvspec_cli.output.trace_lines import line, part_line, round_line
 from lvspec_cli.text_stream import INCOMPLETE
@@ -58,6 +59,7 @@ class TraceWriter:
         """Write what waits. The stream stays open: it belongs to the caller."""
         waiting, self._waiting = self._waiting, []
         if waiting:
+            read_together(step.round.groundings for step in waiting if step.round is not None)
             self._write(value for step in waiting for value in self._lines(step))
 
     def _lines(self, step: Progress) -> Iterator[dict[str, Any]]:
@@ -75,7 +77,7 @@ class TraceWriter:
         yield round_line(self._video, part, step.round, step.text, pieces, step.texts, before)
 
     def _write(self, values: Iterable[dict[str, Any]]) -> None:
-        text = "".join(json_text(value) + "\n" for value in values)
+        text = "".join(json_line(value) for value in values)
         try:
             self._stream.write(text)
             self._stream.flush()

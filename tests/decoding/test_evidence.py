@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lvspec_cli.decoding.engine import decode
 from lvspec_cli.decoding.events import Fate, Origin, Round
-from lvspec_cli.decoding.grounding import read_groundings
+from lvspec_cli.decoding.grounding import Groundings, read_groundings, read_together
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.model import Extension, VideoGrounding
 from lvspec_cli.decoding.options import DecodingOptions
@@ -189,3 +189,22 @@ def test_what_a_step_carries_is_told_before_levels_round_it_away() -> None:
     assert seen.steps == pytest.approx(((0.2 + others * 255 / 256) / 0.45, *[others / 0.45] * 31), rel=1e-4)
     (seen,) = read_groundings(VideoGrounding(weights, 8192, 0))
     assert seen.steps is None
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.lists(st.lists(st.booleans(), min_size=1, max_size=4).filter(any), min_size=1, max_size=4), st.integers(0, 99)
+)
+def test_groundings_of_several_rounds_are_the_same_read_together_or_one_by_one(
+    explained: list[list[bool]], seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    places = [[place for place, told in enumerate(row) if told] for row in explained]
+    seen = [VideoGrounding(torch.rand(len(row), 7, generator=generator), 6, 2) for row in places]
+    alone, together = (
+        [Groundings(*each, len(row)) for *each, row in zip(seen, places, explained, strict=True)] for _ in range(2)
+    )
+    assert together[0].wait
+    read_together([None, *together, (None,)])
+    assert not any(each.wait for each in together)
+    assert [list(each) for each in together] == [list(each) for each in alone]

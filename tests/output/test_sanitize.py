@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvspec_cli.output.json_text import json_text
+from lvspec_cli.output.json_text import json_line, json_text
 from lvspec_cli.output.sanitize import for_terminal, on_one_line, without_controls
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))  # surrogates too
@@ -59,8 +59,9 @@ def test_escapes_become_harmless(text, shown):
 @pytest.mark.parametrize("mark", [*map(chr, (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))])
 def test_no_mark_reorders_a_line_of_text_or_of_json(mark):
     assert for_terminal(f"gpj.{mark}exe") == on_one_line(f"gpj.{mark}exe") == "gpj.exe"
-    assert mark not in json_text(f"gpj.{mark}exe")
-    assert json.loads(json_text(mark)) == mark
+    for written in (json_text, json_line):
+        assert mark not in written(f"gpj.{mark}exe")
+        assert json.loads(written(mark)) == mark
 
 
 def test_words_stay_apart_when_lines_are_folded():
@@ -68,12 +69,17 @@ def test_words_stay_apart_when_lines_are_folded():
     assert without_controls("one\ntwo") == "one\ntwo"
 
 
+@pytest.mark.parametrize("written", [json_text, json_line])
 @given(
-    st.recursive(ANY_TEXT | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner))
+    value=st.recursive(
+        ANY_TEXT | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none(),
+        lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner),
+    )
 )
-def test_json_says_the_same_and_is_safe_to_print(value):
-    text = json_text(value)
+def test_json_says_the_same_and_is_safe_to_print(written, value):
+    text = written(value)
     assert json.loads(text) == value
+    text = text.removesuffix("\n")
     assert steers(text) == []
     assert len(text.splitlines()) == 1
     text.encode()  # no half surrogate is left
@@ -86,3 +92,7 @@ def test_json_keeps_readable_text_readable():
 def test_json_refuses_numbers_it_does_not_know():
     with pytest.raises(ValueError, match="JSON"):
         json_text({"seconds": float("nan")})
+
+
+def test_a_line_of_json_is_one_whatever_is_in_it_and_says_null_for_numbers_that_json_does_not_know():
+    assert json_line({"a": ["é\n\u2028", float("nan")]}) == '{"a":["é\\n\\u2028",null]}\n'
