@@ -225,6 +225,7 @@ class Sight:
     end_s: float  # s since the first frame
     # Small ones of the frames, as ``data:`` URIs, while the next part is not read yet; none where nobody traces.
     pictures: Callable[[], Sequence[str]] = field(default=tuple, repr=False, compare=False)
+    begin_pictures: Callable[[], object] = field(default=tuple, repr=False, compare=False)  # to be made meanwhile
 
 
 Stage = Literal["waiting", "reading", "loading", "prefilling", "decoding", "done"]

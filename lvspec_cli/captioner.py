@@ -278,7 +278,8 @@ class Captioner:
         if not self._ready_for(plan):
             yield Progress("loading")
         session = self._session(request, plan, clip, read_seconds, shrunk.wanted if shrunk else None)
-        sight = Sight(clip.facts, clip.times, clip.start_s, clip.end_s, reader.pictures if traced else tuple)
+        pictures = (reader.pictures, reader.begin_pictures) if traced else ()
+        sight = Sight(clip.facts, clip.times, clip.start_s, clip.end_s, *pictures)
         yield Progress("prefilling", sight=sight)
         session.prefill()
         if plan.drafts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from lvspec_cli.caption import Part, Progress
@@ -59,22 +59,29 @@ class TraceWriter:
         """Write what waits. The stream stays open: it belongs to the caller."""
         waiting, self._waiting = self._waiting, []
         if waiting:
-            read_together(step.round.groundings for step in waiting if step.round is not None)
-            self._write(value for step in waiting for value in self._lines(step))
+            self._write(self._lines(waiting))
 
-    def _lines(self, step: Progress) -> Iterator[dict[str, Any]]:
-        """The line of a round, and before it that of its part if it is the first of it."""
+    def _lines(self, waiting: Sequence[Progress]) -> list[dict[str, Any]]:
+        """The lines of some rounds of a part, and before them that of the part if they are its first ones."""
+        part, first = waiting[0].part or _WHOLE, waiting[0]
+        assert first.setup is not None
+        assert first.sight is not None
+        assert first.texts is not None  # all of them come with every round
+        begins = self._pieces is None or part != self._part
+        if begins:
+            first.sight.begin_pictures()  # while the lines of the rounds are made
+            self._part, self._pieces = part, _Pieces(first.texts)
+        read_together(step.round.groundings for step in waiting if step.round is not None)
+        rounds = [self._round_line(step) for step in waiting]
+        return [part_line(self._video, part, first.setup, first.sight), *rounds] if begins else rounds
+
+    def _round_line(self, step: Progress) -> dict[str, Any]:
         assert step.round is not None
-        assert step.setup is not None
-        assert step.sight is not None
-        assert step.texts is not None  # all of them come with every round
-        part = step.part or _WHOLE
-        if self._pieces is None or part != self._part:
-            self._part, self._pieces = part, _Pieces(step.texts)
-            yield part_line(self._video, part, step.setup, step.sight)
+        assert step.texts is not None
+        assert self._pieces is not None
         before = self._pieces.last
         pieces = self._pieces.push([token.id for token in step.round.tokens], step.round.finish_reason is not None)
-        yield round_line(self._video, part, step.round, step.text, pieces, step.texts, before)
+        return round_line(self._video, self._part, step.round, step.text, pieces, step.texts, before)
 
     def _write(self, values: Iterable[dict[str, Any]]) -> None:
         text = "".join(json_line(value) for value in values)

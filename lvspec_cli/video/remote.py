@@ -25,6 +25,10 @@ class RemoteReader(ABC):
         """The answer to a request; raises what the methods below say."""
 
     @abstractmethod
+    def begin_pictures(self) -> None:
+        """Have those made that `pictures` hands out, meanwhile."""
+
+    @abstractmethod
     def pictures(self) -> list[str]:
         """`thumbnails` of the frames that were read last, if `read` was told so and nothing else was asked since.
 
@@ -44,7 +48,7 @@ class RemoteReader(ABC):
     def read(self, path: VideoPath, options: ReadOptions | None = None, *, pictures: bool = False) -> Clip:
         """``read_clip`` in the child, which remembers the index of the last video for reading more of it.
 
-        ``pictures``: let the child go on and make small pictures of the frames, for `pictures`.
+        ``pictures``: let the child keep the frames, small ones, for `pictures`.
 
         Raises:
             LvspecError: what ``read_clip`` raises.

@@ -1,7 +1,6 @@
 """What the video worker and its parent say to each other: lines of JSON, and raw bytes for the frames.
 
-A request is one line; so is the head of an answer, which bytes [n, height, width, 3] follow where it carries a clip. A
-line of small pictures may come behind the bytes, some time later.
+A request is one line; so is the head of an answer, which bytes [n, height, width, 3] follow where it carries a clip.
 """
 
 from __future__ import annotations
@@ -23,11 +22,14 @@ READY = {"ready": True}
 class Request:
     """One thing to do for the parent."""
 
-    action: str  # "read", "inspect", "measure" or "scenes"
+    action: str  # "read", "inspect", "measure", "scenes", or "pictures" of what was read last
     path: str  # as the caller gave it
     folder: str | None  # the parent's working directory if the path starts from it: it is relative
     options: ReadOptions
-    pictures: bool = False  # of a read: behind the clip, send small pictures of its frames, as a line of its own
+    pictures: bool = False  # of a read: small pictures of its frames may be asked for next
+
+
+PICTURES = Request("pictures", "", None, ReadOptions())
 
 
 def write_line(stream: BinaryIO, message: dict[str, Any]) -> None:

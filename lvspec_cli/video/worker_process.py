@@ -17,11 +17,13 @@ import traceback
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from PIL import Image
+
 from lvspec_cli.errors import LvspecError, SceneDetectorUnavailable
 from lvspec_cli.video import VideoCache, find_scenes, inspect_video, measure_video, read_clip
 from lvspec_cli.video.scenes import import_detector
 from lvspec_cli.video.source import reachable
-from lvspec_cli.video.thumbnails import thumbnails
+from lvspec_cli.video.thumbnails import shrunk, thumbnails
 from lvspec_cli.video.wire import READY, Request, error_message, read_line, request_of, send_clip, write_line
 
 GRACE_SECONDS = 5.0  # past the deadline; the parent is expected to act before
@@ -35,13 +37,13 @@ def main() -> None:
     _import_readers()  # before any limit holds
     threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
     write_line(answers, READY)
-    cache = VideoCache()
+    cache, images = VideoCache(), list[Image.Image]()
     while True:
         request = requests.get()
         if request.action == "scenes":
             _import_scene_detector()
         with _limits(request):
-            _serve(request, answers, cache)
+            _serve(request, answers, cache, images)
 
 
 def _private_stdout() -> BinaryIO:
@@ -72,10 +74,10 @@ def _receive(stream: BinaryIO, requests: queue.SimpleQueue[Request]) -> None:
     os._exit(0)
 
 
-def _serve(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
+def _serve(request: Request, answers: BinaryIO, cache: VideoCache, images: list[Image.Image]) -> None:
     try:
         _enter_folder(request)
-        _answer(request, answers, cache)
+        _answer(request, answers, cache, images)
     except LvspecError as error:
         # After running out of memory, what is left of the heap is of no use.
         leaving = isinstance(error.__cause__, MemoryError)
@@ -86,16 +88,20 @@ def _serve(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
         write_line(answers, {"bug": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
 
 
-def _answer(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
+def _answer(request: Request, answers: BinaryIO, cache: VideoCache, images: list[Image.Image]) -> None:
+    """``images``: of the frames that were read last, as far as pictures of them may be asked for."""
+    if request.action == "pictures":
+        write_line(answers, {"pictures": thumbnails(images)})
+    images.clear()
     wanted = (request.path, request.options, cache)
     if request.action == "read":
         clip = read_clip(*wanted)
         send_clip(answers, clip)
         if request.pictures:  # the parent has what it needs and goes on meanwhile
-            write_line(answers, {"pictures": thumbnails(clip.frames)})
+            images += shrunk(clip.frames)
     elif request.action == "scenes":
         write_line(answers, {"scenes": find_scenes(*wanted)})
-    else:
+    elif request.action != "pictures":
         look = inspect_video if request.action == "inspect" else measure_video
         write_line(answers, {"facts": vars(look(*wanted))})
 

@@ -290,12 +290,12 @@ def test_a_file_in_another_encoding_is_no_json(tmp_path):
 def test_a_line_as_long_as_lvspec_writes_is_read(write):
     import numpy as np
 
-    from lvspec_cli.video.thumbnails import LONGEST_SIDE, MOST_THUMBNAILS, thumbnails
+    from lvspec_cli.video.thumbnails import LONGEST_SIDE, MOST_THUMBNAILS, shrunk, thumbnails
 
     shape = (MOST_THUMBNAILS, LONGEST_SIDE, LONGEST_SIDE, 3)
     noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)  # what compresses worst
     head, *rest = traces.trace()
-    text = traces.json_lines([{**head, "thumbnails": thumbnails(noise)}, *rest])
+    text = traces.json_lines([{**head, "thumbnails": thumbnails(shrunk(noise))}, *rest])
     (video,) = read_documents([write(text)]).videos
     assert len(video.parts[0].head.thumbnails) == MOST_THUMBNAILS
     assert len(text) < json_file.LONGEST_LINE / 8

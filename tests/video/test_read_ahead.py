@@ -22,7 +22,7 @@ from lvspec_cli.video import ReadOptions, measure_video, read_clip
 from lvspec_cli.video.clip import Clip, VideoFacts
 from lvspec_cli.video.read_ahead import THREAD_NAME, ReadAhead
 from lvspec_cli.video.remote import Answer
-from lvspec_cli.video.thumbnails import thumbnails
+from lvspec_cli.video.thumbnails import shrunk, thumbnails
 from lvspec_cli.video.wire import Request
 from lvspec_cli.video.worker import VideoWorker, WorkerStopped
 from tests.video.conftest import MakeVideo
@@ -96,7 +96,7 @@ def test_an_expected_clip_is_the_very_clip(name: str, reader: ReadAhead, make_vi
     reader.expect(path, options, pictures=True)
     clip = reader.read(path, options, pictures=True)
     assert same(clip, read_clip(path, options))
-    assert reader.pictures() == thumbnails(clip.frames)
+    assert reader.pictures() == thumbnails(shrunk(clip.frames))
     assert reader.pictures() == []
 
 
@@ -295,11 +295,11 @@ def test_pictures_outlast_that_their_process_reads_the_next_video(make_video: Ma
         clip = reader.read(first, pictures=True)
         reader.expect(second, pictures=True)
         settle(reader)
-        assert reader.pictures() == thumbnails(clip.frames)
+        assert reader.pictures() == thumbnails(shrunk(clip.frames))
         clip = reader.read(second, pictures=True)
         reader.expect(first)
         settle(reader)
-        assert reader.pictures() == thumbnails(clip.frames)
+        assert reader.pictures() == thumbnails(shrunk(clip.frames))
         reader.read(first)
         assert reader.pictures() == []
 
