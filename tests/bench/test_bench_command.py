@@ -31,7 +31,25 @@ def test_methods_are_measured_side_by_side_on_clips_with_truth(
 ) -> None:
     outputs = [tmp_path / name for name in ("bench.json", "table.md", "plot.svg")]
     flags = ["-o", str(outputs[0]), "--markdown", str(outputs[1]), "--plot", str(outputs[2])]
-    assert main(["bench", "--preset", "demo", "--clips", "2", "--methods", "ar,strict", "--threads", "1", *flags]) == 0
+    assert (
+        main(
+            [
+                "bench",
+                "--preset",
+                "demo",
+                "--clips",
+                "2",
+                "--methods",
+                "ar,strict",
+                "--draft-tokens",
+                "5",
+                "--threads",
+                "1",
+                *flags,
+            ]
+        )
+        == 0
+    )
     said = capsys.readouterr()
     assert "measuring: 2 of 2" in said.err
     assert "strict" in said.out
