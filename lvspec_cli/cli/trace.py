@@ -12,7 +12,8 @@ from lvspec_cli.errors import TraceError, UsageError
 from lvspec_cli.output.destination import Earlier, open_destination
 from lvspec_cli.output.trace import TraceWriter
 
-_LINE = re.compile(rb'\{"schema": "%b", "type": "\w+", "video": (\d+),' % re.escape(TRACE_SCHEMA).encode())
+# The beginning of a line, for the only one there is may be torn.
+_LINE = re.compile(rb'\{"schema": ?"%b", ?"type": ?"\w+", ?"video": ?(\d+),' % re.escape(TRACE_SCHEMA).encode())
 
 
 def check_trace(trace: str | None, *, outputs: Collection[str], paths: Sequence[str], dry_run: bool) -> None:

@@ -19,14 +19,14 @@ def json_text(value: Any, indent: int | None = None) -> str:
 
 
 def json_line(value: Any) -> str:
-    """A line of JSON without spaces, its end included; a number that JSON does not know is null.
+    """A line of JSON without spaces, its end included, of finite numbers.
 
     Several times as fast as `json_text`, for what is written by the thousand while a model waits.
     """
     try:
         return _safe(orjson.dumps(value).decode()) + "\n"
     except TypeError:  # half surrogates
-        return json_text(value) + "\n"
+        return _safe(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))) + "\n"
 
 
 def _safe(text: str) -> str:

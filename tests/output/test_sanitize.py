@@ -94,5 +94,6 @@ def test_json_refuses_numbers_it_does_not_know():
         json_text({"seconds": float("nan")})
 
 
-def test_a_line_of_json_is_one_whatever_is_in_it_and_says_null_for_numbers_that_json_does_not_know():
-    assert json_line({"a": ["é\n\u2028", float("nan")]}) == '{"a":["é\\n\\u2028",null]}\n'
+@pytest.mark.parametrize(("half", "written"), [("", ""), ("\udce9", "\\udce9")])
+def test_a_line_of_json_is_one_and_has_no_spaces_whatever_is_in_it(half, written):
+    assert json_line({"a": ["é\n\u2028" + half, 0.5]}) == f'{{"a":["é\\n\\u2028{written}",0.5]}}\n'
