@@ -49,10 +49,10 @@ class Shard:
             step = max(1, (last - first) // max(1, count - 1))
         index, beside = divmod(task - first, step)
         # All tasks of an array with gaps find the same: none of them begins, and leaves shares to nobody.
-        if (last - first) // step != count - 1 or beside or not 0 <= index < count:
+        if last - first != step * (count - 1) or beside or not 0 <= index < count:
             raise UsageError(
                 f"the numbers of the Slurm array have gaps (task {task}, of {count} from {first} to {last}): "
-                "give --shard I/N to each task, or number them in equal steps"
+                "give --shard I/N to each task, or number them one by one"
             )
         return cls(index + 1, count)
 

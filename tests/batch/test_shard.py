@@ -101,11 +101,13 @@ def test_tasks_that_are_numbered_in_equal_steps_take_all_shares(count, first, st
     assert found == [Shard(index, count) for index in range(1, count + 1)]
 
 
-@pytest.mark.parametrize("numbers", [(1, 3, 6), (1, 2, 5), (0, 1, 2, 6)])
-def test_no_task_of_an_array_with_gaps_begins(numbers):
+@pytest.mark.parametrize(
+    ("numbers", "step"), [((1, 3, 6), 1), ((1, 2, 5), 1), ((0, 1, 2, 6), 1), ((0, 2, 4, 7), 2), ((0, 3, 6, 7), 3)]
+)
+def test_no_task_of_an_array_with_gaps_begins(numbers, step):
     for task in numbers:
         with pytest.raises(UsageError, match=r"have gaps .* give --shard I/N to each task"):
-            Shard.of_slurm(array(task, numbers, 1))
+            Shard.of_slurm(array(task, numbers, step))
 
 
 def test_a_task_that_is_not_among_the_numbers_is_refused():
