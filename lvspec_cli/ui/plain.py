@@ -32,11 +32,7 @@ class PlainView(View):
     def finished(self, caption: Caption | RecordedCaption) -> None:
         """What it cost, and what was odd about the video."""
         line(self._console, f"{caption.path}: {summary_line(caption)}")
-        for warning in caption.facts.warnings:
-            self.note(f"{caption.path}: {warning}")
-        if caption.shrunk_from is not None:
-            shown = f"{len(caption.frame_times)} of the {caption.shrunk_from} frames"
-            self.note(f"{caption.path}: there was not enough memory for more than {shown}")
+        super().finished(caption)
         if caption.drafting_did_not_pay:
             self.note(f"{caption.path}: {_does_not_pay(caption)}")
         if self._verbose:
@@ -44,8 +40,8 @@ class PlainView(View):
                 line(self._console, f"  {text}", "dim")
 
     def summary(self, captioned: int, failed: int, skipped: int = 0) -> None:
-        """How many of several inputs went well."""
-        if captioned + failed + skipped > 1:
+        """How many inputs went well, if there were several or there was nothing to do."""
+        if captioned + failed + skipped > 1 or skipped:  # who skips a single one has nothing else to say of it
             left_out = f", {skipped} skipped" if skipped else ""
             line(self._console, f"{PREFIX}{captioned} captioned, {failed} failed{left_out}")
 

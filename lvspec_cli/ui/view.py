@@ -49,7 +49,12 @@ class View:
         """A result is about to be written, perhaps to the same terminal."""
 
     def finished(self, caption: Caption | RecordedCaption) -> None:
-        """The current input has its caption."""
+        """The current input has its caption: tell what was odd about the video."""
+        for warning in caption.facts.warnings:
+            self.note(f"{caption.path}: {warning}")
+        if caption.shrunk_from is not None:
+            shown = f"{len(caption.frame_times)} of the {caption.shrunk_from} frames"
+            self.note(f"{caption.path}: there was not enough memory for more than {shown}")
 
     def summary(self, captioned: int, failed: int, skipped: int = 0) -> None:
         """The run is over."""

@@ -101,7 +101,7 @@ def test_only_missing_files_are_written_unless_all_are_to_be_made_anew(caption, 
     caption(video, "-o", "out/")
     said = (tmp_path / "out" / "a.txt").read_text()
     (tmp_path / "out" / "a.txt").write_text("mine\n")
-    assert "skipped" not in caption(video, "-o", "out/", "--format", "text,srt").err
+    assert "skipped: " not in caption(video, "-o", "out/", "--format", "text,srt").err
     assert (tmp_path / "out" / "a.txt").read_text() == "mine\n"
     assert (tmp_path / "out" / "a.srt").exists()
     assert caption(video, "-o", "out/", "--overwrite").code == 0

@@ -57,6 +57,12 @@ def test_warnings_about_a_video_are_passed_on():
     assert "lvspec: clip.mp4: 2 packets are damaged\n" in text
 
 
+def test_the_quietest_view_tells_of_damage_and_of_nothing_else():
+    facts = SimpleNamespace(**vars(caption().facts) | {"warnings": ("2 packets are damaged",)})
+    text = seen_by(View, act=lambda view: view.finished(caption(facts=facts)))
+    assert text == "lvspec: clip.mp4: 2 packets are damaged\n"
+
+
 def test_it_is_said_when_memory_sufficed_for_half_of_the_frames_only():
     text = seen_by(PlainView, False, act=lambda view: view.finished(caption(shrunk_from=4)))
     assert "lvspec: clip.mp4: there was not enough memory for more than 2 of the 4 frames\n" in text
@@ -111,10 +117,10 @@ def test_names_cannot_inject_escapes_markup_or_lines(view_class):
     assert text.splitlines()[0] == "lvspec: error: x]0;owned [red]y[/red] :smile: \ufffd.mp4: bad [2J thing"
 
 
-def test_a_summary_is_for_several_videos():
+def test_a_summary_is_for_several_videos_and_for_one_of_which_nothing_else_is_said():
     assert seen_by(PlainView, False, act=lambda view: view.summary(1, 0)) == ""
     assert seen_by(PlainView, False, act=lambda view: view.summary(2, 1)) == "lvspec: 2 captioned, 1 failed\n"
-    assert seen_by(PlainView, False, act=lambda view: view.summary(0, 0, 1)) == ""
+    assert seen_by(PlainView, False, act=lambda view: view.summary(0, 0, 1)).endswith(" 0 failed, 1 skipped\n")
     text = seen_by(PlainView, False, act=lambda view: view.summary(1, 0, 4))
     assert text == "lvspec: 1 captioned, 0 failed, 4 skipped\n"
 
