@@ -17,6 +17,7 @@ from lvspec_cli.video.packets import (
     PacketIdentity,
     ascends,
     believed_times,
+    first_appearance,
     guessed_over_holes,
     too_many_strays,
     without_long_waits,
@@ -38,6 +39,7 @@ class FrameIndex:
     """
 
     timestamps: list[int]  # ascending, no repeats, at least one
+    begin: int  # when the first frame is shown, which may be later than its timestamp says
     end: int  # when the last frame stops being shown
     time_base: Fraction  # seconds a tick
     counted: bool
@@ -65,12 +67,12 @@ class FrameIndex:
     def starting_at(self, timestamp: int) -> FrameIndex:
         """The index without frames before ``timestamp``, which cannot be decoded."""
         place = bisect_left(self.timestamps, timestamp)
-        return replace(self, timestamps=self.timestamps[place:]) if place else self
+        return replace(self, timestamps=self.timestamps[place:], begin=self.timestamps[place]) if place else self
 
     def seconds(self, timestamp: int) -> float:
-        """Seconds from the first frame's time to ``timestamp``."""
+        """Seconds from the first frame's appearance to ``timestamp``."""
         # Whole numbers until the one division: exact to the last bit, and faster than fractions.
-        return (timestamp - self.timestamps[0]) * self.time_base.numerator / self.time_base.denominator
+        return max(0, timestamp - self.begin) * self.time_base.numerator / self.time_base.denominator
 
     # Both below are worked out once: an index is kept for as long as parts of its video are read.
     @cached_property
@@ -119,10 +121,13 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
     warnings: list[str] = []
     if trusted and shown and _are_usable(times, packets, stream):
         timestamps, time_base = sorted({time for time, _ in shown}), stream.time_base
+        begin = first_appearance(packets, timestamps[0]) if _is_avi(stream) else timestamps[0]
     else:
         timestamps, time_base, warnings = _counted_times(packets, stream)
+        begin = timestamps[0]
     return FrameIndex(
         timestamps=timestamps,
+        begin=begin,
         end=timestamps[-1] + _last_duration(packets, timestamps, stream, time_base),
         time_base=time_base,
         counted=bool(warnings),

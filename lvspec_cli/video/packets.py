@@ -119,6 +119,19 @@ def guessed_over_holes(times: list[int | None], packets: list[PacketFacts]) -> f
     return frozenset(time for time, wait in doubtful if wait != usual)
 
 
+def first_appearance(packets: list[PacketFacts], timestamp: int) -> int:
+    """When the first frame of an AVI file, the one with the least timestamp, is shown.
+
+    The demuxer learns from the second packet of MPEG-1 that frames wait for the next reference, and has by then let the
+    first frame appear when it is decoded.
+    """
+    first, *others = packets[:2]
+    for second in others:
+        if first.pts == first.dts == timestamp and second.pts is not None and second.dts is not None:
+            return second.dts if second.dts < second.pts else timestamp
+    return timestamp
+
+
 def ascends(times: list[int]) -> bool:
     """Whether no time is earlier than the one before it."""
     return all(earlier <= later for earlier, later in pairwise(times))
