@@ -164,16 +164,20 @@ class FrameCursor:
 
     def _own_time(self, frame: VideoFrame) -> int | None:
         self._decoded += 1
-        if frame.pts in self._index.guessed:
-            self.unplaced_frames.add(frame.pts)
-            return None
-        if frame.pts is None or frame.pts <= self._last or frame.pts not in self._index.known:
+        timestamp = frame.pts
+        if timestamp is not None and timestamp in self._index.corrected:
+            right = self._index.corrected[timestamp]
+            if right is None:
+                self.unplaced_frames.add(timestamp)
+                return None
+            timestamp = right
+        if timestamp is None or timestamp <= self._last or timestamp not in self._index.known:
             self.stray_frames += 1
             if too_many_strays(self.stray_frames, self._decoded):
                 raise TimestampsContradict
             return None
-        self._last = frame.pts
-        return frame.pts
+        self._last = timestamp
+        return timestamp
 
     def _decode(self) -> Iterator[VideoFrame]:
         for number, packet in enumerate(self._packets()):

@@ -17,8 +17,7 @@ from lvspec_cli.video.packets import (
     PacketIdentity,
     ascends,
     believed_times,
-    first_appearance,
-    guessed_over_holes,
+    corrected_times,
     too_many_strays,
     without_long_waits,
 )
@@ -39,12 +38,11 @@ class FrameIndex:
     """
 
     timestamps: list[int]  # ascending, no repeats, at least one
-    begin: int  # when the first frame is shown, which may be later than its timestamp says
     end: int  # when the last frame stops being shown
     time_base: Fraction  # seconds a tick
     counted: bool
     keys: list[int]  # ascending presentation times of the key frames that are shown
-    guessed: frozenset[int]  # times of frames of which nothing says when they are shown; not among the timestamps
+    corrected: dict[int, int | None]  # what frames give for their timestamps, wrongly; None: nothing says the right one
     bad_packets: frozenset[PacketIdentity]  # marked corrupt by the demuxer; THE_END if it cannot be reached
     warnings: tuple[str, ...]
 
@@ -67,12 +65,12 @@ class FrameIndex:
     def starting_at(self, timestamp: int) -> FrameIndex:
         """The index without frames before ``timestamp``, which cannot be decoded."""
         place = bisect_left(self.timestamps, timestamp)
-        return replace(self, timestamps=self.timestamps[place:], begin=self.timestamps[place]) if place else self
+        return replace(self, timestamps=self.timestamps[place:]) if place else self
 
     def seconds(self, timestamp: int) -> float:
-        """Seconds from the first frame's appearance to ``timestamp``."""
+        """Seconds from the first frame's time to ``timestamp``."""
         # Whole numbers until the one division: exact to the last bit, and faster than fractions.
-        return max(0, timestamp - self.begin) * self.time_base.numerator / self.time_base.denominator
+        return (timestamp - self.timestamps[0]) * self.time_base.numerator / self.time_base.denominator
 
     # Both below are worked out once: an index is kept for as long as parts of its video are read.
     @cached_property
@@ -108,31 +106,24 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
     """
     assert stream.time_base is not None
     times = believed_times(packets)
-    guessed: frozenset[int] = frozenset()
+    corrected: dict[int, int | None] = {}
     if _is_avi(stream):
-        guessed = guessed_over_holes(times, packets)
-        if not guessed:
-            times = without_long_waits(times, packets)
-    shown = [
-        (time, packet)
-        for time, packet in zip(times, packets, strict=True)
-        if time is not None and time not in guessed and not packet.is_discarded
-    ]
+        corrected = corrected_times(times, packets, stream)
+        times = without_long_waits(times, packets, corrected)
+    right = (corrected.get(time, time) if time is not None else None for time in times)
+    shown = [(t, p) for t, p in zip(right, packets, strict=True) if t is not None and not p.is_discarded]
     warnings: list[str] = []
     if trusted and shown and _are_usable(times, packets, stream):
         timestamps, time_base = sorted({time for time, _ in shown}), stream.time_base
-        begin = first_appearance(packets, timestamps[0]) if _is_avi(stream) else timestamps[0]
     else:
         timestamps, time_base, warnings = _counted_times(packets, stream)
-        begin = timestamps[0]
     return FrameIndex(
         timestamps=timestamps,
-        begin=begin,
         end=timestamps[-1] + _last_duration(packets, timestamps, stream, time_base),
         time_base=time_base,
         counted=bool(warnings),
         keys=sorted({time for time, packet in shown if packet.is_key}),
-        guessed=guessed,
+        corrected=corrected,
         bad_packets=_bad_packets(packets, complete),
         warnings=tuple(warnings) + (() if complete else (CUT_WARNING,)),
     )

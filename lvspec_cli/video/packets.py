@@ -85,7 +85,9 @@ def believed_times(packets: list[PacketFacts]) -> list[int | None]:
     return [p.pts if is_steady else None for p, is_steady in zip(packets, steady, strict=True)]
 
 
-def without_long_waits(times: list[int | None], packets: list[PacketFacts]) -> list[int | None]:
+def without_long_waits(
+    times: list[int | None], packets: list[PacketFacts], corrected: dict[int, int | None]
+) -> list[int | None]:
     """The times without those of packets that would be shown only after more later ones than a decoder ever holds.
 
     AVI has no presentation times: the demuxer makes them from what follows, and what follows may be a hole.
@@ -94,21 +96,24 @@ def without_long_waits(times: list[int | None], packets: list[PacketFacts]) -> l
     guesses = {
         time
         for time, later in zip(times, decoded_at, strict=False)
-        if time is not None and later is not None and later < time
+        if time is not None and later is not None and later < time and time not in corrected
     }
     return [None if time in guesses else time for time in times]
 
 
-def guessed_over_holes(times: list[int | None], packets: list[PacketFacts]) -> frozenset[int]:
-    """Which times the demuxer of AVI can only have guessed, where holes show as hollow packets.
+def corrected_times(times: list[int | None], packets: list[PacketFacts], stream: VideoStream) -> dict[int, int | None]:
+    """Which times the demuxer of AVI gets wrong, and the right ones; None where nothing tells.
 
-    It takes a reference frame to be shown when the next one is decoded, and what is hollow for no reference. Where it
-    went by hollow packets, the time is believed only if frames of this video wait as long as a rule.
+    It takes a reference frame to be shown when the next one is decoded, and hollow packets for no references. Where it
+    went by these, the time is believed only if frames of this video wait as long as a rule. The first frame is shown
+    when the second packet is decoded: of MPEG-1 the demuxer learns only from that one that frames wait.
     """
+    if stream.codec_context.name not in CODECS_WITH_START_CODES or len(packets) == 1:
+        return {}
     holes = sorted(packet.dts for packet in packets if packet.is_hollow and packet.dts is not None)
     waits: Counter[int] = Counter()  # ticks from decoding to showing
     doubtful: list[tuple[int, int]] = []  # times, and such waits
-    for time, packet in zip(times, packets, strict=True) if holes else ():
+    for time, packet in zip(times, packets, strict=True):
         if packet.is_hollow or time is None or packet.dts is None or time <= packet.dts:
             continue
         if bisect_right(holes, packet.dts) < bisect_right(holes, time):
@@ -116,20 +121,13 @@ def guessed_over_holes(times: list[int | None], packets: list[PacketFacts]) -> f
         else:
             waits[time - packet.dts] += 1
     usual = max(waits, key=waits.__getitem__, default=0)
-    return frozenset(time for time, wait in doubtful if wait != usual)
-
-
-def first_appearance(packets: list[PacketFacts], timestamp: int) -> int:
-    """When the first frame of an AVI file, the one with the least timestamp, is shown.
-
-    The demuxer learns from the second packet of MPEG-1 that frames wait for the next reference, and has by then let the
-    first frame appear when it is decoded.
-    """
-    first, *others = packets[:2]
-    for second in others:
-        if first.pts == first.dts == timestamp and second.pts is not None and second.dts is not None:
-            return second.dts if second.dts < second.pts else timestamp
-    return timestamp
+    corrected: dict[int, int | None] = {time: None for time, wait in doubtful if wait != usual}
+    first, second = packets[:2]
+    if times[0] is not None and second.dts is not None:
+        waits_unseen = times[0] == first.dts and second.pts is not None and second.dts < second.pts
+        if waits_unseen or (times[0], times[0] - (first.dts or 0)) in doubtful:
+            corrected[times[0]] = second.dts
+    return corrected
 
 
 def ascends(times: list[int]) -> bool:

@@ -310,6 +310,16 @@ def test_a_frame_before_a_hole_is_not_shown_at_its_end(name: str, count: int, fi
     assert _numbers(replace(clip, frames=clip.frames[-20:])) == list(range(76, 96))
 
 
+@pytest.mark.parametrize(("name", "end"), [("mpeg1-avi", 4), ("mpeg2-avi", 4), ("mpeg4-avi", 4), ("mpeg4-avi", 2)])
+def test_a_hole_behind_the_first_frame_shifts_no_later_one(name: str, end: int, tmp_path: Path) -> None:
+    encoding = replace(ENCODINGS[name], group_of_pictures=3)
+    clip = read_clip(_hollow(encode(encoding, tmp_path / encoding.file_name), 1, end), EVERYTHING)
+    assert clip.times[0] == 0.0
+    behind = replace(clip, frames=clip.frames[-30:], times=clip.times[-30:])
+    assert _numbers(behind) == list(range(18, 48))
+    _assert_own_times(behind, first=0)
+
+
 def test_many_small_holes_keep_frames_at_their_times(tmp_path: Path) -> None:
     path = encode(replace(ENCODINGS["mpeg4-avi"], frame_count=96, group_of_pictures=3), tmp_path / "holes.avi")
     for first in range(6, 90, 7):
