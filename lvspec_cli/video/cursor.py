@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from lvspec_cli.video.container import MOST_DECODER_THREADS, decode_packet
 from lvspec_cli.video.index import FrameIndex
-from lvspec_cli.video.packets import identity, too_many_strays
+from lvspec_cli.video.packets import identity, is_hollow, too_many_strays
 
 OpenStream = Callable[[], tuple[InputContainer, VideoStream]]
 Shown = tuple[int, VideoFrame]  # a frame and its timestamp
@@ -48,8 +48,9 @@ class FrameCursor:
         self._may_seek = may_seek and not index.counted
         self.stream: VideoStream  # the stream of the file as now open
         self._container: InputContainer
-        self.bad_packets = set(index.bad_packets)  # and those that the decoder refused, each once
+        self.bad_packets = set(index.bad_packets)  # and those that were refused, each once
         self.stray_frames = 0  # left out because their timestamps contradict the index
+        self.unplaced_frames: set[int] = set()  # left out because their times are guesses: these times
         self._decoded = 0  # frames in all, for comparison
         self._held: Shown | None = None  # the frame showing now
         self._ahead: Shown | None = None  # the one after it, where already decoded
@@ -61,8 +62,8 @@ class FrameCursor:
     def __exit__(self, *_: object) -> None:
         self._container.close()
 
-    def first(self) -> Shown | None:
-        """The first frame that can be decoded and its timestamp, or None if there is none. Only before ``frame_at``."""
+    def upcoming(self) -> Shown | None:
+        """The frame after the one that ``frame_at`` gave last, at the beginning the first; None if no more come."""
         if self._ahead is None:
             self._ahead = self._next()
         return self._ahead
@@ -83,13 +84,8 @@ class FrameCursor:
 
     @property
     def was_refused(self) -> bool:
-        """Whether the decoder has refused a packet on the way to where it is now."""
+        """Whether a packet has been refused on the way to where the decoder is now."""
         return bool(self._refused)
-
-    @property
-    def following(self) -> Shown | None:
-        """The frame that comes after one that ``frame_at`` gave for a later time than its own; None at the end."""
-        return self._ahead
 
     def _is_far(self, key: int) -> bool:
         return self._index.frames_between(self._reached, key) >= FAR_FRAMES
@@ -105,11 +101,10 @@ class FrameCursor:
 
     def _advance(self, timestamp: int) -> Shown | None:
         while self._held is None or self._held[0] < timestamp:
-            if self._ahead is None:
-                self._ahead = self._next()
-            if self._ahead is None or (self._held is not None and self._ahead[0] > timestamp):
+            upcoming = self.upcoming()
+            if upcoming is None or (self._held is not None and upcoming[0] > timestamp):
                 break
-            self._held, self._ahead = self._ahead, None
+            self._held, self._ahead = upcoming, None
         return self._held
 
     def _seek_before(self, timestamp: int) -> None:
@@ -148,7 +143,7 @@ class FrameCursor:
     def _begin(self, at_beginning: bool) -> None:
         self._frames = self._decode()
         self._at_beginning = at_beginning
-        self._refused: list[int] = []  # how many packets came before each that the decoder refused
+        self._refused: list[int] = []  # how many packets came before each that was refused
         self._count = self._lost = 0  # frames that left the decoder; those that were refused before them
         self._last: float = NEVER
         self._held = self._ahead = None
@@ -169,16 +164,27 @@ class FrameCursor:
 
     def _own_time(self, frame: VideoFrame) -> int | None:
         self._decoded += 1
-        if frame.pts is None or frame.pts <= self._last or frame.pts not in self._index.known:
+        timestamp = frame.pts
+        if timestamp is not None and timestamp in self._index.corrected:
+            right = self._index.corrected[timestamp]
+            if right is None:
+                self.unplaced_frames.add(timestamp)
+                return None
+            timestamp = right
+        if timestamp is None or timestamp <= self._last or timestamp not in self._index.known:
             self.stray_frames += 1
             if too_many_strays(self.stray_frames, self._decoded):
                 raise TimestampsContradict
             return None
-        self._last = frame.pts
-        return frame.pts
+        self._last = timestamp
+        return timestamp
 
     def _decode(self) -> Iterator[VideoFrame]:
         for number, packet in enumerate(self._packets()):
+            if packet is not None and is_hollow(packet, self.stream):
+                self.bad_packets.add(identity(packet))
+                self._refused.append(number)
+                continue
             if packet is not None and self._index.counted:
                 packet.pts = number  # which its frame takes over
             frames = decode_packet(self.stream, packet)

@@ -31,9 +31,10 @@ def read_images(kind: SourceKind, path: VideoPath, options: ReadOptions, cache: 
         check_duration(path, sequence.end_s, options)
         selection = select(options, sequence.end_s)
         chosen = showing(sequence.times_s, selection.moments)
-        intact = _intact(sequence, chosen)
+        images = _Images(sequence)
+        intact = images.intact(chosen)
         span = range(showing(sequence.times_s, [selection.start_s])[0], bisect_left(sequence.times_s, selection.end_s))
-        first = next(intact, None) or next(_intact(sequence, span), None)
+        first = next(intact, None) or next(images.intact(span), None)
         if first is None:
             raise no_frames(path, selection)
         box = output_box(path, first[1].size, len(chosen), options)
@@ -44,14 +45,25 @@ def read_images(kind: SourceKind, path: VideoPath, options: ReadOptions, cache: 
             times.append(time)
             sizes.add(image.size)
         facts = _facts(path, sequence, first[1].size)
-        facts = _with_warnings(facts, selection.warnings + box.warnings, len(chosen) - len(times), len(sizes) > 1)
+        facts = _with_warnings(facts, selection.warnings + box.warnings, len(images.damaged), len(sizes) > 1)
     return Clip(frames[: len(times)], tuple(times), selection.start_s, selection.end_s, facts)
 
 
-def _intact(sequence: ImageSequence, places: Iterable[int]) -> Iterator[tuple[float, Image.Image]]:
-    """The images at these places that are not damaged, each with its time in seconds."""
-    images = ((sequence.times_s[place], sequence.load(place)) for place in places)
-    return ((time, image) for time, image in images if image is not None)
+class _Images:
+    """The images of a sequence, and which of those looked at are damaged."""
+
+    def __init__(self, sequence: ImageSequence) -> None:
+        self._sequence = sequence
+        self.damaged: set[int] = set()  # places
+
+    def intact(self, places: Iterable[int]) -> Iterator[tuple[float, Image.Image]]:
+        """The images at these places that are not damaged, each with its time in seconds."""
+        for place in places:
+            image = None if place in self.damaged else self._sequence.load(place)
+            if image is None:
+                self.damaged.add(place)
+            else:
+                yield self._sequence.times_s[place], image
 
 
 def measure_images(kind: SourceKind, path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:

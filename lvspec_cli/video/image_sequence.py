@@ -37,7 +37,7 @@ class ImageSequence:
     codec: str  # image format in lower case
     times_s: list[float]  # seconds at which each appears; the first is 0
     end_s: float  # seconds at which the last disappears
-    load: Callable[[int], Image.Image | None]  # the n-th, upright RGB, asked for in ascending order; None: damaged
+    load: Callable[[int], Image.Image | None]  # the n-th, upright RGB, fastest in ascending order; None: damaged
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from lvspec_cli.video.packets import (
     PacketIdentity,
     ascends,
     believed_times,
+    corrected_times,
     too_many_strays,
-    without_guesses,
+    without_long_waits,
 )
 
 DEFAULT_FRAME_RATE = Fraction(25)  # of streams that carry neither timestamps nor a rate
@@ -41,6 +42,7 @@ class FrameIndex:
     time_base: Fraction  # seconds a tick
     counted: bool
     keys: list[int]  # ascending presentation times of the key frames that are shown
+    corrected: dict[int, int | None]  # what frames give for their timestamps, wrongly; None: nothing says the right one
     bad_packets: frozenset[PacketIdentity]  # marked corrupt by the demuxer; THE_END if it cannot be reached
     warnings: tuple[str, ...]
 
@@ -104,11 +106,14 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
     """
     assert stream.time_base is not None
     times = believed_times(packets)
+    corrected: dict[int, int | None] = {}
     if _is_avi(stream):
-        times = without_guesses(times, packets)
-    shown = [(t, p) for t, p in zip(times, packets, strict=True) if t is not None and not p.is_discarded]
+        corrected = corrected_times(times, packets, stream)
+        times = without_long_waits(times, packets, corrected)
+    right = (corrected.get(time, time) if time is not None else None for time in times)
+    shown = [(t, p) for t, p in zip(right, packets, strict=True) if t is not None and not p.is_discarded]
     warnings: list[str] = []
-    if trusted and _are_usable(times, packets, stream):
+    if trusted and shown and _are_usable(times, packets, stream):
         timestamps, time_base = sorted({time for time, _ in shown}), stream.time_base
     else:
         timestamps, time_base, warnings = _counted_times(packets, stream)
@@ -118,6 +123,7 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
         time_base=time_base,
         counted=bool(warnings),
         keys=sorted({time for time, packet in shown if packet.is_key}),
+        corrected=corrected,
         bad_packets=_bad_packets(packets, complete),
         warnings=tuple(warnings) + (() if complete else (CUT_WARNING,)),
     )

@@ -116,7 +116,7 @@ def _index(path: VideoPath, options: ReadOptions, trusted: bool) -> FrameIndex:
 
 
 def _opened(path: VideoPath, options: ReadOptions, cursor: FrameCursor, index: FrameIndex) -> OpenedVideo:
-    first = cursor.first()
+    first = cursor.upcoming()
     if first is None:
         raise no_frames(path)
     index = index.starting_at(first[0])
@@ -147,9 +147,10 @@ def _fill(
         is_over = found is not None and found[0] < earliest and cursor.was_refused
         if found is not None and not is_over and (not timestamps or found[0] > timestamps[-1]):
             take(found)
-    following = cursor.following
-    if not timestamps and following is not None and index.seconds(following[0]) < selection.end_s:
-        take(following)
+    if not timestamps:
+        upcoming = cursor.upcoming()
+        if upcoming is not None and index.seconds(upcoming[0]) < selection.end_s:
+            take(upcoming)
     return timestamps
 
 
@@ -161,6 +162,8 @@ def _facts(
     damage = [f"{bad_packets} bad packets were skipped"] if bad_packets else []
     if cursor.stray_frames:
         damage.append(f"{cursor.stray_frames} frames with contradictory times were left out")
+    if cursor.unplaced_frames:
+        damage.append(f"{len(cursor.unplaced_frames)} frames before damage were left out: when they are shown is lost")
     fingerprint = learnt.recall("fingerprint", partial(file_fingerprint, path))
     return replace(
         header_facts(path, cursor.stream, converter.geometry, fingerprint),

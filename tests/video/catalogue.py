@@ -30,6 +30,8 @@ ENCODINGS = {
     "mpeg1-mpg": Encoding("mpeg1.mpg", "mpeg1video", b_frames=2, options={"b": "2M"}),
     "mpeg2-mpg": Encoding("mpeg2.mpg", "mpeg2video", b_frames=2, options={"b": "2M"}),
     "mpeg2-ts": Encoding("mpeg2.ts", "mpeg2video", b_frames=2, options={"b": "2M"}),
+    "mpeg1-avi": Encoding("mpeg1.avi", "mpeg1video", b_frames=2, options={"b": "2M"}),
+    "mpeg2-avi": Encoding("mpeg2.avi", "mpeg2video", b_frames=2, options={"b": "2M"}),
     "mpeg4-avi": Encoding("mpeg4.avi", "mpeg4", b_frames=2, options={"b": "2M"}),
     "mpeg4-mp4": Encoding("mpeg4.mp4", "mpeg4", b_frames=2, options={"b": "2M"}),
     "mpeg4-mkv": Encoding("mpeg4.mkv", "mpeg4", b_frames=2, options={"b": "2M"}),

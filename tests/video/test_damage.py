@@ -16,6 +16,7 @@ import pytest
 from lvspec_cli.errors import NoFrames, VideoError
 from lvspec_cli.video import ReadOptions, pyav_reader, read_clip
 from lvspec_cli.video.clip import Clip
+from lvspec_cli.video.index import COUNTED_WARNING
 from lvspec_cli.video.packets import read_packets
 from lvspec_cli.video.worker import VideoWorker
 from tests.video.barcode import barcode_frame, read_barcode
@@ -166,6 +167,8 @@ HOLLOW = [
     "mjpeg-mov",
     "h264-mp4",
     "h264-avi",
+    "mpeg1-avi",
+    "mpeg2-avi",
     "mpeg4-avi",
     "mpeg4-mp4",
     "prores-mov",
@@ -285,13 +288,44 @@ def test_a_long_gap_between_frames_shows_the_frame_before_it(tmp_path: Path) -> 
     assert clip.times == (0.08,)
 
 
-def test_a_frame_before_a_hole_is_not_shown_at_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [23, 24])
+@pytest.mark.parametrize("count", [1, 3, 12, 24, 48])
+@pytest.mark.parametrize("name", ["mpeg1-avi", "mpeg2-avi", "mpeg4-avi"])
+def test_a_frame_before_a_hole_is_not_shown_at_its_end(name: str, count: int, first: int, tmp_path: Path) -> None:
     # AVI has no presentation times: what the demuxer makes up for it is when the hole ends.
-    path = _hollow(encode(replace(ENCODINGS["mpeg4-avi"], frame_count=96), tmp_path / "made-up.avi"), 24, 72)
+    encoding = replace(ENCODINGS[name], file_name="made-up.avi", frame_count=96, group_of_pictures=3)
+    path = _hollow(encode(encoding, tmp_path / encoding.file_name), first, first + count)
     clip = read_clip(path, EVERYTHING)
+    assert clip.facts.bad_packets == count
+    assert any(f"{count} bad packets were skipped" in warning for warning in clip.facts.warnings)
+    assert read_clip(path, ReadOptions(end_s=0.4)).facts.bad_packets == 0
     last = 24  # frame 24, which comes before those that it is a reference of, is the last one that can be decoded
-    before = sum(time < last / 25 for time in clip.times)
+    before = sum(time < (first - 1) / 25 for time in clip.times)
     assert _numbers(replace(clip, frames=clip.frames[:before])) == list(range(before))
-    for frame in clip.frames[before:]:
+    for time, frame in zip(clip.times[before:], clip.frames[before:], strict=True):
         with suppress(ValueError):  # references are missing: the first ones behind the hole have no clean barcode
-            assert read_barcode(frame) != last
+            assert read_barcode(frame) != last or time == pytest.approx(last / 25, abs=0.041)
+    behind = clip.times[-20:]
+    assert behind == pytest.approx([number / 25 for number in range(76, 96)])
+    assert _numbers(replace(clip, frames=clip.frames[-20:])) == list(range(76, 96))
+
+
+@pytest.mark.parametrize(("name", "end"), [("mpeg1-avi", 4), ("mpeg2-avi", 4), ("mpeg4-avi", 4), ("mpeg4-avi", 2)])
+def test_a_hole_behind_the_first_frame_shifts_no_later_one(name: str, end: int, tmp_path: Path) -> None:
+    encoding = replace(ENCODINGS[name], group_of_pictures=3)
+    clip = read_clip(_hollow(encode(encoding, tmp_path / encoding.file_name), 1, end), EVERYTHING)
+    assert clip.times[0] == 0.0
+    behind = replace(clip, frames=clip.frames[-30:], times=clip.times[-30:])
+    assert _numbers(behind) == list(range(18, 48))
+    _assert_own_times(behind, first=0)
+
+
+def test_many_small_holes_keep_frames_at_their_times(tmp_path: Path) -> None:
+    path = encode(replace(ENCODINGS["mpeg4-avi"], frame_count=96, group_of_pictures=3), tmp_path / "holes.avi")
+    for first in range(6, 90, 7):
+        path = _hollow(path, first, first + 1)
+    clip = read_clip(path, EVERYTHING)
+    assert clip.facts.bad_packets == 12
+    assert COUNTED_WARNING not in clip.facts.warnings
+    assert _numbers(replace(clip, frames=clip.frames[-6:])) == list(range(90, 96))
+    assert clip.times[-6:] == pytest.approx([number / 25 for number in range(90, 96)])

@@ -209,10 +209,29 @@ def test_inspection_agrees_with_reading(tmp_path: Path) -> None:
     assert inspect_video(folder) == read_clip(folder, EVERYTHING).facts
 
 
-def test_a_span_of_images_is_shown_by_those_in_it_that_are_intact(tmp_path: Path) -> None:
+def test_a_span_of_images_is_shown_by_those_in_it_that_are_intact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = _folder(tmp_path, 6)
     for number in (2, 3):
         (folder / f"frame{number + 1}.png").write_bytes(b"nothing")
-    assert read_barcodes(read_clip(folder, ReadOptions(frame_count=1, start_s=1.5, end_s=5)).frames) == [1]
+    opened: list[Path] = []
+    open_image = Image.open
+
+    def noting_open(path: Path, formats: tuple[str, ...]) -> Image.Image:
+        opened.append(path)
+        return open_image(path, formats=formats)
+
+    monkeypatch.setattr(Image, "open", noting_open)
+    clip = read_clip(folder, ReadOptions(frame_count=1, start_s=1.5, end_s=5))
+    assert read_barcodes(clip.frames) == [1]
+    assert clip.facts.bad_packets == 1  # the one at the middle; nobody looked at the other
+    assert any("1 damaged images" in warning for warning in clip.facts.warnings)
+    clip = read_clip(folder, ReadOptions(frame_count=1, start_s=2, end_s=5))
+    assert read_barcodes(clip.frames) == [4]
+    assert clip.facts.bad_packets == 2
+    assert any("2 damaged images" in warning for warning in clip.facts.warnings)
+    opened.clear()
     with pytest.raises(NoFrames, match="from 2 s to 4 s can be decoded: it is damaged there"):
         read_clip(folder, ReadOptions(frame_count=2, start_s=2, end_s=4))
+    assert len(opened) == 2

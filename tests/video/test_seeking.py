@@ -51,7 +51,7 @@ def _numbers(path: Path, wanted: list[int], open_it: Any) -> list[int]:
     """The barcodes of the frames at the wanted places, through a cursor over what ``open_it`` opens."""
     index = _index(path)
     with FrameCursor(open_it, index) as cursor:
-        first = cursor.first()
+        first = cursor.upcoming()
         assert first is not None
         convert = FrameConverter(path, cursor.stream, first[1], OPTIONS)
         found = [cursor.frame_at(index.timestamps[place]) for place in wanted]
@@ -115,14 +115,14 @@ def test_a_clock_that_starts_again_is_counted_through(name: str, make_video: Mak
 
 
 def test_one_stray_clock_reading_is_passed_over() -> None:
-    packets = [PacketFacts(pts=n, dts=n, duration=1, is_key=True, is_discarded=False, corrupt=None) for n in range(50)]
-    packets[20] = PacketFacts(9999, 9999, 1, True, False, None)
+    packets = [PacketFacts(n, n, 1, True, False, None, False) for n in range(50)]
+    packets[20] = PacketFacts(9999, 9999, 1, True, False, None, False)
     assert believed_times(packets) == [None if n == 20 else n for n in range(50)]
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-50, 50)), min_size=1, max_size=40))
 def test_believed_decoding_times_never_descend_and_no_longer_ascent_exists(times: list[int | None]) -> None:
-    packets = [PacketFacts(place, time, 1, False, False, None) for place, time in enumerate(times)]
+    packets = [PacketFacts(place, time, 1, False, False, None, False) for place, time in enumerate(times)]
     believed = [place for place in believed_times(packets) if place is not None]
     kept = [times[place] for place in believed if times[place] is not None]
     assert kept == sorted(kept)
