@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
+import av
 import numpy as np
+from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from lvspec_cli.video.cache import Learnt, VideoCache
@@ -25,6 +28,7 @@ from lvspec_cli.video.probe import header_facts
 from lvspec_cli.video.selection import Selection, select, showing
 from lvspec_cli.video.source import VideoPath
 
+TOLD_FROM_S = 0.5  # of a late start: less is common between sound and pictures, and no cue is read that exactly
 Result = TypeVar("Result")
 
 
@@ -121,7 +125,19 @@ def _opened(path: VideoPath, options: ReadOptions, cursor: FrameCursor, index: F
         raise no_frames(path)
     index = index.starting_at(first[0])
     check_duration(path, index.duration_s, options)
+    late_s = _late_s(cursor.stream, index)
+    if late_s >= TOLD_FROM_S:
+        late = f"times count from the first frame that can be shown, {late_s:.2f} s after the beginning of the file"
+        index = replace(index, warnings=(*index.warnings, late))
     return OpenedVideo(cursor, first[1], index)
+
+
+def _late_s(stream: VideoStream, index: FrameIndex) -> float:
+    """Seconds from when a player's clock starts, with the sound say, to the first frame; 0 where frames are counted."""
+    begins = cast(InputContainer, stream.container).start_time
+    if begins is None or index.counted:
+        return 0.0
+    return float(index.timestamps[0] * index.time_base) - begins / av.time_base
 
 
 def _fill(
@@ -159,7 +175,7 @@ def _facts(
 ) -> VideoFacts:
     cursor, index = video.cursor, video.index
     bad_packets = len(cursor.bad_packets)
-    damage = [f"{bad_packets} bad packets were skipped"] if bad_packets else []
+    damage = [f"{bad_packets} bad packet{' was' if bad_packets == 1 else 's were'} skipped"] if bad_packets else []
     if cursor.stray_frames:
         damage.append(f"{cursor.stray_frames} frames with contradictory times were left out")
     if cursor.unplaced_frames:

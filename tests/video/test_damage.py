@@ -138,6 +138,13 @@ def test_a_packet_that_demuxer_and_decoder_find_bad_counts_once(
     assert read_clip(path, EVERYTHING).facts.bad_packets == 2
 
 
+@pytest.mark.parametrize(("lost", "told"), [(0, []), (12, []), (24, ["0.96 s"])])
+def test_times_that_begin_long_after_the_file_are_told(lost: int, told: list[str], make_video: MakeVideo) -> None:
+    clip = read_clip(_hollow(make_video("h264-mp4"), 0, lost), ReadOptions(frame_count=2))
+    late = [warning for warning in clip.facts.warnings if warning.startswith("times count from the first frame ")]
+    assert [re.findall(r"[\d.]+ s\b", warning) for warning in late] == ([told] if told else [])
+
+
 def test_nothing_decodable_is_an_error(make_video: MakeVideo, tmp_path: Path) -> None:
     path = _with_holes(make_video("mjpeg-mov"), range(48), tmp_path / "hollow.mov")
     with pytest.raises(NoFrames, match="copy or record it again"):
@@ -297,7 +304,7 @@ def test_a_frame_before_a_hole_is_not_shown_at_its_end(name: str, count: int, fi
     path = _hollow(encode(encoding, tmp_path / encoding.file_name), first, first + count)
     clip = read_clip(path, EVERYTHING)
     assert clip.facts.bad_packets == count
-    assert any(f"{count} bad packets were skipped" in warning for warning in clip.facts.warnings)
+    assert any(f"{count} bad packet" in warning for warning in clip.facts.warnings)
     assert read_clip(path, ReadOptions(end_s=0.4)).facts.bad_packets == 0
     last = 24  # frame 24, which comes before those that it is a reference of, is the last one that can be decoded
     before = sum(time < (first - 1) / 25 for time in clip.times)
