@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lvspec_cli.batch.journal import journals_beside, journals_in
-from lvspec_cli.batch.journal_content import Entry, JournalContent, read_journal, told_difference
+from lvspec_cli.batch.journal_content import Entry, JournalContent, read_journal, standing, told_difference
 from lvspec_cli.batch.shard import WHOLE, Shard
+from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.errors import UsageError
 from lvspec_cli.file_lock import is_locked
 
@@ -77,25 +78,28 @@ class Status:
     def entries(self) -> dict[str, Entry]:
         """Absolute path -> what became of the video: captioned rather than failed, and then what is newest."""
         best: dict[str, Entry] = {}
-        for journal in self.journals:
-            for path, entry in journal.content.entries.items():
-                if path not in best or entry.rank >= best[path].rank:
-                    best[path] = entry
+        for entry in standing([journal.content for journal in self.journals]):
+            path = entry.key.path
+            if path not in best or entry.rank >= best[path].rank:
+                best[path] = entry
         return best
 
-    @property
+    @cached_property
     def left(self) -> frozenset[str]:
         """Absolute paths of videos that are still to be captioned, as far as journals are here."""
-        return frozenset().union(*map(self._left_in, self.current))
+        return frozenset().union(*(self.left_in[journal.path] for journal in self.current))
 
-    def _left_in(self, journal: JournalStatus) -> frozenset[str]:
-        """Of what the last run on a journal was to caption, what neither it nor another one has done since."""
-        others = [other.content.entries for other in self.journals if other is not journal]
-        return frozenset(
-            key.path
-            for key in journal.content.to_do
-            if not any(entries[key.path].key == key for entries in others if key.path in entries)
-        )
+    @cached_property
+    def left_in(self) -> dict[Path, frozenset[str]]:
+        """Journal -> of what its last run was to caption, what neither that nor one on another journal has done since.
+
+        Absolute paths.
+        """
+        done: dict[VideoKey, list[Entry]] = defaultdict(list)
+        for journal in self.journals:
+            for entry in journal.content.entries.values():
+                done[entry.key].append(entry)
+        return {journal.path: frozenset(_left_in(journal.content, done)) for journal in self.journals}
 
     @property
     def missing_shards(self) -> tuple[Shard, ...]:
@@ -124,7 +128,7 @@ class Status:
         """All of it as JSON values, schema ``lvspec.status/1``."""
         return {
             "schema": SCHEMA,
-            "journals": [journal.as_record(self._left_in(journal)) for journal in self.journals],
+            "journals": [journal.as_record(self.left_in[journal.path]) for journal in self.journals],
             "total": _counts(self.entries, self.left),
             "missing_shards": [str(shard) for shard in self.missing_shards],
             "same_settings": not self.difference,
@@ -162,6 +166,13 @@ def _look_at(path: Path) -> JournalStatus:
         return JournalStatus(read_journal(path), running, written)
     except OSError as error:
         raise UsageError(f"the journal {path} cannot be read: {error.strerror}") from error
+
+
+def _left_in(content: JournalContent, done: Mapping[VideoKey, Sequence[Entry]]) -> Iterator[str]:
+    for key in content.to_do:
+        # What is older in its own journal is what it is to do again.
+        if not any(entry.finished >= content.told and entry.journal != content.path for entry in done.get(key, ())):
+            yield key.path
 
 
 def _counts(entries: Mapping[str, Entry], left: Collection[str]) -> dict[str, Any]:
