@@ -124,11 +124,29 @@ class RecordedCaption:
 
 
 def recorded(record: Mapping[str, Any]) -> RecordedCaption | Failure:
-    """The result that a record is of."""
-    trouble = _trouble(record)
-    if record["text"] is None and trouble is not None:
-        return Failure(_request(record), trouble)
-    return RecordedCaption(record)
+    """The result that a record is of. Raises ValueError if it is none of schema ``lvspec.caption/1``.
+
+    What it says is looked at as far as writers of results need it.
+    """
+    try:
+        trouble = _trouble(record)
+        if record["text"] is None and trouble is not None:
+            return Failure(_request(record), trouble)
+        caption = RecordedCaption(record)
+        _read_all(caption)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no record of a caption: {type(error).__name__}: {error}") from error
+    return caption
+
+
+def _read_all(caption: RecordedCaption) -> None:
+    """Raise what a writer would raise that comes upon something that is missing.
+
+    No writer tells the facts of a video but from the record, and they take what is slow to import.
+    """
+    for name, member in vars(RecordedCaption).items():
+        if isinstance(member, property) and name != "facts":
+            getattr(caption, name)
 
 
 def _request(record: Mapping[str, Any]) -> Request:
