@@ -6,9 +6,10 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lvspec_cli.caption import SCHEMA
@@ -34,6 +35,15 @@ class FolderSink(Sink):
     def files_of(self, path: str) -> Collection[Path]:
         """One for each format."""
         return self.files[path].values()
+
+    def video_of(self, file: Path) -> str | None:
+        """By the name of the file, be it there or not."""
+        return self._videos.get(os.path.abspath(file))
+
+    @cached_property
+    def _videos(self) -> dict[str, str]:
+        """File -> its video; there are as many as videos and formats."""
+        return {os.path.abspath(path): video for video, files in self.files.items() for path in files.values()}
 
     def reason_to_skip(self, path: str) -> str:
         """That all files of the video exist, if they do."""
@@ -116,21 +126,6 @@ class FolderSink(Sink):
                 "give the same command again, and it makes what is missing"
             )
         _make(folder)
-
-
-def withdraw(files: Iterable[Path]) -> None:
-    """Remove files of results, as far as they are there: others are to come. Raises LvspecError if one stays.
-
-    What no format is called is left alone, whoever says that it is a result.
-    """
-    suffixes = {writer.suffix for writer in FORMATS.values()}
-    for path in files:
-        if path.suffix not in suffixes:
-            continue
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise LvspecError(f"{path} cannot be replaced: {error.strerror}; choose another place") from error
 
 
 def _rendered(name: str, result: Result) -> str:
