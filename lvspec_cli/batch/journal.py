@@ -26,11 +26,11 @@ from lvspec_cli.batch.journal_content import (
     standing,
     told_difference,
 )
-from lvspec_cli.batch.shard import Shard
+from lvspec_cli.batch.shard import Shard, share_in_name
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.errors import JournalError, UsageError
 from lvspec_cli.file_lock import lock
-from lvspec_cli.files import append_whole
+from lvspec_cli.files import append_whole, in_place
 from lvspec_cli.output.json_text import json_text
 from lvspec_cli.output.result import Result
 
@@ -127,7 +127,7 @@ class Journal:
         if since or to_do.keys() != own.to_do:
             self._write({"type": "to_do", "told": self._time(), "videos": [vars(key) for key in to_do]})
 
-    def append(self, key: VideoKey, result: Result, files: Iterable[Path] = ()) -> None:
+    def append(self, key: VideoKey, result: Result, files: Iterable[Path]) -> None:
         """Write down a result, and which files are going to be made of it. Raises JournalError."""
         self._check_place()
         self._write(
@@ -167,15 +167,19 @@ class Journal:
         self._files[made.video].append(name)
 
     def _time(self) -> str:
-        """Now; just after the latest time in all journals if a clock was set back, so that their lines have an order."""
+        """Now; if a clock was set back, just after the latest time in all journals, so that lines have an order."""
         self._latest = max(_now(), _just_after(self._latest))
         return self._latest
 
     def _check_place(self) -> None:
         """Raise JournalError if the next run would not find what is written."""
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
+        try:
+            if in_place(self._file, self._path):
                 return
+        except OSError as error:
+            raise JournalError(
+                f"the journal {self._path} is not to be found any more: {error.strerror}; give the same command again"
+            ) from error
         raise JournalError(
             f"the journal {self._path} was moved or deleted while the run was writing it: "
             "put it back if it was moved, then give the same command"
@@ -266,11 +270,9 @@ def _beside(path: Path) -> Iterator[Path]:
     """The journal of the whole and those of its shards, as far as they are there."""
     if path.is_file():
         yield path
-    prefix = f"{path.stem}."
     for other in path.parent.iterdir() if path.parent.is_dir() else ():
-        middle = other.name.removeprefix(prefix).removesuffix(path.suffix)
-        index, _, count = middle.partition("-of-")
-        if other.name == f"{prefix}{middle}{path.suffix}" and index.isdecimal() and count.isdecimal():
+        whole, shard = share_in_name(other)
+        if shard is not None and whole.name == path.name:
             yield other
 
 

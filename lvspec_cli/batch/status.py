@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +11,12 @@ from typing import Any
 
 from lvspec_cli.batch.journal import journals_beside, journals_in
 from lvspec_cli.batch.journal_content import Entry, JournalContent, read_journal, standing, told_difference
-from lvspec_cli.batch.shard import WHOLE, Shard
+from lvspec_cli.batch.shard import WHOLE, Shard, share_in_name
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.errors import UsageError
 from lvspec_cli.file_lock import is_locked
 
 SCHEMA = "lvspec.status/1"
-_SHARE_IN_NAME = re.compile(r"(.*)\.(\d+)-of-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -39,14 +37,12 @@ class JournalStatus:
         """The share that it is of; one in which no run has begun yet has it in its name alone."""
         if self.content.settings is not None:
             return Shard.parse(self.content.shard or WHOLE)
-        found = _SHARE_IN_NAME.fullmatch(self.path.stem)
-        return Shard(int(found[2]), int(found[3])) if found else Shard.parse(WHOLE)
+        return share_in_name(self.path)[1] or Shard.parse(WHOLE)
 
     @property
-    def family(self) -> tuple[Path, str]:
-        """What it has in common with the journal of the whole and those of other shares of the same run."""
-        found = _SHARE_IN_NAME.fullmatch(self.path.stem)
-        return self.path.parent, found[1] if found else self.path.stem
+    def family(self) -> Path:
+        """The journal of the whole, which those of all shares lie beside."""
+        return share_in_name(self.path)[0]
 
     def as_record(self, left: Collection[str]) -> dict[str, Any]:
         """The same as JSON values; ``left``: absolute paths of its videos that are still to be captioned."""
@@ -68,7 +64,7 @@ class Status:
     @property
     def current(self) -> tuple[JournalStatus, ...]:
         """Those that say what there is to do: of the same videos as a whole and in shares, what was written last."""
-        families: dict[tuple[Path, str], list[JournalStatus]] = defaultdict(list)
+        families: dict[Path, list[JournalStatus]] = defaultdict(list)
         for journal in self.journals:
             families[journal.family].append(journal)
         last = {family: max(of_it, key=lambda one: one.written_ns).shard for family, of_it in families.items()}
