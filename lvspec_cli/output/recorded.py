@@ -147,6 +147,7 @@ def _read_all(caption: RecordedCaption) -> None:
     for name, member in vars(RecordedCaption).items():
         if isinstance(member, property) and name != "facts":
             getattr(caption, name)
+    dict(caption.settings)
 
 
 def _request(record: Mapping[str, Any]) -> Request:
