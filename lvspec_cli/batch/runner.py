@@ -223,6 +223,8 @@ class Runner:
         if not interrupted and not isinstance(ending, TraceError | JournalError | ClusterError | BrokenPipeError):
             return
         self.view.make_way()
+        if isinstance(ending, BrokenPipeError):
+            self.view.note("the pipe that -o names was closed by its reader")
         if dropped := self.source.dropped:
             self.view.note(dropped)
         if count > 1:
