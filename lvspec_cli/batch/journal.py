@@ -58,10 +58,15 @@ class Journal:
         self._place = os.path.join(os.path.abspath(path.parent), "")
         self._made_of: dict[str, Made] = {}  # file of results, as journals name it -> what it was made of last
         self._files: defaultdict[str, list[str]] = defaultdict(list)  # the same from the other side
-        self._unlisted: set[str] = set()
-        self._latest = max(content.latest for content in (own, *others))
-        for content in (*others, own):
-            self._unlisted |= content.unlisted
+        contents = (*others, own)
+        self._unlisted = {
+            video
+            for content in contents
+            for video, told in content.unlisted.items()
+            if not any(other.tells_files(video, told) for other in contents)
+        }
+        self._latest = max(content.latest for content in contents)
+        for content in contents:
             for name, made in content.made_of.items():
                 self._take_file(name, made)
 

@@ -78,11 +78,16 @@ class JournalContent:
     to_do: set[VideoKey] = field(default_factory=set)  # what the last run was to caption and has no line since
     told: str = ""  # when that was written down
     made_of: dict[str, Made] = field(default_factory=dict)  # file of results -> what it was made of last
-    unlisted: set[str] = field(default_factory=set)  # absolute paths of videos whose caption's line tells no files
+    unlisted: dict[str, str] = field(default_factory=dict)  # path of a video whose caption tells no files -> when
     latest: str = ""  # the latest time in it
     whole_bytes: int = 0  # up to the end of the last whole line
     damaged_lines: int = 0  # whole lines that say nothing
     _settings_hash: str = ""
+
+    def tells_files(self, path: str, since: str) -> bool:
+        """Whether a caption of a video, told of after that time, comes with its files."""
+        entry = self.entries.get(path)
+        return entry is not None and entry.error_type is None and entry.finished > since and path not in self.unlisted
 
     def read_line(self, line: bytes, offset: int) -> None:
         """Take in a line that begins at `offset`; one that says nothing is counted."""
@@ -124,9 +129,9 @@ class JournalContent:
         time = self._time(line.get("finished"))
         self.to_do.discard(key)
         if files is None and captioned:
-            self.unlisted.add(key.path)
+            self.unlisted[key.path] = time
         elif captioned:
-            self.unlisted.discard(key.path)
+            self.unlisted.pop(key.path, None)
         self._take_files(key.path, files or (), time)
         if line.get("settings") == self._settings_hash:  # else the line of a run before it was damaged
             self._take(Entry(key, kind, self.path, offset, time))

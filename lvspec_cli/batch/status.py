@@ -83,7 +83,9 @@ class Status:
     @cached_property
     def left(self) -> frozenset[str]:
         """Absolute paths of videos that are still to be captioned, as far as journals are here."""
-        return frozenset().union(*(self.left_in[journal.path] for journal in self.current))
+        known = frozenset().union(*(journal.content.entries for journal in self.journals))
+        overwritten = known - self.entries.keys()  # by a run that has not come to them, be it the last one or not
+        return overwritten.union(*(self.left_in[journal.path] for journal in self.current))
 
     @cached_property
     def left_in(self) -> dict[Path, frozenset[str]]:

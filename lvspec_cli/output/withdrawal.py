@@ -15,7 +15,7 @@ from lvspec_cli.output.formats import FORMATS
 
 @contextmanager
 def withdrawn(files: Iterable[Path]) -> Iterator[None]:
-    """Take files of results away, as far as they are there, for others to come; they are back if the block raises.
+    """Take files of results away, as far as they are there, for others to come; they are back if the block fails.
 
     What no format is called is left alone, whoever says that it is a result. Raises LvspecError if one has to stay.
     """
@@ -26,14 +26,16 @@ def withdrawn(files: Iterable[Path]) -> Iterator[None]:
             if path.suffix in suffixes and os.path.lexists(path):
                 aside[path] = _set_aside(path)
         yield
-    except BaseException:
+    except Exception:
+        # Not when the block is interrupted: it may have come to its end, and then these are not what it tells of.
         for path, place in aside.items():
             with suppress(OSError):
                 place.replace(path)
         raise
-    for place in aside.values():
-        with suppress(OSError):  # else it goes with what killed runs left
-            place.unlink()
+    finally:
+        for place in aside.values():
+            with suppress(OSError):  # else it goes with what killed runs left
+                place.unlink()
 
 
 def _set_aside(path: Path) -> Path:

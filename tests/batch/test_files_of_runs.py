@@ -132,14 +132,16 @@ def test_a_journal_of_an_older_version_has_made_the_files_that_are_asked_for(run
     assert "seen: old" in content("a.srt")  # of which nothing is known
 
 
-def test_once_its_new_line_tells_files_a_video_of_an_older_version_has_these_alone(run, videos, content, tmp_path):
+@pytest.mark.parametrize("new", [[], ["--shard", "2/3"]], ids=["by the same", "by a share"])
+def test_once_its_new_line_tells_files_a_video_of_an_older_version_has_these_alone(run, videos, content, tmp_path, new):
     videos(a="word old")
     assert run("a.mp4", *TEXT).code == 0
     journal = tmp_path / "out" / NAME
     older = [{key: value for key, value in line.items() if key != "files"} for line in lines(journal)]
     journal.write_text("".join(json.dumps(line) + "\n" for line in older))
     videos(a="word renewed")
-    assert run("a.mp4", *TEXT).code == 0
+    assert run("a.mp4", *TEXT, *new).code == 0
+    assert content("a.txt") == "seen: renewed\n"
     (tmp_path / "out" / "a.srt").write_text("by hand")
     videos(a="word once more renewed")
     assert run("a.mp4", "-o", "out/", "--format", "text,srt").code == 0

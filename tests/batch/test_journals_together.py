@@ -213,3 +213,14 @@ def test_what_an_earlier_run_had_left_is_not_left_when_one_begins_anew(tmp_path)
     write(tmp_path, "a", expected="abc")
     with open_journal(JournalOptions(tmp_path / NAME, WHOLE, overwrite=True), SETTINGS):
         assert read_status([str(tmp_path)]).left == frozenset()
+
+
+def test_what_an_overwriting_has_not_come_to_is_left_though_shares_were_written_since(tmp_path):
+    write(tmp_path, "a", shard="1/2", expected="a")
+    write(tmp_path, "b", "c", shard="2/2", expected="bc")
+    with open_journal(JournalOptions(tmp_path / NAME, WHOLE, overwrite=True), SETTINGS) as journal:
+        journal.expect(Video(name).key for name in "abc")
+    os.utime(tmp_path / NAME, ns=(0, 0))
+    write(tmp_path, "a", shard="1/2", expected="a")
+    total = read_status([str(tmp_path)]).as_record()["total"]
+    assert (total["videos"], total["captioned"], total["left"]) == (3, 1, 2)
