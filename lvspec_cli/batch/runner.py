@@ -173,8 +173,8 @@ class Runner:
         Where that one's turn is still to come, its file is what was made of this one. But what it got from another run
         meanwhile, such as that of another share, no journal that was read when this run began tells of.
         """
-        files = [*journal.files_of(key), *self._files_to_replace(task)]
-        return [file for file in files if self.sink.video_of(file) in (None, task.path, *self._to_come)]
+        files = {file: self.sink.video_of(file) for file in (*journal.files_of(key), *self._files_to_replace(task))}
+        return [file for file, video in files.items() if video in (None, task.path) or video in self._to_come]
 
     def _missing_files(self, result: Result) -> list[Path]:
         """Those that are going to be made of a result; of a failure there are none."""
