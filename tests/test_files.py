@@ -1,13 +1,12 @@
 """Files of results: there whole or not at all, links stay links, devices stay devices."""
 
-import errno
 import os
 import stat
 
 import pytest
 
 from lvspec_cli.errors import LvspecError, UsageError
-from lvspec_cli.files import check_output, in_place, replace_file, replace_text
+from lvspec_cli.files import check_output, replace_file, replace_text
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, devices and permissions are others there")
 
@@ -53,37 +52,3 @@ def test_a_place_that_cannot_be_written_names_the_flag(tmp_path):
         check_output("--flag", str(tmp_path))
     with pytest.raises(UsageError, match=r"^--flag .*: there is no folder .*no$"):
         check_output("--flag", str(tmp_path / "no" / "file"))
-
-
-@posix
-def test_an_open_file_is_in_place_until_it_or_a_folder_above_it_is_another(tmp_path):
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    path = folder / "file"
-    with open(path, "ab") as file:
-        assert in_place(file, path)
-        folder.rename(tmp_path / "moved")
-        assert not in_place(file, path)
-        folder.write_text("no folder any more")
-        assert not in_place(file, path)
-        folder.unlink()
-        folder.mkdir()
-        path.touch()
-        assert not in_place(file, path)
-        assert in_place(file, tmp_path / "moved" / "file")
-
-
-@pytest.mark.parametrize(("number", "known"), [(errno.ESTALE, True), (errno.EIO, False)])
-def test_a_file_that_another_machine_removed_is_not_in_place_and_what_is_not_known_is_no_answer(
-    tmp_path, monkeypatch, number, known
-):
-    def fail(descriptor):
-        raise OSError(number, os.strerror(number))
-
-    with open(tmp_path / "file", "ab") as file, monkeypatch.context() as patch:
-        patch.setattr(os, "fstat", fail)
-        if known:
-            assert not in_place(file, tmp_path / "file")
-        else:
-            with pytest.raises(OSError, match=os.strerror(number)):
-                in_place(file, tmp_path / "file")

@@ -8,8 +8,7 @@ import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvspec_cli.caption import SCHEMA
@@ -31,6 +30,15 @@ class FolderSink(Sink):
 
     files: Files
     folder: str | None  # that all files are below, as its user named it; None: they are beside the videos
+    videos: Mapping[str, str] = field(
+        default_factory=dict
+    )  # absolute path of a file -> its video, of all shares
+
+    def __post_init__(self) -> None:
+        """Without ``videos``, ``files`` are those of all shares."""
+        if not self.videos:
+            found = {os.path.abspath(path): video for video, files in self.files.items() for path in files.values()}
+            object.__setattr__(self, "videos", found)
 
     def files_of(self, path: str) -> Collection[Path]:
         """One for each format."""
@@ -38,12 +46,7 @@ class FolderSink(Sink):
 
     def video_of(self, file: Path) -> str | None:
         """By the name of the file, be it there or not."""
-        return self._videos.get(os.path.abspath(file))
-
-    @cached_property
-    def _videos(self) -> dict[str, str]:
-        """File -> its video; there are as many as videos and formats."""
-        return {os.path.abspath(path): video for video, files in self.files.items() for path in files.values()}
+        return self.videos.get(os.path.abspath(file))
 
     def reason_to_skip(self, path: str) -> str:
         """That all files of the video exist, if they do."""
