@@ -30,9 +30,7 @@ class FolderSink(Sink):
 
     files: Files
     folder: str | None  # that all files are below, as its user named it; None: they are beside the videos
-    videos: Mapping[str, str] = field(
-        default_factory=dict
-    )  # absolute path of a file -> its video, of all shares
+    videos: Mapping[str, str] = field(default_factory=dict)  # absolute path of a file -> its video, of all shares
 
     def __post_init__(self) -> None:
         """Without ``videos``, ``files`` are those of all shares."""
