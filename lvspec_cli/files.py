@@ -84,6 +84,19 @@ def append_whole(file: BinaryIO, data: bytes, *, sync: bool = False) -> None:
         raise
 
 
+def in_place(file: BinaryIO, path: Path) -> bool:
+    """Whether an open file still has its name: it may have been moved or removed, and so may a folder above it.
+
+    Raises OSError if that cannot be known.
+    """
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):  # the last: another machine removed it
+            return False
+        raise
+
+
 def _write_directly(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(path)

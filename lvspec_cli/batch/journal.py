@@ -12,16 +12,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from lvspec_cli.batch.journal_content import SCHEMA, Entry, JournalContent, read_journal, settings_hash, told_difference
-from lvspec_cli.batch.shard import Shard
+from lvspec_cli.batch.journal_content import (
+    SCHEMA,
+    Entry,
+    JournalContent,
+    Made,
+    read_journal,
+    settings_hash,
+    standing,
+    told_difference,
+)
+from lvspec_cli.batch.shard import Shard, share_in_name
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.errors import JournalError, UsageError
 from lvspec_cli.file_lock import lock
-from lvspec_cli.files import append_whole
+from lvspec_cli.files import append_whole, in_place
 from lvspec_cli.output.json_text import json_text
 from lvspec_cli.output.result import Result
 
@@ -43,16 +52,23 @@ class Journal:
     def __init__(self, path: Path, file: BinaryIO, own: JournalContent, others: Sequence[JournalContent]) -> None:
         """``others``: of other shares; what one of them has done is done."""
         self._path, self._file, self._own, self._others = path, file, own, others
-        self._standing: list[JournalContent] = []  # those with the settings of this run
+        self._continues = False
+        self._standing: dict[VideoKey, Entry] = {}  # what was done before, with the settings of this run
         self._settings_hash = ""  # of this run
         self._place = os.path.join(os.path.abspath(path.parent), "")
-        self._made_of: dict[str, str] = {}  # file of results, as journals name it -> the video it was made of last
+        self._made_of: dict[str, Made] = {}  # file of results, as journals name it -> what it was made of last
         self._files: defaultdict[str, list[str]] = defaultdict(list)  # the same from the other side
-        self._unlisted: set[str] = set()
-        for content in (*others, own):
-            self._unlisted |= content.unlisted
-            for name, video in content.made_of.items():
-                self._take_file(name, video)
+        contents = (*others, own)
+        self._unlisted = {
+            video
+            for content in contents
+            for video, told in content.unlisted.items()
+            if not any(other.tells_files(video, told) for other in contents)
+        }
+        self._latest = max(content.latest for content in contents)
+        for content in contents:
+            for name, made in content.made_of.items():
+                self._take_file(name, made)
 
     @property
     def path(self) -> Path:
@@ -62,7 +78,7 @@ class Journal:
     @property
     def continues(self) -> bool:
         """Whether results of earlier runs stand in it, or in those of other shares."""
-        return any(content.entries for content in self._standing)
+        return self._continues
 
     @property
     def damaged_lines(self) -> int:
@@ -70,16 +86,19 @@ class Journal:
         return self._own.damaged_lines
 
     def find(self, key: VideoKey) -> Entry | None:
-        """What became of a video with these settings, if it is there and has not changed since."""
-        found = (content.find(key) for content in self._standing)
-        return max((entry for entry in found if entry is not None), key=lambda entry: entry.rank, default=None)
+        """What became of a video in an earlier run with these settings, if it is there and has not changed since."""
+        return self._standing.get(key)
 
     def maker_of(self, file: Path) -> str | None:
         """The video that a file was made of, its absolute path; None: no journal knows."""
-        return self._made_of.get(self._name(file))
+        return self._maker_of(self._name(file))
 
     def has_made(self, key: VideoKey, file: Path) -> bool:
-        """Whether a file, of the video's name, was made of it; if an older version did not tell, it was."""
+        """Whether a file, of the video's name, was made of it.
+
+        If an older version wrote of its caption and told no files, it was: that version took what is called like a
+        result of the video for one, so the folder would keep old captions for good if they were now a stranger's.
+        """
         maker = self.maker_of(file)
         return maker == key.path or (maker is None and key.path in self._unlisted)
 
@@ -92,20 +111,28 @@ class Journal:
 
         ``anew``: what was done before plays no part, in this run and in those that go on with it.
         """
-        before, name = self._own, None if shard.count == 1 else str(shard)
+        own, name = self._own, None if shard.count == 1 else str(shard)
         self._settings_hash = settings_hash(settings)
-        if anew or (before.settings, before.shard) != (settings, name):
-            line = {"type": "run", "began": _now(), "settings": settings, "shard": name, "anew": anew}
-            self._own.read_line(self._write(line), 0)
-        self._standing = [self._own, *(other for other in self._others if not anew and _agree(other, settings))]
+        if anew or (own.settings, own.shard) != (settings, name):
+            began = self._time()
+            self._write({"type": "run", "began": began, "settings": settings, "shard": name, "anew": anew})
+        for entry in standing([own, *(other for other in self._others if not anew and _agree(other, settings))]):
+            # What an earlier run on this journal had begun anew is gone on with: that it had not come to stands not.
+            if entry.finished >= own.anew:
+                self._continues = True
+                before = self._standing.get(entry.key)
+                if entry.holds and (before is None or entry.rank > before.rank):
+                    self._standing[entry.key] = entry
 
     def expect(self, keys: Iterable[VideoKey]) -> None:
         """Write down which videos are to be tried, if the journal does not tell so. Raises JournalError."""
-        to_do = dict.fromkeys(keys)
-        if to_do.keys() != self._own.to_do:
-            self._write({"type": "to_do", "told": _now(), "videos": [vars(key) for key in to_do]})
+        to_do, own = dict.fromkeys(keys), self._own
+        known = (self._standing.get(key) for key in to_do)
+        since = any(entry is not None and entry.finished >= own.told for entry in known)  # and is tried again
+        if since or to_do.keys() != own.to_do:
+            self._write({"type": "to_do", "told": self._time(), "videos": [vars(key) for key in to_do]})
 
-    def append(self, key: VideoKey, result: Result, files: Iterable[Path] = ()) -> None:
+    def append(self, key: VideoKey, result: Result, files: Iterable[Path]) -> None:
         """Write down a result, and which files are going to be made of it. Raises JournalError."""
         self._check_place()
         self._write(
@@ -115,7 +142,7 @@ class Journal:
                 "size_bytes": key.size_bytes,
                 "mtime_ns": key.mtime_ns,
                 "settings": self._settings_hash,
-                "finished": _now(),
+                "finished": self._time(),
                 "files": [*map(self._name, files)],
                 "record": result.as_record(),
             }
@@ -123,41 +150,61 @@ class Journal:
 
     def append_files(self, key: VideoKey, files: Iterable[Path]) -> None:
         """Write down that files are going to be made of the result that is there. Raises JournalError."""
-        names = [name for name in map(self._name, files) if self._made_of.get(name) != key.path]
+        names = [name for name in map(self._name, files) if self._maker_of(name) != key.path]
         if names:
-            self._write({"type": "files", "path": key.path, "files": names})
-            for name in names:
-                self._take_file(name, key.path)
+            self._write({"type": "files", "told": self._time(), "path": key.path, "files": names})
 
     def _name(self, file: Path) -> str:
         """A file as journals name it: a folder of results may be moved, with the journals in it."""
         return os.path.abspath(file).removeprefix(self._place)
 
-    def _take_file(self, name: str, video: str) -> None:
-        if name in self._made_of:
-            self._files[self._made_of[name]].remove(name)
-        self._made_of[name] = video
-        self._files[video].append(name)
+    def _maker_of(self, name: str) -> str | None:
+        return self._made_of[name].video if name in self._made_of else None
+
+    def _take_file(self, name: str, made: Made) -> None:
+        """Of what several journals say of a file, the latest holds."""
+        before = self._made_of.get(name)
+        if before is not None:
+            if before.told > made.told:
+                return
+            self._files[before.video].remove(name)
+        self._made_of[name] = made
+        self._files[made.video].append(name)
+
+    def _time(self) -> str:
+        """Now; if a clock was set back, just after the latest time in all journals, so that lines have an order."""
+        self._latest = max(_now(), _just_after(self._latest))
+        return self._latest
 
     def _check_place(self) -> None:
         """Raise JournalError if the next run would not find what is written."""
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
+        try:
+            if in_place(self._file, self._path):
                 return
+        except OSError as error:
+            raise JournalError(
+                f"the journal {self._path} is not to be found any more: {error.strerror}; give the same command again"
+            ) from error
         raise JournalError(
             f"the journal {self._path} was moved or deleted while the run was writing it: "
             "put it back if it was moved, then give the same command"
         )
 
-    def _write(self, line: Mapping[str, Any]) -> bytes:
-        data = f"{json_text({'schema': SCHEMA, **line})}\n".encode()
+    def _write(self, line: Mapping[str, Any]) -> None:
+        """Put a line on the disk, and take in what it says."""
+        line = {"schema": SCHEMA, **line}
         try:
-            append_whole(self._file, data, sync=True)
+            offset = self._file.seek(0, os.SEEK_END)
+            append_whole(self._file, f"{json_text(line)}\n".encode(), sync=True)
         except OSError as error:
             raise JournalError(
                 f"the journal {self._path} cannot be written: {error.strerror}; make room, then give the same command"
             ) from error
-        return data
+        self._own.take(line, offset)
+        for name in line.get("files", ()):
+            self._take_file(name, Made(line["path"], self._latest))
+        if line["type"] == "video" and line["record"]["text"] is not None:
+            self._unlisted.discard(line["path"])
 
 
 @contextmanager
@@ -228,11 +275,9 @@ def _beside(path: Path) -> Iterator[Path]:
     """The journal of the whole and those of its shards, as far as they are there."""
     if path.is_file():
         yield path
-    prefix = f"{path.stem}."
     for other in path.parent.iterdir() if path.parent.is_dir() else ():
-        middle = other.name.removeprefix(prefix).removesuffix(path.suffix)
-        index, _, count = middle.partition("-of-")
-        if other.name == f"{prefix}{middle}{path.suffix}" and index.isdecimal() and count.isdecimal():
+        whole, shard = share_in_name(other)
+        if shard is not None and whole.name == path.name:
             yield other
 
 
@@ -260,4 +305,11 @@ def _refuse_other_settings(before: JournalContent, settings: Mapping[str, Any]) 
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+
+
+def _just_after(time: str) -> str:
+    """The next time that journals can tell; empty if that is empty."""
+    with suppress(OverflowError):  # the end of the year 9999
+        return time and (datetime.fromisoformat(time) + timedelta(microseconds=1)).isoformat(timespec="microseconds")
+    return time

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.caption import Failure
@@ -18,6 +20,15 @@ SCHEMA = "lvspec.journal/1"
 _HEAD = b'{"schema": "lvspec.journal/'  # how every journal begins
 _MOST_TOLD = 3  # settings in a message
 _LONGEST_SHOWN = 60  # characters of a setting's value in a message
+# With microseconds or, by older versions, without: both sort as text in the order of time.
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00", re.ASCII)
+
+
+class Made(NamedTuple):
+    """What a file of results was made of."""
+
+    video: str  # absolute path
+    told: str  # when, UTC, ISO 8601
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,12 @@ class Entry:
     error_type: str | None  # None: it is captioned, all of it
     journal: Path
     offset: int  # bytes, where its line begins
-    finished: str = ""  # when, UTC, ISO 8601
+    finished: str = ""  # when, UTC, ISO 8601; never before what is told by the lines in front of its own
+
+    @property
+    def holds(self) -> bool:
+        """Whether it says something of a video as it is now: one that was not there or could not be read may be."""
+        return self.key.mtime_ns is not None and self.error_type != VideoUnreadable.kind
 
     @property
     def rank(self) -> tuple[bool, str]:
@@ -38,11 +54,15 @@ class Entry:
     def read_result(self, path: str | None = None) -> RecordedCaption | Failure:
         """The caption or failure, read from the journal; ``path``: as the user names the video now.
 
-        Raises OSError, and ValueError, LookupError or TypeError if somebody changed it.
+        Raises OSError, and ValueError if there is none any more.
         """
         with open(self.journal, "rb") as file:
             file.seek(self.offset)
-            record = json.loads(file.readline())["record"]
+            line = file.readline()
+        try:
+            record = dict(json.loads(line)["record"])
+        except (LookupError, TypeError, RecursionError) as error:
+            raise ValueError("this is no line of a video") from error
         return recorded(record if path is None else {**record, "path": path})
 
 
@@ -54,57 +74,77 @@ class JournalContent:
     settings: Mapping[str, Any] | None = None  # of the last run; None: there was none
     shard: str | None = None  # of the last run, "I/N"
     entries: dict[str, Entry] = field(default_factory=dict)  # absolute path -> the last one, under those settings
+    anew: str = ""  # when the last run began that took nothing over from before; empty: none did
     to_do: set[VideoKey] = field(default_factory=set)  # what the last run was to caption and has no line since
-    made_of: dict[str, str] = field(default_factory=dict)  # file of results -> absolute path of the video, the last one
-    unlisted: set[str] = field(default_factory=set)  # absolute paths of videos whose caption's line tells no files
+    told: str = ""  # when that was written down
+    made_of: dict[str, Made] = field(default_factory=dict)  # file of results -> what it was made of last
+    unlisted: dict[str, str] = field(default_factory=dict)  # path of a video whose caption tells no files -> when
+    latest: str = ""  # the latest time in it
     whole_bytes: int = 0  # up to the end of the last whole line
     damaged_lines: int = 0  # whole lines that say nothing
     _settings_hash: str = ""
 
-    def find(self, key: VideoKey) -> Entry | None:
-        """The entry of a video as it is now; of one that was not there or could not be read, there is none."""
-        entry = self.entries.get(key.path)
-        if entry is None or entry.key != key or key.mtime_ns is None or entry.error_type == VideoUnreadable.kind:
-            return None
-        return entry
+    def tells_files(self, path: str, since: str) -> bool:
+        """Whether a caption of a video, told of after that time, comes with its files."""
+        entry = self.entries.get(path)
+        return entry is not None and entry.error_type is None and entry.finished > since and path not in self.unlisted
 
     def read_line(self, line: bytes, offset: int) -> None:
-        """Take in a line that begins at `offset`."""
+        """Take in a line that begins at `offset`; one that says nothing is counted."""
         try:
-            known = json.loads(line)
-            kind = known["type"] if known["schema"] == SCHEMA else None
-            if kind == "run":
-                self._begin(dict(known["settings"]), known["shard"], known.get("anew", False))
-            elif kind == "to_do":
-                self.to_do = {VideoKey(**video) for video in known["videos"]}
-            elif kind == "files":
-                self.made_of.update(dict.fromkeys(map(str, known["files"]), str(known["path"])))
-            elif kind == "video":
-                key = VideoKey(str(known["path"]), known["size_bytes"], known["mtime_ns"])
-                error = known["record"]["error"]
-                entry = Entry(key, error and str(error["type"]), self.path, offset, str(known.get("finished", "")))
-                files = known.get("files", None if known["record"]["text"] is not None else ())
-                self._take_files(key.path, files)
-                self.to_do.discard(key)
-                if known.get("settings") == self._settings_hash:  # else the line of a run before it was damaged
-                    self._take(entry)
-            else:
-                self.damaged_lines += 1
+            self.take(json.loads(line), offset)
         except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             self.damaged_lines += 1
 
-    def _begin(self, settings: Mapping[str, Any], shard: str | None, anew: bool) -> None:
+    def take(self, line: Mapping[str, Any], offset: int) -> None:
+        """Take in what a line says that begins at `offset`.
+
+        Raises ValueError, LookupError or TypeError if it says nothing; then nothing has changed.
+        """
+        kind = line["type"] if line["schema"] == SCHEMA else None
+        if kind == "run":
+            self._begin(dict(line["settings"]), line["shard"], line.get("anew", False), line.get("began"))
+        elif kind == "to_do":
+            self.to_do = {VideoKey(**video) for video in line["videos"]}
+            self.told = self._time(line.get("told"))
+        elif kind == "files":
+            self._take_files(str(line["path"]), [*map(str, line["files"])], self._time(line.get("told")))
+        elif kind == "video":
+            self._take_video(line, offset)
+        else:
+            raise ValueError(f"there is no line of type {kind}")
+
+    def _begin(self, settings: Mapping[str, Any], shard: str | None, anew: bool, began: Any) -> None:
+        time = self._time(began)
         if anew or (self.settings is not None and told_difference(self.settings, settings)):
-            self.entries = {}
+            self.entries, self.to_do, self.anew = {}, set(), time
         self.settings, self.shard = settings, shard
         self._settings_hash = settings_hash(settings)
 
-    def _take_files(self, path: str, files: Iterable[Any] | None) -> None:
-        """``files``: all that were made of a caption; None: its line does not tell."""
-        if files is None:
-            self.unlisted.add(path)
-        else:
-            self.made_of.update(dict.fromkeys(map(str, files), path))
+    def _take_video(self, line: Mapping[str, Any], offset: int) -> None:
+        key = VideoKey(str(line["path"]), line["size_bytes"], line["mtime_ns"])
+        error, captioned = line["record"]["error"], line["record"]["text"] is not None
+        kind = error and str(error["type"])
+        files = [*map(str, line["files"])] if "files" in line else None
+        time = self._time(line.get("finished"))
+        self.to_do.discard(key)
+        if files is None and captioned:
+            self.unlisted[key.path] = time
+        elif captioned:
+            self.unlisted.pop(key.path, None)
+        self._take_files(key.path, files or (), time)
+        if line.get("settings") == self._settings_hash:  # else the line of a run before it was damaged
+            self._take(Entry(key, kind, self.path, offset, time))
+
+    def _take_files(self, path: str, files: Iterable[str], time: str) -> None:
+        made = Made(path, time)
+        self.made_of.update(dict.fromkeys(files, made))
+
+    def _time(self, told: Any) -> str:
+        """When a line was written: as it tells, but never before those in front of it, for clocks are set back."""
+        if isinstance(told, str) and _TIME.fullmatch(told) and datetime.fromisoformat(told):
+            self.latest = max(self.latest, told)
+        return self.latest
 
     def _take(self, entry: Entry) -> None:
         path = entry.key.path
@@ -112,6 +152,20 @@ class JournalContent:
         # A disk that is away for a while costs no caption that was made: it stands when the video is back.
         if before is None or before.key.mtime_ns is None or entry.key.mtime_ns is not None:
             self.entries[path] = entry
+
+
+def standing(contents: Sequence[JournalContent]) -> Iterator[Entry]:
+    """What became of videos, by several journals together; a video may come more than once.
+
+    Nothing comes of a video that is older than a run which began anew, with whichever journal, and was to caption it.
+    """
+    begun: dict[str, str] = {}  # absolute path -> when the last of these runs began
+    for content in contents:
+        if content.anew:
+            for path in (*content.entries, *(key.path for key in content.to_do)):
+                begun[path] = max(content.anew, begun.get(path, ""))
+    for content in contents:
+        yield from (entry for path, entry in content.entries.items() if entry.finished >= begun.get(path, ""))
 
 
 def read_journal(path: Path) -> JournalContent:

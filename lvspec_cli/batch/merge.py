@@ -84,9 +84,10 @@ def _write(entries: Iterator[Entry], options: MergeOptions) -> None:
 def _result(entry: Entry) -> Result:
     try:
         return entry.read_result()
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise LvspecError(
-            f"{entry.journal} was changed or taken away while it was read: leave it alone, and merge again"
+            f"{entry.journal} was changed or taken away while it was read, or its line of {entry.key.path} is damaged: "
+            "merge again; if that does not help, take the files of that video away and caption it again"
         ) from error
 
 

@@ -16,10 +16,10 @@ from lvspec_cli.batch.task import Outcome, Source, Task
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.caption import Caption, Failure
 from lvspec_cli.errors import ClusterError, JournalError, LvspecError, TraceError, UsageError
-from lvspec_cli.output.folder import withdraw
 from lvspec_cli.output.recorded import RecordedCaption
 from lvspec_cli.output.result import Result
 from lvspec_cli.output.sink import Sink
+from lvspec_cli.output.withdrawal import withdrawn
 
 if TYPE_CHECKING:
     from lvspec_cli.output.trace import TraceWriter
@@ -59,7 +59,7 @@ class Runner:
     skipped: int = 0
     failures: Counter[str] = field(default_factory=Counter)  # of this run, by the type of the error
     failed_before: int = 0  # and not tried again
-    untried: int = 0  # that were to be captioned and were not looked at any more
+    _to_come: set[str] = field(default_factory=set)  # paths of videos that are to be captioned and have no outcome yet
 
     @property
     def complete(self) -> bool:
@@ -90,10 +90,10 @@ class Runner:
         tasks = list(self._tasks(paths))
         if self.journal is not None:
             self.journal.expect(task.key for task in tasks if task.key is not None)
-        self.untried = len(tasks)
+        self._to_come = {task.path for task in tasks}
         with closing(self.source.outcomes(self._still_to_do(tasks), len(tasks))) as outcomes:
             for outcome in outcomes:
-                self.untried -= 1
+                self._to_come.discard(outcome.task.path)
                 self._finish(outcome)
                 if self.failures and self.options.fail_fast:
                     return
@@ -101,7 +101,7 @@ class Runner:
     def _still_to_do(self, tasks: Sequence[Task]) -> Iterator[Task]:
         for task in tasks:
             if self._is_to_be_skipped(task):
-                self.untried -= 1
+                self._to_come.discard(task.path)
                 continue
             yield task
 
@@ -137,11 +137,11 @@ class Runner:
         if self.sink.lacks(path):
             try:
                 result = entry.read_result(path)
-                journal.append_files(key, self._missing_files(result))
-                self.sink.write(result)
-            except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            except (OSError, ValueError):
                 self.view.note(f"{path}: its line in the journal cannot be read any more; it is captioned again")
                 return False
+            journal.append_files(key, self._missing_files(result))
+            self.sink.write(result)
         if entry.error_type is not None:
             self.failed_before += 1
             return True
@@ -167,6 +167,15 @@ class Runner:
             return [*files] if task.replace else []
         return [file for file in files if journal.has_made(key, file)]
 
+    def _files_of_before(self, journal: Journal, task: Task, key: VideoKey) -> list[Path]:
+        """All that were made of an earlier caption of the video, but for those that are another video's by now.
+
+        Where that one's turn is still to come, its file is what was made of this one. But what it got from another run
+        meanwhile, such as that of another share, no journal that was read when this run began tells of.
+        """
+        files = {file: self.sink.video_of(file) for file in (*journal.files_of(key), *self._files_to_replace(task))}
+        return [file for file, video in files.items() if video in (None, task.path) or video in self._to_come]
+
     def _missing_files(self, result: Result) -> list[Path]:
         """Those that are going to be made of a result; of a failure there are none."""
         files = () if result.text is None else self.sink.files_of(result.path)
@@ -177,10 +186,9 @@ class Runner:
         # A result goes before what is said of it: whatever becomes of stderr, it is there.
         self.view.make_way()
         if self.journal is not None and task.key is not None:
-            if result.text is not None:
-                # Before: what is there once the journal has the result is taken for made from it.
-                withdraw([*self.journal.files_of(task.key), *self._files_to_replace(task)])
-            self.journal.append(task.key, result, self._missing_files(result))
+            # Before: what is there once the journal has the result is taken for made from it.
+            with withdrawn(() if result.text is None else self._files_of_before(self.journal, task, task.key)):
+                self.journal.append(task.key, result, self._missing_files(result))
         if result.trouble is None:
             self.captioned += 1
         else:
@@ -203,18 +211,20 @@ class Runner:
             many = self.failed_before > 1
             again = f"{'were' if many else 'was'} not tried again: --retry-failed does"
             self.view.note(f"{self.failed_before} failed in an earlier run and {again}")
-        if self.untried:
-            self.view.note(f"ended with the first failure, as --fail-fast says; {self.untried} not looked at any more")
+        if untried := len(self._to_come):
+            self.view.note(f"ended with the first failure, as --fail-fast says; {untried} not looked at any more")
 
     def _tell_how_it_ended(self, ending: BaseException, count: int) -> None:
         """Say what there is of a run that was ended in the middle. Errors of the results tell that by themselves."""
-        if isinstance(ending, BrokenPipeError):
+        if isinstance(ending, BrokenPipeError) and self.sink.is_stdout:
             self._tell_where_the_rest_is()
             return
         interrupted = isinstance(ending, KeyboardInterrupt | SystemExit)
-        if not interrupted and not isinstance(ending, TraceError | JournalError | ClusterError):
+        if not interrupted and not isinstance(ending, TraceError | JournalError | ClusterError | BrokenPipeError):
             return
         self.view.make_way()
+        if isinstance(ending, BrokenPipeError):
+            self.view.note("the pipe that -o names was closed by its reader")
         if dropped := self.source.dropped:
             self.view.note(dropped)
         if count > 1:
@@ -222,7 +232,7 @@ class Runner:
 
     def _tell_where_the_rest_is(self) -> None:
         """What a reader has not taken any more is not told again by a rerun, for the journal has it."""
-        if self.journal is not None and not self.sink.whereabouts:
+        if self.journal is not None:
             self.view.make_way()
             merge = f"lvspec merge {shlex.quote(str(self.journal.path))} -o -"
             self.view.note(

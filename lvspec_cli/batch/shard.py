@@ -14,6 +14,7 @@ from lvspec_cli.output.naming import Source
 
 WHOLE = "1/1"
 _SLURM = "SLURM_ARRAY_TASK_"
+_SHARE_IN_NAME = re.compile(r"(.*)\.(\d{1,9})-of-(\d{1,9})(\.[^.]*)?", re.ASCII | re.DOTALL)  # as of `Shard.label`
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,11 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
+
+
+def share_in_name(path: Path) -> tuple[Path, Shard | None]:
+    """The reverse of `Shard.journal`: the journal of the whole, and the share whose it is; None: it is the whole's."""
+    found = _SHARE_IN_NAME.fullmatch(path.name)
+    if not found or not 1 <= int(found[2]) <= int(found[3]):
+        return path, None
+    return path.with_name(found[1] + (found[4] or "")), Shard(int(found[2]), int(found[3]))

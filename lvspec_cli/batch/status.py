@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lvspec_cli.batch.journal import journals_beside, journals_in
-from lvspec_cli.batch.journal_content import Entry, JournalContent, read_journal, told_difference
-from lvspec_cli.batch.shard import WHOLE, Shard
+from lvspec_cli.batch.journal_content import Entry, JournalContent, read_journal, standing, told_difference
+from lvspec_cli.batch.shard import WHOLE, Shard, share_in_name
+from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.errors import UsageError
 from lvspec_cli.file_lock import is_locked
 
 SCHEMA = "lvspec.status/1"
-_SHARE_IN_NAME = re.compile(r"(.*)\.(\d+)-of-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,12 @@ class JournalStatus:
         """The share that it is of; one in which no run has begun yet has it in its name alone."""
         if self.content.settings is not None:
             return Shard.parse(self.content.shard or WHOLE)
-        found = _SHARE_IN_NAME.fullmatch(self.path.stem)
-        return Shard(int(found[2]), int(found[3])) if found else Shard.parse(WHOLE)
+        return share_in_name(self.path)[1] or Shard.parse(WHOLE)
 
     @property
-    def family(self) -> tuple[Path, str]:
-        """What it has in common with the journal of the whole and those of other shares of the same run."""
-        found = _SHARE_IN_NAME.fullmatch(self.path.stem)
-        return self.path.parent, found[1] if found else self.path.stem
+    def family(self) -> Path:
+        """The journal of the whole, which those of all shares lie beside."""
+        return share_in_name(self.path)[0]
 
     def as_record(self, left: Collection[str]) -> dict[str, Any]:
         """The same as JSON values; ``left``: absolute paths of its videos that are still to be captioned."""
@@ -67,7 +64,7 @@ class Status:
     @property
     def current(self) -> tuple[JournalStatus, ...]:
         """Those that say what there is to do: of the same videos as a whole and in shares, what was written last."""
-        families: dict[tuple[Path, str], list[JournalStatus]] = defaultdict(list)
+        families: dict[Path, list[JournalStatus]] = defaultdict(list)
         for journal in self.journals:
             families[journal.family].append(journal)
         last = {family: max(of_it, key=lambda one: one.written_ns).shard for family, of_it in families.items()}
@@ -77,25 +74,30 @@ class Status:
     def entries(self) -> dict[str, Entry]:
         """Absolute path -> what became of the video: captioned rather than failed, and then what is newest."""
         best: dict[str, Entry] = {}
-        for journal in self.journals:
-            for path, entry in journal.content.entries.items():
-                if path not in best or entry.rank >= best[path].rank:
-                    best[path] = entry
+        for entry in standing([journal.content for journal in self.journals]):
+            path = entry.key.path
+            if path not in best or entry.rank >= best[path].rank:
+                best[path] = entry
         return best
 
-    @property
+    @cached_property
     def left(self) -> frozenset[str]:
         """Absolute paths of videos that are still to be captioned, as far as journals are here."""
-        return frozenset().union(*map(self._left_in, self.current))
+        known = frozenset().union(*(journal.content.entries for journal in self.journals))
+        overwritten = known - self.entries.keys()  # by a run that has not come to them, be it the last one or not
+        return overwritten.union(*(self.left_in[journal.path] for journal in self.current))
 
-    def _left_in(self, journal: JournalStatus) -> frozenset[str]:
-        """Of what the last run on a journal was to caption, what neither it nor another one has done since."""
-        others = [other.content.entries for other in self.journals if other is not journal]
-        return frozenset(
-            key.path
-            for key in journal.content.to_do
-            if not any(entries[key.path].key == key for entries in others if key.path in entries)
-        )
+    @cached_property
+    def left_in(self) -> dict[Path, frozenset[str]]:
+        """Journal -> of what its last run was to caption, what neither that nor one on another journal has done since.
+
+        Absolute paths.
+        """
+        done: dict[VideoKey, list[Entry]] = defaultdict(list)
+        for journal in self.journals:
+            for entry in journal.content.entries.values():
+                done[entry.key].append(entry)
+        return {journal.path: frozenset(_left_in(journal.content, done)) for journal in self.journals}
 
     @property
     def missing_shards(self) -> tuple[Shard, ...]:
@@ -124,7 +126,7 @@ class Status:
         """All of it as JSON values, schema ``lvspec.status/1``."""
         return {
             "schema": SCHEMA,
-            "journals": [journal.as_record(self._left_in(journal)) for journal in self.journals],
+            "journals": [journal.as_record(self.left_in[journal.path]) for journal in self.journals],
             "total": _counts(self.entries, self.left),
             "missing_shards": [str(shard) for shard in self.missing_shards],
             "same_settings": not self.difference,
@@ -162,6 +164,13 @@ def _look_at(path: Path) -> JournalStatus:
         return JournalStatus(read_journal(path), running, written)
     except OSError as error:
         raise UsageError(f"the journal {path} cannot be read: {error.strerror}") from error
+
+
+def _left_in(content: JournalContent, done: Mapping[VideoKey, Sequence[Entry]]) -> Iterator[str]:
+    for key in content.to_do:
+        # What is older in its own journal is what it is to do again.
+        if not any(entry.finished >= content.told and entry.journal != content.path for entry in done.get(key, ())):
+            yield key.path
 
 
 def _counts(entries: Mapping[str, Entry], left: Collection[str]) -> dict[str, Any]:

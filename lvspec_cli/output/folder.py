@@ -6,9 +6,9 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvspec_cli.caption import SCHEMA
@@ -30,10 +30,21 @@ class FolderSink(Sink):
 
     files: Files
     folder: str | None  # that all files are below, as its user named it; None: they are beside the videos
+    videos: Mapping[str, str] = field(default_factory=dict)  # absolute path of a file -> its video, of all shares
+
+    def __post_init__(self) -> None:
+        """Without ``videos``, ``files`` are those of all shares."""
+        if not self.videos:
+            found = {os.path.abspath(path): video for video, files in self.files.items() for path in files.values()}
+            object.__setattr__(self, "videos", found)
 
     def files_of(self, path: str) -> Collection[Path]:
         """One for each format."""
         return self.files[path].values()
+
+    def video_of(self, file: Path) -> str | None:
+        """By the name of the file, be it there or not."""
+        return self.videos.get(os.path.abspath(file))
 
     def reason_to_skip(self, path: str) -> str:
         """That all files of the video exist, if they do."""
@@ -116,21 +127,6 @@ class FolderSink(Sink):
                 "give the same command again, and it makes what is missing"
             )
         _make(folder)
-
-
-def withdraw(files: Iterable[Path]) -> None:
-    """Remove files of results, as far as they are there: others are to come. Raises LvspecError if one stays.
-
-    What no format is called is left alone, whoever says that it is a result.
-    """
-    suffixes = {writer.suffix for writer in FORMATS.values()}
-    for path in files:
-        if path.suffix not in suffixes:
-            continue
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise LvspecError(f"{path} cannot be replaced: {error.strerror}; choose another place") from error
 
 
 def _rendered(name: str, result: Result) -> str:

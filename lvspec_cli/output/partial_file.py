@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from lvspec_cli.errors import LvspecError
 from lvspec_cli.file_lock import lock
-from lvspec_cli.files import append_whole
+from lvspec_cli.files import append_whole, in_place
 
 _CHUNK = 1 << 16  # bytes that are read together
 
@@ -37,10 +37,7 @@ class PartialFile(TextIOBase):
     @property
     def in_place(self) -> bool:
         """Whether it still has its name; another run may have given it its last one, or removed it."""
-        try:
-            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
-        except FileNotFoundError:
-            return False
+        return in_place(cast(BinaryIO, self._file), self._path)
 
     def take(self) -> bool:
         """Whether this process alone may write it until it is closed; on a disk that knows no locks, it may."""

@@ -124,11 +124,26 @@ class RecordedCaption:
 
 
 def recorded(record: Mapping[str, Any]) -> RecordedCaption | Failure:
-    """The result that a record is of."""
-    trouble = _trouble(record)
-    if record["text"] is None and trouble is not None:
-        return Failure(_request(record), trouble)
-    return RecordedCaption(record)
+    """The result that a record is of. Raises ValueError if it is none of schema ``lvspec.caption/1``.
+
+    What it says is looked at as far as writers of results need it.
+    """
+    try:
+        trouble = _trouble(record)
+        if record["text"] is None and trouble is not None:
+            return Failure(_request(record), trouble)
+        caption = RecordedCaption(record)
+        _read_what_writers_do(caption)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no record of a caption: {type(error).__name__}: {error}") from error
+    return caption
+
+
+def _read_what_writers_do(caption: RecordedCaption) -> None:
+    """Raise what they would raise over something that is missing; what they never tell, older versions may lack."""
+    for name in ("request", "text", "segments", "summary", "finish_reason"):
+        getattr(caption, name)
+    dict(caption.settings)
 
 
 def _request(record: Mapping[str, Any]) -> Request:

@@ -18,6 +18,10 @@ class Sink(ABC):
         """Those that results of this video alone go to."""
         return ()
 
+    def video_of(self, file: Path) -> str | None:
+        """The video whose results alone go to a file, as its user named it, of whichever share; None: there is none."""
+        return None
+
     def reason_to_skip(self, path: str) -> str:
         """Why nothing is to be done for this video; empty if there is something."""
         return ""
@@ -32,6 +36,11 @@ class Sink(ABC):
 
     def close(self) -> None:
         """Write what is needed at the end."""
+
+    @property
+    def is_stdout(self) -> bool:
+        """Whether results go there."""
+        return False
 
     @property
     def whereabouts(self) -> str:
@@ -58,6 +67,11 @@ class StreamSink(Sink):
     def close(self) -> None:
         """End what the format began; the stream stays open."""
         self._writer.close()
+
+    @property
+    def is_stdout(self) -> bool:
+        """It is where no file was named."""
+        return self._place is None
 
     @property
     def whereabouts(self) -> str:

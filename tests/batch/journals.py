@@ -45,7 +45,7 @@ def write(folder, *results, shard="1/1", settings=None, expected="", name=NAME):
             journal.expect(Video(one).key for one in expected)
         for result in results:
             caption = made(result, f"what is in {result}") if isinstance(result, str) else result
-            journal.append(Video(caption.path).key, caption)
+            journal.append(Video(caption.path).key, caption, ())
     path = share.journal(options.path)
     lines(path)
     return path

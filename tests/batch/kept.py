@@ -23,7 +23,7 @@ def fill(path, *names, **options):
     """Write captions that say their video's name."""
     with keep(path, **options) as journal:
         for name in names:
-            journal.append(key(name), made(f"/videos/{name}", f"This is {name}."))
+            journal.append(key(name), made(f"/videos/{name}", f"This is {name}."), ())
 
 
 def said(journal: Journal, *names):

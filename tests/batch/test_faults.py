@@ -224,7 +224,7 @@ def test_a_results_folder_that_is_removed_ends_the_run_and_the_next_one_makes_al
 
 
 def test_a_clock_that_goes_backwards_changes_nothing(run, captioned, tmp_path, monkeypatch):
-    times = iter(f"{9999 - n}-01-01T00:00:00+00:00" for n in range(1000))
+    times = iter(f"{9999 - n}-01-01T00:00:00.000000+00:00" for n in range(1000))
     monkeypatch.setattr("lvspec_cli.batch.journal._now", lambda: next(times))
     given = [*many(tmp_path, 4), "-o", "out/"]
     for index in range(4):

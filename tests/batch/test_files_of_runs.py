@@ -1,10 +1,13 @@
 """Whose the files in a place are: a run replaces those that runs of its journal made of a video, and no other file."""
 
+import errno
 import json
 import os
 
 import pytest
 
+from lvspec_cli.batch import local
+from lvspec_cli.batch.attempt import attempt
 from lvspec_cli.batch.journal import NAME
 from tests.batch.conftest import lines, told
 
@@ -127,6 +130,52 @@ def test_a_journal_of_an_older_version_has_made_the_files_that_are_asked_for(run
     assert content("a.txt") == "seen: renewed\n"
     assert json.loads(content("a.json"))["text"] == "seen: renewed"
     assert "seen: old" in content("a.srt")  # of which nothing is known
+
+
+@pytest.mark.parametrize("new", [[], ["--shard", "2/3"]], ids=["by the same", "by a share"])
+def test_once_its_new_line_tells_files_a_video_of_an_older_version_has_these_alone(run, videos, content, tmp_path, new):
+    videos(a="word old")
+    assert run("a.mp4", *TEXT).code == 0
+    journal = tmp_path / "out" / NAME
+    older = [{key: value for key, value in line.items() if key != "files"} for line in lines(journal)]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in older))
+    videos(a="word renewed")
+    assert run("a.mp4", *TEXT, *new).code == 0
+    assert content("a.txt") == "seen: renewed\n"
+    (tmp_path / "out" / "a.srt").write_text("by hand")
+    videos(a="word once more renewed")
+    assert run("a.mp4", "-o", "out/", "--format", "text,srt").code == 0
+    assert (content("a.txt"), content("a.srt")) == ("seen: once more renewed\n", "by hand")
+
+
+# Journals that do not take a new result.
+
+
+@pytest.mark.parametrize("trouble", ["moved", "full"])
+def test_no_file_is_gone_for_a_result_that_the_journal_did_not_take(
+    run, videos, captioned, content, tmp_path, monkeypatch, trouble
+):
+    videos(a="word old")
+    assert run("a.mp4", *ALL).code == 0
+    videos(a="word renewed")
+    before = {name: content(name) for name in ("a.txt", "a.json", "a.srt")}
+
+    def troubled(captioner, path, *rest):
+        if trouble == "moved":
+            os.rename(f"out/{NAME}", "moved")
+        else:
+            monkeypatch.setattr("lvspec_cli.batch.journal.append_whole", full)
+        return attempt(captioner, path, *rest)
+
+    def full(file, data, *, sync):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "attempt", troubled)
+        assert run("a.mp4", *TEXT).code == 1
+    assert {name: content(name) for name in before} == before
+    assert files_in(tmp_path / "out") == sorted(before)
+    monkeypatch.undo()
 
 
 # Other videos of the same name.

@@ -27,9 +27,9 @@ def sample(tmp_path_factory):
     """A journal with a run, two captions with all kinds of characters in them, and a failure."""
     path = tmp_path_factory.mktemp("sample") / "j.jsonl"
     with keep(path) as journal:
-        journal.append(key("a\n☃.mp4"), made("/videos/a\n☃.mp4", "A  snowman ☃\nand more."))
-        journal.append(key("b\udcff.mp4"), made("/videos/b\udcff.mp4", "\udce9"))
-        journal.append(key("c.mp4"), FAILED)
+        journal.append(key("a\n☃.mp4"), made("/videos/a\n☃.mp4", "A  snowman ☃\nand more."), ())
+        journal.append(key("b\udcff.mp4"), made("/videos/b\udcff.mp4", "\udce9"), ())
+        journal.append(key("c.mp4"), FAILED, ())
     return path.read_bytes()
 
 
@@ -44,7 +44,7 @@ def test_a_journal_that_is_cut_at_any_byte_keeps_every_whole_line_and_can_be_gon
     with keep(path) as journal:
         known = [journal.find(key(name)) is not None for name in ("a\n☃.mp4", "b\udcff.mp4", "c.mp4")]
         assert known == [index < whole.count(b"\n") - 1 for index in range(3)]
-        journal.append(key("d.mp4"), made("/videos/d.mp4", "The last one."))
+        journal.append(key("d.mp4"), made("/videos/d.mp4", "The last one."), ())
     assert path.read_bytes().startswith(whole or b'{"schema": "lvspec.journal/1"')
     with keep(path) as journal:
         assert said(journal, "d.mp4") == ["The last one."]
@@ -95,7 +95,7 @@ def test_a_damaged_line_costs_its_video_alone(tmp_path, line):
     with keep(path) as journal:
         assert journal.damaged_lines == 1
         assert said(journal, "a.mp4", "b.mp4", "c.mp4") == ["This is a.mp4.", None, "This is c.mp4."]
-        journal.append(key("b.mp4"), made("b.mp4", "Again."))
+        journal.append(key("b.mp4"), made("b.mp4", "Again."), ())
     with keep(path) as journal:
         assert said(journal, "b.mp4") == ["Again."]
 
@@ -103,7 +103,7 @@ def test_a_damaged_line_costs_its_video_alone(tmp_path, line):
 def test_a_huge_result_comes_back_whole(tmp_path):
     path, text = tmp_path / "j.jsonl", "long " * 2_000_000
     with keep(path) as journal:
-        journal.append(key("a.mp4"), made("a.mp4", text))
+        journal.append(key("a.mp4"), made("a.mp4", text), ())
     with keep(path) as journal:
         assert said(journal, "a.mp4") == [text]
 
@@ -118,11 +118,11 @@ def test_a_write_that_fails_leaves_no_part_of_a_line(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, hard))
         try:
             with pytest.raises(JournalError, match=r"j.jsonl cannot be written: File too large; make room"):
-                journal.append(key("b.mp4"), made("b.mp4", "No room."))
+                journal.append(key("b.mp4"), made("b.mp4", "No room."), ())
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert path.read_bytes() == before
-        journal.append(key("b.mp4"), made("b.mp4", "Room."))
+        journal.append(key("b.mp4"), made("b.mp4", "Room."), ())
     with keep(path) as journal:
         assert said(journal, "a.mp4", "b.mp4") == ["This is a.mp4.", "Room."]
 

@@ -42,7 +42,7 @@ def test_beginning_anew_takes_nothing_over_and_so_does_who_goes_on_with_it(tmp_p
     fill(path, "a.mp4", "b.mp4")
     with keep(path, overwrite=True) as journal:
         assert said(journal, "a.mp4", "b.mp4") == [None, None]
-        journal.append(key("a.mp4"), made("a.mp4", "Anew."))
+        journal.append(key("a.mp4"), made("a.mp4", "Anew."), ())
     with keep(path) as journal:
         assert said(journal, "a.mp4", "b.mp4") == ["Anew.", None]
 
@@ -70,7 +70,7 @@ def test_a_video_of_other_size_or_time_is_another_one(tmp_path, other):
 def test_a_failure_is_remembered(tmp_path):
     path = tmp_path / "j.jsonl"
     with keep(path) as journal:
-        journal.append(key("a.mp4"), Failure.of(Request("a.mp4", "x", None), NotAVideo("no video")))
+        journal.append(key("a.mp4"), Failure.of(Request("a.mp4", "x", None), NotAVideo("no video")), ())
     with keep(path) as journal:
         assert journal.find(key("a.mp4")).error_type == "not_a_video"
 
@@ -78,7 +78,7 @@ def test_a_failure_is_remembered(tmp_path):
 def test_what_could_not_be_read_is_tried_again(tmp_path):
     path = tmp_path / "j.jsonl"
     with keep(path) as journal:
-        journal.append(key("a.mp4"), Failure.of(Request("a.mp4", "x", None), VideoUnreadable("not yours to read")))
+        journal.append(key("a.mp4"), Failure.of(Request("a.mp4", "x", None), VideoUnreadable("not yours to read")), ())
     with keep(path) as journal:
         assert journal.find(key("a.mp4")) is None
 
@@ -129,8 +129,8 @@ def test_files_move_with_the_folder_that_holds_them_and_the_journal(tmp_path):
 def test_the_last_word_on_a_video_counts(tmp_path):
     path = tmp_path / "j.jsonl"
     with keep(path) as journal:
-        journal.append(key("a.mp4"), FAILED)
-        journal.append(key("a.mp4"), made("a.mp4", "At last."))
+        journal.append(key("a.mp4"), FAILED, ())
+        journal.append(key("a.mp4"), made("a.mp4", "At last."), ())
     with keep(path) as journal:
         assert said(journal, "a.mp4") == ["At last."]
 
@@ -139,23 +139,26 @@ def test_a_video_that_was_away_for_a_while_keeps_its_caption(tmp_path):
     path = tmp_path / "j.jsonl"
     fill(path, "a.mp4")
     with keep(path) as journal:
-        journal.append(key("a.mp4", None, None), FAILED)
-        journal.append(key("b.mp4", None, None), FAILED)
+        journal.append(key("a.mp4", None, None), FAILED, ())
+        journal.append(key("b.mp4", None, None), FAILED, ())
     with keep(path) as journal:
         assert said(journal, "a.mp4") == ["This is a.mp4."]
         assert journal.find(key("b.mp4", None, None)) is None  # what was not there is looked for again
 
 
 def test_clocks_may_go_backwards(tmp_path, monkeypatch):
-    path, times = tmp_path / "j.jsonl", iter(f"20{99 - n}-01-01T00:00:00+00:00" for n in range(20))
+    path, times = tmp_path / "j.jsonl", iter(f"20{99 - n}-01-01T00:00:00.000000+00:00" for n in range(20))
     monkeypatch.setattr("lvspec_cli.batch.journal._now", lambda: next(times))
     with keep(path) as journal:
-        journal.append(key("a.mp4", 10, 2_000), made("a.mp4", "Old."))
-        journal.append(key("a.mp4", 10, -1_000), made("a.mp4", "New, with an older time."))
+        journal.append(key("a.mp4", 10, 2_000), made("a.mp4", "Old."), ())
+        journal.append(key("a.mp4", 10, -1_000), made("a.mp4", "New, with an older time."), ())
     with keep(path) as journal:
         assert journal.find(key("a.mp4", 10, -1_000)).read_result("a").text == "New, with an older time."
         assert journal.find(key("a.mp4", 10, 2_000)) is None
-    assert [line["finished"][:4] for line in lines(path)[1:]] == ["2098", "2097"]
+    # Lines have their order in time all the same.
+    assert [line.get("finished", line.get("began"))[:26] for line in lines(path)] == [
+        f"2099-01-01T00:00:00.00000{n}" for n in range(3)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from lvspec_cli.batch.journal import NAME
+from lvspec_cli.batch.journal_content import Entry
 from lvspec_cli.file_lock import lock
 from lvspec_cli.report.documents import read_documents
 from tests.batch.conftest import lines, told
@@ -167,6 +168,32 @@ def test_what_a_reader_has_not_taken_is_in_the_journal_and_that_is_told(videos, 
         [*command, "merge", "my j.jsonl", "-o", "-"], env=with_tests(), cwd=tmp_path, capture_output=True, check=True
     )
     assert json.loads(done.stdout)["text"] == "seen: 1"
+
+
+@posix
+def test_a_reader_of_a_pipe_that_leaves_is_no_damaged_line_and_costs_no_captioning(
+    run, videos, captioned, monkeypatch, tmp_path
+):
+    names, given = videos(a="word 1", b="word 2"), ["-o", "pipe", "--journal", "j.jsonl"]
+    assert run(*names, "--journal", "j.jsonl").code == 0
+    captioned()
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    read = Entry.read_result
+
+    def leave(entry, path=None):
+        os.close(reader)
+        return read(entry, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Entry, "read_result", leave)
+        outcome = run(*names, *given)
+    assert (outcome.code, captioned()) == (1, [])
+    assert told(outcome) == [
+        "the pipe that -o names was closed by its reader",
+        "ended after 0 of 2 videos; the same command goes on from there",
+    ]
+    assert len(lines(tmp_path / "j.jsonl")) == 4
 
 
 @pytest.mark.parametrize("option", ["-o", "--trace", "--journal"])

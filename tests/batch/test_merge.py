@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import tracemalloc
 
 import pytest
@@ -67,16 +68,15 @@ def test_of_two_captions_the_newest_is_taken(tmp_path, merged, older):
     paths = {shard: write(tmp_path, made("a", f"by {shard}"), shard=shard) for shard in ("1/2", "2/2")}
     text = paths.pop(older).read_text()
     (newer,) = paths
-    write(tmp_path, shard=older).write_text(
-        text.replace(json.loads(text.splitlines()[1])["finished"], "2020-01-01T00:00:00+00:00")
-    )
+    times = re.compile(r'"[^"]*\+00:00"')  # as older versions wrote them
+    write(tmp_path, shard=older).write_text(times.sub('"2020-01-01T00:00:00+00:00"', text))
     assert [record["text"] for record in merged()[0]] == [f"by {newer}"]
 
 
 def test_results_of_settings_that_were_left_behind_are_not_in_it(tmp_path, merged):
     write(tmp_path, "a", "b")
     with open_journal(JournalOptions(tmp_path / NAME, Shard(1, 1), overwrite=True), {"seed": 9}) as journal:
-        journal.append(Video("b").key, made("b", "anew"))
+        journal.append(Video("b").key, made("b", "anew"), ())
     assert [(record["path"], record["text"]) for record in merged()[0]] == [("b", "anew")]
 
 
@@ -135,6 +135,15 @@ def test_a_journal_that_changes_meanwhile_leaves_an_older_file_alone(tmp_path):
     with pytest.raises(LvspecError, match="was changed or taken away"):
         merge(status, MergeOptions(str(tmp_path / "all.jsonl"), "jsonl"))
     assert (tmp_path / "all.jsonl").read_text() == "older\n"
+
+
+def test_a_line_whose_record_lacks_something_is_told_of_with_its_video(tmp_path, merged):
+    path = write(tmp_path, "a", "b")
+    *kept, last = map(json.loads, path.read_text().splitlines())
+    del last["record"]["segments"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in [*kept, last]))
+    with pytest.raises(LvspecError, match=r"or its line of /videos/b is damaged: merge again"):
+        merged()
 
 
 def test_neither_a_journal_nor_a_video_is_written_over(tmp_path):

@@ -262,6 +262,9 @@ class Silence:
     def files_of(self, path):
         return ()
 
+    def video_of(self, file):
+        return None
+
     settings = type("Settings", (), {"prompt": "Describe it.", "system": None})
 
     def __getattr__(self, name):

@@ -1,12 +1,13 @@
 """Shares: every video is in one of them, and in the same one whoever asks."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvspec_cli.batch.shard import Shard
+from lvspec_cli.batch.shard import Shard, share_in_name
 from lvspec_cli.errors import UsageError
 from lvspec_cli.output.naming import Source
 
@@ -121,3 +122,18 @@ def test_a_task_that_is_not_among_the_numbers_is_refused():
 )
 def test_outside_of_an_array_there_is_no_share(variables):
     assert Shard.of_slurm(variables) is None
+
+
+@pytest.mark.parametrize("name", ["j.jsonl", ".lvspec.journal.jsonl", "journal", "a.b.c", ".j", "a\nb.jsonl"])
+@pytest.mark.parametrize("shard", [Shard(1, 2), Shard(12, 100)], ids=str)
+def test_the_journal_of_a_share_tells_by_its_name_whose_it_is(name, shard):
+    path = Path("folder", name)
+    assert share_in_name(shard.journal(path)) == (path, shard)
+    assert share_in_name(path) == (path, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["j.3-of-2.jsonl", "j.0-of-2.jsonl", "j.x-of-2.jsonl", "j1-of-2.jsonl", "j.1-of-.jsonl"]
+)
+def test_what_is_called_otherwise_is_no_journal_of_a_share(name):
+    assert share_in_name(Path(name)) == (Path(name), None)

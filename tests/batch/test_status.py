@@ -119,9 +119,9 @@ def test_a_video_that_has_changed_is_left_and_what_was_made_of_it_counts_no_more
     with open_journal(JournalOptions(tmp_path / NAME, Shard(1, 1)), SETTINGS) as journal:
         journal.expect([Video("a", size=2).key, Video("b", size=2).key])
         assert counts(tmp_path) == (2, 0, 0, 2)
-        journal.append(Video("a", size=2).key, made("a", "text"))
+        journal.append(Video("a", size=2).key, made("a", "text"), ())
         assert counts(tmp_path) == (2, 1, 0, 1)
-        journal.append(Video("b", size=2).key, failed("b"))
+        journal.append(Video("b", size=2).key, failed("b"), ())
     assert counts(tmp_path) == (2, 1, 1, 0)
 
 
@@ -129,8 +129,8 @@ def test_a_video_that_went_away_is_tried_and_not_left(tmp_path):
     write(tmp_path, "a")
     with open_journal(JournalOptions(tmp_path / NAME, Shard(1, 1)), SETTINGS) as journal:
         journal.expect([VideoKey("/videos/a", None, None), VideoKey("/videos/b", None, None)])
-        journal.append(VideoKey("/videos/a", None, None), failed("a", VideoNotFound("gone")))
-        journal.append(VideoKey("/videos/b", None, None), failed("b", VideoNotFound("gone")))
+        journal.append(VideoKey("/videos/a", None, None), failed("a", VideoNotFound("gone")), ())
+        journal.append(VideoKey("/videos/b", None, None), failed("b", VideoNotFound("gone")), ())
     assert counts(tmp_path) == (2, 1, 1, 0)
 
 
@@ -149,10 +149,10 @@ def test_a_run_that_is_under_way_is_told(tmp_path):
     with open_journal(options, SETTINGS) as journal:
         journal.expect([Video("a").key, Video("b").key])
         assert counts(tmp_path) == (2, 0, 0, 2)
-        journal.append(Video("a").key, made("a", "text"))
+        journal.append(Video("a").key, made("a", "text"), ())
         assert journals(tmp_path)[0]["running"] is True
         assert counts(tmp_path) == (2, 1, 0, 1)
-        journal.append(Video("b").key, made("b", "text"))
+        journal.append(Video("b").key, made("b", "text"), ())
     assert journals(tmp_path)[0]["running"] is False
 
 

@@ -90,3 +90,32 @@ def test_drafting_that_did_not_pay_is_known(pair):
 
 def test_a_failure_stays_one():
     assert recorded(FAILED.as_record()) == FAILED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"segments": None},
+        {"segments": [{}]},
+        {"segments": [{"start_s": 0}]},
+        {"error": "no"},
+        {"settings": 3},
+        *({key: ...} for key in ("path", "prompt", "text", "segments", "error", "settings", "finish_reason")),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("result", [made("clip.mp4", "a cat"), FAILED], ids=["caption", "failure"])
+def test_what_is_no_record_is_found_out_before_anything_is_written_of_it(change, result):
+    """``...``: the key is missing."""
+    known = {key: value for key, value in {**result.as_record(), **change}.items() if value is not ...}
+    if result is FAILED and change.keys() & {"segments", "settings", "finish_reason"}:
+        assert recorded(known) == FAILED  # of which nothing of these is told
+    else:
+        with pytest.raises(ValueError, match="no record of a caption"):
+            recorded(known)
+
+
+def test_what_no_writer_tells_may_be_missing():
+    record = made("clip.mp4", "a cat").as_record()
+    del record["stats"], record["video"], record["lvspec_version"]
+    assert recorded(record).text == "a cat"
