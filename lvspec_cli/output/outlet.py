@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from lvspec_cli.errors import UsageError
 from lvspec_cli.output.destination import Earlier, open_destination, share_name, unfinished
@@ -52,17 +53,27 @@ class Outlet:
         return () if self.place is None else (self.place,)
 
     @contextmanager
-    def open(self, earlier: Earlier = Earlier.KEPT) -> Iterator[Sink]:
+    def open(
+        self,
+        earlier: Earlier = Earlier.KEPT,
+        comes_again: Callable[[Path], bool] = lambda partial: False,
+        note: Callable[[str], object] = lambda message: None,
+    ) -> Iterator[Sink]:
         """What takes the results; ``earlier``: what becomes of what an earlier run left: files of single videos, or an
-        unfinished one of all.
+        unfinished one of all, of which ``comes_again`` tells what `open_destination` says.
 
-        Raises as `open_destination` does, and UsageError if a folder cannot be written.
+        ``note`` is told if that file has another name now. Raises as `open_destination` does, and UsageError if a folder cannot be written.
         """
         if self.folder is not None:
             with self.folder.opened(replace=earlier is Earlier.REPLACED):
                 yield self.folder
             return
-        with open_destination(self.place, earlier=earlier) as stream:
+        with open_destination(self.place, earlier=earlier, comes_again=comes_again) as stream:
+            if stream.set_aside is not None:
+                note(
+                    f"-o {self.place}: what a run that was broken off had left is not of this journal: "
+                    f"it is kept as {stream.set_aside}"
+                )
             writer = FORMATS[self.formats[0]](stream.stream, several=self.several, terminal=stream.terminal)
             yield StreamSink(writer, self.place)
 

@@ -70,6 +70,46 @@ def test_a_run_that_was_broken_off_is_not_lost_by_the_next(run, videos, captione
     assert paths(tmp_path / "all.jsonl") == names
 
 
+@pytest.mark.parametrize("name", ["jsonl", "json", "csv", "txt", "md"])
+def test_what_a_journal_knows_nothing_of_has_a_name_of_its_own_and_is_told_of(run, videos, captioned, tmp_path, name):
+    partial = tmp_path / f"all.{name}.partial"
+    names = videos(a="word 1", b="word 2", c="interrupts", d="word 4")
+    assert run("d.mp4", "--journal", "j.jsonl").code == 0
+    assert run(*names, "-o", f"all.{name}").code == 130
+    lost = partial.read_bytes()
+    assert lost.count(b"seen: ") >= 2
+    outcome = run("d.mp4", "--journal", "j.jsonl", "-o", f"all.{name}")
+    assert outcome.code == 0
+    assert told(outcome)[0].endswith(f"is not of this journal: it is kept as {partial}.1")
+    assert (tmp_path / f"all.{name}.partial.1").read_bytes() == lost
+    assert not partial.exists()
+    partial.write_bytes(lost)
+    assert run("d.mp4", "--journal", "j.jsonl", "-o", f"all.{name}").code == 0
+    assert (tmp_path / f"all.{name}.partial.2").read_bytes() == lost
+    assert b"seen: 4" in (tmp_path / f"all.{name}").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["jsonl", "json", "csv", "txt", "md"])
+@pytest.mark.parametrize("shares", [1, 2])
+def test_what_a_run_with_the_journal_left_is_replaced_without_a_word(run, videos, tmp_path, name, shares):
+    videos(a="word 1", b="damaged", d="word 4", e="word 5", f="interrupts")
+    names = ["a.mp4", "gone.mp4", "b.mp4", "d.mp4", "e.mp4", "f.mp4"]
+    given = [*names, "-o", f"all.{name}", "--journal", "j.jsonl"]
+    for _ in range(2):
+        for index in range(1, shares + 1):
+            outcome = run(*given, "--shard", f"{index}/{shares}")
+            assert not any("kept" in line for line in told(outcome))
+    videos(a="another 1")
+    (partial,) = (each for each in os.listdir() if each.endswith(".partial"))
+    whole = (tmp_path / partial).read_bytes()
+    (tmp_path / partial).write_bytes(whole[:-7])  # killed in the middle of a line
+    videos(f="word 6")
+    for index in range(1, shares + 1):
+        outcome = run(*given, "--retry-failed", "--shard", f"{index}/{shares}")
+        assert not any("kept" in line for line in told(outcome))
+    assert not [each for each in os.listdir() if ".partial" in each]
+
+
 # Traces.
 
 
