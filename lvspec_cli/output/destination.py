@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from lvspec_cli.errors import LvspecError, UsageError
+from lvspec_cli.files import is_no_file
 from lvspec_cli.output.partial_file import PartialFile
 
 PARTIAL_SUFFIX = ".partial"
@@ -21,12 +22,12 @@ STDOUT_CLOSED = "stdout is closed: give it somewhere to go, or write to a file w
 
 def unfinished(output: str) -> str:
     """The file that holds the results for ``output`` until they are whole; empty if that is a device or a pipe."""
-    return "" if os.path.exists(output) and not os.path.isfile(output) else output + PARTIAL_SUFFIX
+    return "" if is_no_file(output) else output + PARTIAL_SUFFIX
 
 
 def share_name(output: str, label: str) -> str:
     """The name of a file with a share's label before its suffix; a device or a pipe is the same for all."""
-    if os.path.exists(output) and not os.path.isfile(output):
+    if is_no_file(output):
         return output
     stem, suffix = os.path.splitext(output)
     return stem + label + suffix
@@ -75,7 +76,7 @@ def open_destination(
         if not sys.stdout.writable():
             raise LvspecError(STDOUT_CLOSED)
         yield Destination(sys.stdout, sys.stdout.isatty())
-    elif os.path.exists(output) and not os.path.isfile(output):
+    elif is_no_file(output):
         stream = _open_directly(output, flag)
         with _closing(stream):
             yield Destination(stream, stream.isatty())
