@@ -16,15 +16,22 @@ def holds_all(journals: Iterable[Path], file: Path, *, format: str, several: boo
     """Whether each line of a file, also of one that was torn off, is one of the results in the journals.
 
     They are written once more as a run would write them (``format``, ``several``), whatever became of their videos
-    since. If lvspec wrote that format otherwise before, or the videos were named otherwise, the answer is no. Raises
-    OSError.
+    since. If lvspec wrote that format otherwise before, the videos were named otherwise, or one of the files cannot be
+    read, the answer is no.
     """
+    try:
+        return _holds_all(journals, file, format, several)
+    except OSError:
+        return False
+
+
+def _holds_all(journals: Iterable[Path], file: Path, format: str, several: bool) -> bool:  # noqa: A002
     unknown, torn = _lines(file)
     found = not torn
 
     def see(line: bytes) -> None:
         nonlocal found
-        unknown.discard(line)
+        unknown.discard(hash(line))
         found = found or line.startswith(torn)
 
     stream = _Lines(see)
@@ -45,14 +52,14 @@ def holds_all(journals: Iterable[Path], file: Path, *, format: str, several: boo
     return found and not unknown
 
 
-def _lines(file: Path) -> tuple[set[bytes], bytes]:
-    """The whole lines of a file, and the one without an end."""
-    whole: set[bytes] = set()
+def _lines(file: Path) -> tuple[set[int], bytes]:
+    """The hashes of the whole lines of a file, which may be larger than the memory, and the line without an end."""
+    whole: set[int] = set()
     with open(file, "rb") as lines:
         for line in lines:
             if not line.endswith(b"\n"):
                 return whole, line
-            whole.add(line[:-1])
+            whole.add(hash(line[:-1]))
     return whole, b""
 
 
