@@ -204,6 +204,16 @@ def test_a_video_is_not_overwritten_by_the_caption_of_another(tmp_path):
         outlet_for(OutputOptions("out"), settings, sources, several=True)
 
 
+@pytest.mark.parametrize(("output", "named"), [("link.txt", "link.txt"), ("a.mp4", "a.mp4"), ("b", "b.partial")])
+def test_a_video_is_not_written_through_a_link_and_not_where_a_file_grows(tmp_path, output, named):
+    for name in ("a.mp4", "b.partial"):
+        (tmp_path / name).write_bytes(b"a video")
+    os.symlink("a.mp4", "link.txt")
+    with pytest.raises(UsageError, match=f"^{named}, where results would go, is one of the videos"):
+        outlet("a.mp4", "b.partial", formats="text", output=output)
+    assert outlet("gone.txt", formats="text", output="gone.txt").place == "gone.txt"  # that video fails by itself
+
+
 def test_results_may_go_to_stdout_while_a_file_of_that_name_is_a_video(tmp_path):
     (tmp_path / "-").write_bytes(b"")
     assert outlet("./-", output="-").place is None
