@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -17,6 +17,38 @@ from lvspec_cli.errors import LvspecError, UsageError
 LARGEST_WRITTEN = 256 * 1024
 
 
+def is_no_file(path: str | Path) -> bool:
+    """Whether a device or a pipe is there, which is written directly and never replaced, or a folder.
+
+    That it is a folder, whoever opens it is told.
+    """
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def is_one_of(path: str, others: Iterable[str]) -> bool:
+    """Whether a path is one of many others, by the folder where it really is and its name there.
+
+    The disk is asked once for each folder of the others, and not for each of them. So another that is itself a link, or
+    a second name (hard link) of the file, is not seen to be the same; whoever writes through a link resolves it before.
+    """
+    return bool(those_among([path], others))
+
+
+def those_among(paths: Sequence[str], others: Iterable[str]) -> list[str]:
+    """Those of the paths that are among the others, as `is_one_of` tells of one."""
+    folders: dict[str, str] = {}  # as it is written -> where it really is; no longer than this call, for folders move
+
+    def place(path: str) -> tuple[str, str]:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        return folders[folder], name
+
+    names = {*map(os.path.basename, paths)}
+    taken = {place(other) for other in others if os.path.basename(other) in names}
+    return [path for path in paths if place(path) in taken] if taken else []
+
+
 def check_output(flag: str, output: str) -> Path:
     """The path of a file that can probably be written; raises UsageError that names the flag if it cannot."""
     if not output:
@@ -24,7 +56,7 @@ def check_output(flag: str, output: str) -> Path:
     path = Path(output)
     if path.is_dir() or output.endswith(("/", os.sep)):
         raise UsageError(f"{flag} {output} is a folder: name a file in it")
-    if _takes_writing(path):
+    if is_no_file(path):
         return path
     if not path.parent.is_dir():
         raise UsageError(f"{flag} {output} cannot be written: there is no folder {path.parent}")
@@ -49,7 +81,7 @@ def replace_file(path: Path, write: Callable[[Path], object], *, follow_link: bo
     stays a link: what it points at is replaced; without ``follow_link`` the link itself is. Devices and pipes are
     written directly.
     """
-    if _takes_writing(path):
+    if is_no_file(path):
         _write_directly(path, write)
         return
     place = Path(os.path.realpath(path)) if follow_link else path
@@ -106,11 +138,6 @@ def _write_directly(path: Path, write: Callable[[Path], object]) -> None:
 
 def _not_written(path: Path, error: OSError) -> LvspecError:
     return LvspecError(f"{path} cannot be written: {error.strerror}; choose another place")
-
-
-def _takes_writing(path: Path) -> bool:
-    """Whether it is a device or a pipe, which is there for being written and never replaced."""
-    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def read_written(path: Path) -> str:

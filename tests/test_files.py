@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from lvspec_cli.errors import LvspecError, UsageError
-from lvspec_cli.files import check_output, replace_file, replace_text
+from lvspec_cli.files import check_output, is_one_of, replace_file, replace_text, those_among
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, devices and permissions are others there")
 
@@ -45,6 +45,26 @@ def test_a_link_stays_a_link(tmp_path):
 def test_a_device_is_written_and_never_replaced():
     replace_text(check_output("-o", os.devnull), "text")
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+
+
+@posix
+def test_one_file_is_known_by_its_real_folder_and_its_name_whatever_the_way_to_it(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "link").symlink_to("in")
+    monkeypatch.chdir(tmp_path)
+    for path in ("in/a.mp4", "link/a.mp4", "./in/../link//a.mp4", str(tmp_path / "in" / "a.mp4")):
+        assert is_one_of(path, ["b.mp4", "in/a.mp4"])
+        assert those_among(["in/b.mp4", path], ["link/a.mp4", "a.mp4"]) == [path]
+    assert not is_one_of("a.mp4", ["in/a.mp4", "b.mp4"])
+    assert not is_one_of("in/a.mp4", [])
+
+
+@posix
+def test_the_disk_is_asked_for_no_more_than_the_folders_of_names_that_could_be_the_same(monkeypatch):
+    asked = []
+    monkeypatch.setattr("os.path.realpath", lambda path: asked.append(path) or path)
+    assert is_one_of("in/7.mp4", (f"{folder}/{number}.mp4" for number in range(1000) for folder in ("in", "out")))
+    assert sorted(asked) == ["in", "out"]
 
 
 def test_a_place_that_cannot_be_written_names_the_flag(tmp_path):

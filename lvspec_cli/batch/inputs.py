@@ -142,7 +142,7 @@ def _walk(folder: str) -> Iterator[Source]:
     for place, folders, files in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Source(os.path.join(place, name), base=folder) for name in files if looks_like_video(name))
-    yield from (Source(place, base=folder, is_folder=True) for place in unreadable)
+    yield from (Source(place, base=folder, unreadable=True) for place in unreadable)
 
 
 def looks_like_video(name: str) -> bool:

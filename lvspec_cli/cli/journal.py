@@ -12,6 +12,7 @@ from lvspec_cli.batch.journal import NAME, Journal, JournalOptions, open_journal
 from lvspec_cli.batch.shard import WHOLE, Shard
 from lvspec_cli.cli.options import SharedOptions
 from lvspec_cli.errors import UsageError
+from lvspec_cli.files import is_one_of
 from lvspec_cli.output.destination import PARTIAL_SUFFIX
 from lvspec_cli.output.outlet import Outlet
 
@@ -52,23 +53,17 @@ def journal_path(shared: SharedOptions, outlet: Outlet) -> Path | None:
 
 def check_journal(path: Path, outlet: Outlet, trace: str | None, videos: Sequence[str]) -> None:
     """Raise UsageError if the journal, and be it that of a share, is a file that something else is in or will be."""
-    folder, name = os.path.split(os.path.realpath(path))
-    traces = [trace] if trace else []
-    growing = [*traces, *(outlet.files if outlet.folder is None else ())]
+    place = os.path.realpath(path)
+    traces = [os.path.realpath(trace)] if trace else []
     uses = {
         "where captions go": outlet.files,
         "where the trace goes": traces,
-        "where a file grows until it is whole": [file + PARTIAL_SUFFIX for file in growing],
+        "where a file grows until it is whole": [*(file + PARTIAL_SUFFIX for file in traces), *outlet.growing],
         "one of the videos": videos,
     }
     for use, others in uses.items():
-        # Of many thousands, few have that name or are links, and only of these it is worth asking the disk.
-        if any(os.path.realpath(other) == os.path.join(folder, name) for other in others if _may_be(other, name)):
+        if is_one_of(place, others):
             raise UsageError(f"--journal {path} is {use}: name another file")
-
-
-def _may_be(path: str, name: str) -> bool:
-    return os.path.basename(path) == name or os.path.islink(path)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvspec_cli.batch.inputs import Inputs, gather_inputs
-from lvspec_cli.batch.journal import Journal
+from lvspec_cli.batch.journal import Journal, journals_beside
+from lvspec_cli.batch.known_results import holds_all
 from lvspec_cli.batch.leftovers import clear_leftovers
 from lvspec_cli.batch.runner import Runner, RunOptions
 from lvspec_cli.cli.dry_run import dry_run
@@ -51,7 +52,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
     check_runner(shared)
     shared = replace(shared, trace=shared.trace and share_name(shared.trace, shard.label))
-    check_trace(shared.trace, outputs=outlet.files, paths=inputs.paths, dry_run=shared.dry_run)
+    check_trace(shared.trace, outlet, paths=inputs.paths, dry_run=shared.dry_run)
     journal_file = journal_path(shared, outlet)
     if journal_file is not None:
         check_journal(shard.journal(journal_file), outlet, shared.trace, inputs.paths)
@@ -69,7 +70,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
             view.note(f"share {shard}: {len(paths)} of {len(inputs.paths)} videos{to}")
         shaping = captioner.shaping(question)
         keeping = journal_of(journal_file, shard, shaping, overwrite=shared.overwrite)
-        with _opened(outlet, keeping, shared) as (sink, journal, trace), captioner:
+        with _opened(outlet, paths, keeping, shared, journal_file, view) as (sink, journal, trace), captioner:
             if journal is not None and journal.damaged_lines:
                 view.note(
                     f"damaged lines in the journal: {journal.damaged_lines}; a video that was in one is captioned "
@@ -101,23 +102,31 @@ def _few(names: Sequence[str]) -> str:
 
 @contextmanager
 def _opened(
-    outlet: Outlet, keeping: AbstractContextManager[Journal | None], shared: SharedOptions
+    outlet: Outlet,
+    paths: Sequence[str],
+    keeping: AbstractContextManager[Journal | None],
+    shared: SharedOptions,
+    journal_file: Path | None,
+    view: View,
 ) -> Iterator[tuple[Sink, Journal | None, TraceWriter | None]]:
-    """The places of results, journal and trace. A folder is checked before a journal is made in it.
+    """The places of results, journal and trace, for the videos of this share.
 
-    A file comes after the journal: whoever is refused there has not touched what another run is writing.
+    A folder is checked before a journal is made in it. A file comes after the journal: whoever is
+    refused there has not touched what another run is writing.
     """
     with ExitStack() as places:
         asked = Earlier.REPLACED if shared.overwrite else Earlier.KEPT
-        folder = outlet.folder and places.enter_context(outlet.open(asked))
+        folder = outlet.folder and places.enter_context(outlet.of_share(paths).open(asked))
         journal = places.enter_context(keeping)
         if outlet.folder is not None and outlet.place is not None and journal is not None and shared.journal is None:
             clear_leftovers(Path(outlet.place), outlet.files, journal)
         # What goes on where an earlier run ended writes all of its results again, but traces only what is new.
-        again = Earlier.REPLACED if journal is not None and journal.continues else asked
-        sink = folder or places.enter_context(outlet.open(again))
+        again = Earlier.ASIDE if asked is Earlier.KEPT and journal is not None and journal.continues else asked
+        journals = journals_beside(journal_file) if journal_file is not None else []
+        comes_again = partial(holds_all, journals, format=outlet.formats[0], several=outlet.several)
+        sink = folder or places.enter_context(outlet.open(again, comes_again, view.note))
         goes_on = not shared.overwrite and (folder is not None or journal is not None)
-        earlier = Earlier.CONTINUED if goes_on else again
+        earlier = Earlier.CONTINUED if goes_on else asked
         yield sink, journal, places.enter_context(open_trace(shared.trace, earlier))
 
 

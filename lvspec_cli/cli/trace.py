@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from lvspec_cli.caption import TRACE_SCHEMA
 from lvspec_cli.errors import TraceError, UsageError
-from lvspec_cli.output.destination import Earlier, open_destination
+from lvspec_cli.files import is_no_file, is_one_of
+from lvspec_cli.output.destination import PARTIAL_SUFFIX, Earlier, open_destination
+from lvspec_cli.output.outlet import Outlet
 from lvspec_cli.output.trace import TraceWriter
 
 # The beginning of a line, for the only one there is may be torn.
 _LINE = re.compile(rb'\{"schema": ?"%b", ?"type": ?"\w+", ?"video": ?(\d+),' % re.escape(TRACE_SCHEMA).encode())
 
 
-def check_trace(trace: str | None, *, outputs: Collection[str], paths: Sequence[str], dry_run: bool) -> None:
-    """Raise UsageError if a trace cannot go with the rest of the call.
-
-    ``outputs``: files of results; ``paths``: the videos.
-    """
+def check_trace(trace: str | None, outlet: Outlet, *, paths: Sequence[str], dry_run: bool) -> None:
+    """Raise UsageError if a trace cannot go with the rest of the call; ``paths``: the videos."""
     if trace is None:
         return
     if dry_run:
         raise UsageError("--trace and --dry-run exclude each other: a dry run decodes nothing")
     if trace in ("", "-"):
         raise UsageError("--trace needs the name of a file: stdout is for captions")
-    if os.path.exists(trace) and not os.path.isfile(trace):
-        return  # a device or a pipe, or a folder, which is refused when it is opened
+    if is_no_file(trace):
+        return  # a folder is refused when it is opened
     place = os.path.realpath(trace)
-    if place in map(os.path.realpath, outputs):
-        raise UsageError(f"--trace {trace} is where the captions go: name another file")
-    if place in map(os.path.realpath, paths):
-        raise UsageError(f"--trace {trace} is one of the videos: name another file")
+    growing = place + PARTIAL_SUFFIX
+    uses = {"is where the captions go": outlet.files, "is one of the videos": paths}
+    for use, others in uses.items():
+        if is_one_of(place, others):
+            raise UsageError(f"--trace {trace} {use}: name another file")
+        if is_one_of(growing, others):
+            raise UsageError(f"--trace {trace} grows in {trace}{PARTIAL_SUFFIX}, which {use}: name another file")
+    if is_one_of(place, outlet.growing):
+        raise UsageError(f"--trace {trace} is where the captions grow until they are whole: name another file")
 
 
 @contextmanager

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from pathlib import Path
 from typing import TextIO, cast
 
 from lvspec_cli.errors import LvspecError, UsageError
+from lvspec_cli.files import is_no_file
 from lvspec_cli.output.partial_file import PartialFile
 
 PARTIAL_SUFFIX = ".partial"
@@ -20,12 +22,12 @@ STDOUT_CLOSED = "stdout is closed: give it somewhere to go, or write to a file w
 
 def unfinished(output: str) -> str:
     """The file that holds the results for ``output`` until they are whole; empty if that is a device or a pipe."""
-    return "" if os.path.exists(output) and not os.path.isfile(output) else output + PARTIAL_SUFFIX
+    return "" if is_no_file(output) else output + PARTIAL_SUFFIX
 
 
 def share_name(output: str, label: str) -> str:
     """The name of a file with a share's label before its suffix; a device or a pipe is the same for all."""
-    if os.path.exists(output) and not os.path.isfile(output):
+    if is_no_file(output):
         return output
     stem, suffix = os.path.splitext(output)
     return stem + label + suffix
@@ -37,6 +39,7 @@ class Earlier(Enum):
     KEPT = "kept"  # the place is refused, lest it is lost
     REPLACED = "replaced"  # it comes again, or its user said so
     CONTINUED = "continued"  # also that of the finished file: what is new comes behind it
+    ASIDE = "aside"  # replaced if all of it comes again, and else given a name of its own
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,19 @@ class Destination:
     stream: TextIO
     terminal: bool  # whether people read it directly
     last_line: bytes = b""  # the last whole one of what is continued
+    set_aside: Path | None = None  # where that is which an earlier run left, if it was given a name of its own
 
 
 @contextmanager
-def open_destination(output: str | None, flag: str = "-o", earlier: Earlier = Earlier.KEPT) -> Iterator[Destination]:
+def open_destination(
+    output: str | None,
+    flag: str = "-o",
+    earlier: Earlier = Earlier.KEPT,
+    comes_again: Callable[[Path], bool] = lambda partial: False,
+) -> Iterator[Destination]:
     """Open stdout (`output` is None) or a file; `flag`: the option that named it, for messages.
+
+    ``comes_again``: for `Earlier.ASIDE`, whether all that is in the file of that path is going to be written again.
 
     A file is written beside its name and renamed when the block ends well. If the block raises, what was written is
     kept as ``FILE.partial`` and an older FILE is left as it was; so are both if nothing was written at all. Devices
@@ -65,14 +76,14 @@ def open_destination(output: str | None, flag: str = "-o", earlier: Earlier = Ea
         if not sys.stdout.writable():
             raise LvspecError(STDOUT_CLOSED)
         yield Destination(sys.stdout, sys.stdout.isatty())
-    elif os.path.exists(output) and not os.path.isfile(output):
+    elif is_no_file(output):
         stream = _open_directly(output, flag)
         with _closing(stream):
             yield Destination(stream, stream.isatty())
     else:
         # A link stays a link: what it points at is replaced.
         path = Path(os.path.realpath(output))
-        with _Growing(path, flag).opened(earlier) as destination:
+        with _Growing(path, flag).opened(earlier, comes_again) as destination:
             yield destination
 
 
@@ -89,21 +100,26 @@ class _Growing:
         return self.path.with_name(self.path.name + PARTIAL_SUFFIX)
 
     @contextmanager
-    def opened(self, earlier: Earlier) -> Iterator[Destination]:
+    def opened(self, earlier: Earlier, comes_again: Callable[[Path], bool]) -> Iterator[Destination]:
         """The file, until the block ends; if that ends well and there is anything in it, it has its name then."""
         file = self._taken()
         if taken_up := earlier is Earlier.CONTINUED and file.size == 0 and self.path.exists():
             file = self._take_up(file)
+        set_aside = None
+        if earlier is Earlier.ASIDE and file.size and not comes_again(self.partial):
+            file, set_aside = self._set_aside(file)
         with _closing(file):
             size = file.size
             self._refuse_to_lose(size, earlier)
             last_line = file.go_on() if earlier is Earlier.CONTINUED and size else b""
             try:
-                yield Destination(cast(TextIO, file), False, last_line)
+                yield Destination(cast(TextIO, file), False, last_line, set_aside)
             except BaseException:
                 with suppress(OSError):
                     self._leave(file, back=taken_up and file.size == size)
                 raise
+            if not taken_up:  # else FILE stays as it was found when there is nothing new
+                file.cut_torn()
             self._finish(file)
 
     def _taken(self) -> PartialFile:
@@ -131,6 +147,19 @@ class _Growing:
             raise _not_writable(self.flag, self.path, error) from error
         return self._taken()
 
+    def _set_aside(self, file: PartialFile) -> tuple[PartialFile, Path]:
+        """A file that is empty, and the first name with a number that was free for the one that is not."""
+        names = (self.path.with_name(f"{self.partial.name}.{number}") for number in count(1))
+        place = next(name for name in names if not os.path.lexists(name))
+        _let_go(file)
+        try:
+            self.partial.replace(place)
+        except OSError as error:
+            raise _not_writable(self.flag, self.path, error) from error
+        finally:
+            file.close()
+        return self._taken(), place
+
     def _refuse_to_lose(self, size: int, earlier: Earlier) -> None:
         """Raise UsageError if the work of an earlier run would be gone; ``size``: bytes that it left."""
         if size and earlier is Earlier.KEPT:
@@ -154,7 +183,7 @@ class _Growing:
             self.partial.replace(self.path)
 
     def _finish(self, file: PartialFile) -> None:
-        if not file.begun:
+        if not file.begun or not file.size:
             self._leave(file, back=False)
             return
         _let_go(file)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,13 +24,15 @@ Files = Mapping[str, Mapping[str, Path]]  # video, as its user named it -> forma
 
 _RECORDS = ("json", "jsonl")  # formats whose files tell what they are
 _CAPTION = SCHEMA.split("/")[0] + "/"
+_RECORD = re.compile(rb'\s*\{\s*"schema"\s*:\s*"%b' % re.escape(_CAPTION).encode())  # how lvspec begins one
+_HEAD = 256  # bytes, in which that is
 
 
 @dataclass(frozen=True)
 class FolderSink(Sink):
     """Writes the files of a video when it is finished; a file that is there stays, unless it is to be replaced."""
 
-    files: Files
+    files: Files  # a video that is sure to fail has none
     folder: str | None  # that all files are below, as its user named it; None: they are beside the videos
     videos: Mapping[str, str] = field(default_factory=dict)  # absolute path of a file -> its video, of all shares
 
@@ -40,7 +44,7 @@ class FolderSink(Sink):
 
     def files_of(self, path: str) -> Collection[Path]:
         """One for each format."""
-        return self.files[path].values()
+        return self.files.get(path, {}).values()
 
     def video_of(self, file: Path) -> str | None:
         """By the name of the file, be it there or not."""
@@ -48,9 +52,9 @@ class FolderSink(Sink):
 
     def reason_to_skip(self, path: str) -> str:
         """That all files of the video exist, if they do."""
-        if self.lacks(path):
+        files = [*map(str, self.files_of(path))]
+        if not files or self.lacks(path):
             return ""
-        files = [*map(str, self.files[path].values())]
         exist = "exist" if len(files) > 1 else "exists"
         return f"{', '.join(files)} {exist}, from this video or another of its name; --overwrite makes it anew"
 
@@ -62,7 +66,7 @@ class FolderSink(Sink):
         """Write the missing files of a caption; a failure writes none: no error stands where a caption goes."""
         if result.text is None:
             return
-        files = self.files[result.path]
+        files = self.files.get(result.path, {})
         for name, path in (files if replace else self._missing(result.path)).items():
             self._make_folder(path.parent)
             replace_text(path, _rendered(name, result), follow_link=False)
@@ -99,25 +103,16 @@ class FolderSink(Sink):
 
         ``replace``: whether those that are there are to be written, too.
         """
-        for path in (path for files in self.files.values() for path in files.values()):
-            if path.is_dir():
-                raise UsageError(f"{path} is a folder, and a file of that name is to be written: move it away")
-        for path in (path for files in self.files.values() for name, path in files.items() if name in _RECORDS):
-            if _is_something_else(path):
-                raise UsageError(
-                    f"{path} is there and is no record of a caption: move it away, or choose another place"
-                )
-        written = (
-            path
-            for video, files in self.files.items()
-            for path in (files if replace else self._missing(video)).values()
-        )
-        for folder in dict.fromkeys(path.parent for path in written):
-            _check_folder(folder)
+        written: dict[Path, None] = {}  # folders
+        for name, path in ((name, path) for files in self.files.values() for name, path in files.items()):
+            there = _check_file(path, record=name in _RECORDS)
+            if replace or not there:
+                written[path.parent] = None
+        _check_folders(written)
 
     def _missing(self, video: str) -> dict[str, Path]:
         """Format -> file, of those that are not there."""
-        return {name: path for name, path in self.files[video].items() if not os.path.lexists(path)}
+        return {name: path for name, path in self.files.get(video, {}).items() if not os.path.lexists(path)}
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder for files. That of all results is not made again: what was in it is gone, or elsewhere."""
@@ -157,26 +152,56 @@ def case_counts(folder: str) -> bool:
         return True
 
 
-def _is_something_else(path: Path) -> bool:
-    """Whether a file that is to hold a record is there and holds none. What cannot be read is left to others."""
+def _check_file(path: Path, *, record: bool) -> bool:
+    """Whether a file of results is there. Raises UsageError if it is a folder, or no ``record`` and should be one."""
     try:
-        return not str(json.loads(path.read_bytes())["schema"]).startswith(_CAPTION)
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise UsageError(f"{path} is a folder, and a file of that name is to be written: move it away")
+    if record and stat.S_ISREG(mode) and _is_something_else(path):
+        raise UsageError(f"{path} is there and is no record of a caption: move it away, or choose another place")
+    return True
+
+
+def _is_something_else(path: Path) -> bool:
+    """Whether a file that is to hold a record holds none. What cannot be read is left to others."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            content = file.read(_HEAD)
+            if _RECORD.match(content):
+                return False
+            content += file.read()  # whoever may have put its keys in another order
+        return not str(json.loads(content)["schema"]).startswith(_CAPTION)
     except OSError:
         return False
     except (ValueError, LookupError, TypeError):
         return True
 
 
-def _nearest(folder: Path) -> Path:
-    """The folder, or the one above it that is there."""
-    return next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+def _nearest(folder: Path, known: set[Path] | None = None) -> Path:
+    """The folder, or the one above it that is there; ``known``: some that are not, to which others are added."""
+    missing = set() if known is None else known
+    for place in (folder, *folder.parents):
+        if place not in missing:
+            if os.path.lexists(place):
+                return place
+            missing.add(place)
+    return Path(folder.anchor)
 
 
-def _check_folder(folder: Path) -> None:
-    """Try whether files can be made in a folder, or in the one that it would be made in."""
-    there = _nearest(folder)
-    try:
-        with tempfile.TemporaryFile(dir=there):  # has no name where the system can do without
-            pass
-    except OSError as error:
-        raise UsageError(f"the folder {folder} cannot be written: {there}: {error.strerror}") from error
+def _check_folders(folders: Iterable[Path]) -> None:
+    """Try whether files can be made in folders, or in those that they would be made in, once in each of these."""
+    missing: set[Path] = set()
+    tried: set[Path] = set()
+    for folder in folders:
+        there = _nearest(folder, missing)
+        if there in tried:
+            continue
+        tried.add(there)
+        try:
+            with tempfile.TemporaryFile(dir=there):  # has no name where the system can do without
+                pass
+        except OSError as error:
+            raise UsageError(f"the folder {folder} cannot be written: {there}: {error.strerror}") from error

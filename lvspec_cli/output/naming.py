@@ -13,9 +13,6 @@ from typing import NamedTuple
 from lvspec_cli.errors import UsageError
 
 _SEPARATORS = os.sep + (os.altsep or "")
-# Ends the name of a folder that could not be searched: no file of that name is ever written, and a video that is called
-# like the folder keeps its stem.
-_UNSEARCHED = ".unsearched"
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,8 @@ class Source:
 
     path: str  # as its user named it
     base: str | None = None  # the named folder that was searched for it; None if the video itself was named
-    is_folder: bool = False  # of images; if it was found and not named, one that cannot be searched, so that it fails
+    is_folder: bool = False  # of images
+    unreadable: bool = False  # a folder that could not be searched: no video, but it fails as one when its turn comes
 
 
 class Name(NamedTuple):
@@ -46,21 +44,20 @@ def name_of(source: Source, folder: str | None) -> Name:
     if os.path.basename(path) in ("", ".", ".."):  # a path that does not end with a name
         path = os.path.abspath(path or os.sep)
     place, full = os.path.split(path)
-    if source.is_folder and source.base is not None:
-        full += _UNSEARCHED
     stem = full if source.is_folder else os.path.splitext(full)[0]
     return Name(_place(place, source.base, folder), stem, full)
 
 
 def output_paths(
     sources: Sequence[Source], folder: str | None, suffixes: Sequence[str], case_counts: Callable[[str], bool]
-) -> list[list[Path]]:
-    """The files of each video, one a suffix: the suffix takes the place of the video's own.
+) -> dict[str, list[Path]]:
+    """The files of each video by its path, one a suffix: the suffix takes the place of the video's own.
 
-    In one place, videos of one stem keep their full names, and the suffix comes after. Raises UsageError if two videos
-    would still share a file. ``case_counts``: whether names that differ in case alone are two in a folder; it is asked
-    only where there are such names.
+    What is unreadable has none. In one place, videos of one stem keep their full names, and the suffix comes after.
+    Raises UsageError if two videos would still share a file. ``case_counts``: whether names that differ in case alone
+    are two in a folder; it is asked only where there are such names.
     """
+    sources = [source for source in sources if not source.unreadable]
     names = [name_of(source, folder) for source in sources]
     folded = _folding(names, case_counts)
     sharing = Counter(folded(name.paths[0]) for name in names)
@@ -73,7 +70,7 @@ def output_paths(
             where = "" if earlier == path else ", for case does not count there"
             raise UsageError(_collision(other, source, path + suffixes[0] + where, folder))
         taken[folded(path)] = path, source
-    return [[Path(path + suffix) for suffix in suffixes] for path, _ in taken.values()]
+    return {source.path: [Path(path + suffix) for suffix in suffixes] for path, source in taken.values()}
 
 
 def name_without_others(source: Source, file: Path) -> Path | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lvspec_cli.errors import UsageError
+from lvspec_cli.files import those_among
 from lvspec_cli.output.destination import Earlier, open_destination, share_name, unfinished
 from lvspec_cli.output.folder import FolderSink, case_counts
 from lvspec_cli.output.formats import FORMATS, chosen_formats, format_of
@@ -46,23 +48,46 @@ class Outlet:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All that it may write."""
+        """All that it may write; what is written through a link is where that leads."""
         if self.folder is not None:
             return tuple(str(path) for of_video in self.folder.files.values() for path in of_video.values())
-        return () if self.place is None else (self.place,)
+        return () if self.place is None else (os.path.realpath(self.place),)
+
+    @property
+    def growing(self) -> tuple[str, ...]:
+        """What a file is called until it is whole, if it is one."""
+        return () if self.folder is not None else tuple(filter(None, map(unfinished, self.files)))
+
+    def of_share(self, videos: Sequence[str]) -> Outlet:
+        """The same for some of the videos, whose files have the names that they have among all."""
+        if self.folder is None:
+            return self
+        files = {video: of_video for video in videos if (of_video := self.folder.files.get(video))}
+        return replace(self, folder=replace(self.folder, files=files))
 
     @contextmanager
-    def open(self, earlier: Earlier = Earlier.KEPT) -> Iterator[Sink]:
+    def open(
+        self,
+        earlier: Earlier = Earlier.KEPT,
+        comes_again: Callable[[Path], bool] = lambda partial: False,
+        note: Callable[[str], object] = lambda message: None,
+    ) -> Iterator[Sink]:
         """What takes the results; ``earlier``: what becomes of what an earlier run left: files of single videos, or an
-        unfinished one of all.
+        unfinished one of all, of which ``comes_again`` tells what `open_destination` says.
 
-        Raises as `open_destination` does, and UsageError if a folder cannot be written.
+        ``note`` is told if that file has another name now. Raises as `open_destination` does, and UsageError if a
+        folder cannot be written.
         """
         if self.folder is not None:
             with self.folder.opened(replace=earlier is Earlier.REPLACED):
                 yield self.folder
             return
-        with open_destination(self.place, earlier=earlier) as stream:
+        with open_destination(self.place, earlier=earlier, comes_again=comes_again) as stream:
+            if stream.set_aside is not None:
+                note(
+                    f"-o {self.place}: what a run that was broken off had left is not of this journal: "
+                    f"it is kept as {stream.set_aside}"
+                )
             writer = FORMATS[self.formats[0]](stream.stream, several=self.several, terminal=stream.terminal)
             yield StreamSink(writer, self.place)
 
@@ -87,8 +112,9 @@ def outlet_for(options: OutputOptions, settings: Settings, sources: Sequence[Sou
         return Outlet(formats, options.place, several, sink, left_alone=_left_alone(sink, sources))
     _check_stream(formats, several)
     place = options.place and share_name(options.place, options.share)
-    _refuse_to_overwrite([place] if place else [], sources)
-    return Outlet(formats, place, several, untold=_untold(options.place) if options.place else "")
+    outlet = Outlet(formats, place, several, untold=_untold(options.place) if options.place else "")
+    _refuse_to_overwrite(place, [*outlet.files, *outlet.growing], sources)
+    return outlet
 
 
 def _is_folder(place: str | None, formats: Sequence[str]) -> bool:
@@ -108,11 +134,8 @@ def _is_folder(place: str | None, formats: Sequence[str]) -> bool:
 
 def _folder_sink(options: OutputOptions, formats: Sequence[str], sources: Sequence[Source]) -> FolderSink:
     paths = output_paths(sources, options.place, [FORMATS[name].suffix for name in formats], case_counts)
-    _refuse_to_overwrite((str(path) for of_source in paths for path in of_source), sources)
-    files = {
-        source.path: dict(zip(formats, of_source, strict=True))
-        for source, of_source in zip(sources, paths, strict=True)
-    }
+    _refuse_to_overwrite(None, [str(path) for of_source in paths.values() for path in of_source], sources)
+    files = {video: dict(zip(formats, of_video, strict=True)) for video, of_video in paths.items()}
     return FolderSink(files, options.place)
 
 
@@ -123,7 +146,7 @@ def _untold(place: str) -> str:
 
 def _left_alone(sink: FolderSink, sources: Sequence[Source]) -> tuple[str, ...]:
     wanted = {path for files in sink.files.values() for path in files.values()}
-    others = (name_without_others(source, path) for source in sources for path in sink.files[source.path].values())
+    others = (name_without_others(source, path) for source in sources for path in sink.files_of(source.path))
     return tuple(dict.fromkeys(str(path) for path in others if path and path not in wanted and os.path.lexists(path)))
 
 
@@ -143,17 +166,10 @@ def _check_forecasts(formats: Sequence[str], in_files: bool) -> None:
         raise UsageError("--dry-run makes no files for single videos: name one file with -o, or leave it to stdout")
 
 
-def _refuse_to_overwrite(outputs: Iterable[str], sources: Sequence[Source]) -> None:
-    """Raise UsageError if one of the outputs is one of the videos."""
-    there = [output for output in outputs if os.path.isfile(output)]
-    if not there:
-        return
-    videos = {_identity(source.path) for source in sources if os.path.isfile(source.path)}
-    for output in there:
-        if _identity(output) in videos:
-            raise UsageError(f"{output}, where results would go, is one of the videos: name another place")
-
-
-def _identity(path: str) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
+def _refuse_to_overwrite(place: str | None, outputs: Sequence[str], sources: Sequence[Source]) -> None:
+    """Raise UsageError if one of the outputs is one of the videos; ``place``: the only one, as its user named it."""
+    for output in those_among(outputs, (source.path for source in sources)):
+        if os.path.lexists(output):
+            grows = output.removeprefix(os.path.realpath(place)) if place else ""
+            name = output if place is None else place + grows
+            raise UsageError(f"{name}, where results would go, is one of the videos: name another place")

@@ -61,6 +61,17 @@ class PartialFile(TextIOBase):
         self._torn_from, self.begun = start + len(whole + end), True
         return whole.rpartition(b"\n")[2] if end else tail
 
+    def cut_torn(self) -> None:
+        """Cut off the line that was torn off, if there is one. Raises LvspecError."""
+        if self._torn_from is None:
+            return
+        try:
+            if self._torn_from < self.size:
+                self._file.truncate(self._torn_from)
+        except OSError as error:
+            raise LvspecError(f"{self._name} cannot be written: {error.strerror}; choose another place") from error
+        self._torn_from = None
+
     def writable(self) -> bool:
         """It is."""
         return True
@@ -68,9 +79,7 @@ class PartialFile(TextIOBase):
     def write(self, text: str) -> int:
         """Write all of the text. Raises LvspecError, which tells where what was written before is."""
         if text:
-            if self._torn_from is not None:
-                self._file.truncate(self._torn_from)
-                self._torn_from = None
+            self.cut_torn()
             self._append(text.encode("utf-8", errors="surrogateescape"))
         return len(text)
 

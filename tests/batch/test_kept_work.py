@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -11,7 +12,7 @@ from lvspec_cli.batch.journal import NAME
 from lvspec_cli.batch.journal_content import Entry
 from lvspec_cli.file_lock import lock
 from lvspec_cli.report.documents import read_documents
-from tests.batch.conftest import lines, told
+from tests.batch.conftest import entries, lines, told
 from tests.batch.deaths import lead_lives
 from tests.batch.fake_run import with_tests
 
@@ -71,6 +72,46 @@ def test_a_run_that_was_broken_off_is_not_lost_by_the_next(run, videos, captione
     assert paths(tmp_path / "all.jsonl") == names
 
 
+@pytest.mark.parametrize("name", ["jsonl", "json", "csv", "txt", "md"])
+def test_what_a_journal_knows_nothing_of_has_a_name_of_its_own_and_is_told_of(run, videos, captioned, tmp_path, name):
+    partial = tmp_path / f"all.{name}.partial"
+    names = videos(a="word 1", b="word 2", c="interrupts", d="word 4")
+    assert run("d.mp4", "--journal", "j.jsonl").code == 0
+    assert run(*names, "-o", f"all.{name}").code == 130
+    lost = partial.read_bytes()
+    assert lost.count(b"seen: ") >= 2
+    outcome = run("d.mp4", "--journal", "j.jsonl", "-o", f"all.{name}")
+    assert outcome.code == 0
+    assert told(outcome)[0].endswith(f"is not of this journal: it is kept as {partial}.1")
+    assert (tmp_path / f"all.{name}.partial.1").read_bytes() == lost
+    assert not partial.exists()
+    partial.write_bytes(lost)
+    assert run("d.mp4", "--journal", "j.jsonl", "-o", f"all.{name}").code == 0
+    assert (tmp_path / f"all.{name}.partial.2").read_bytes() == lost
+    assert b"seen: 4" in (tmp_path / f"all.{name}").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["jsonl", "json", "csv", "txt", "md"])
+@pytest.mark.parametrize("shares", [1, 2])
+def test_what_a_run_with_the_journal_left_is_replaced_without_a_word(run, videos, tmp_path, name, shares):
+    videos(a="word 1", b="damaged", d="word 4", e="word 5", f="interrupts")
+    names = ["a.mp4", "gone.mp4", "b.mp4", "d.mp4", "e.mp4", "f.mp4"]
+    given = [*names, "-o", f"all.{name}", "--journal", "j.jsonl"]
+    for _ in range(2):
+        for index in range(1, shares + 1):
+            outcome = run(*given, "--shard", f"{index}/{shares}")
+            assert not any("kept" in line for line in told(outcome))
+    videos(a="another 1")
+    (partial,) = (each for each in os.listdir() if each.endswith(".partial"))
+    whole = (tmp_path / partial).read_bytes()
+    (tmp_path / partial).write_bytes(whole[:-7])  # killed in the middle of a line
+    videos(f="word 6")
+    for index in range(1, shares + 1):
+        outcome = run(*given, "--retry-failed", "--shard", f"{index}/{shares}")
+        assert not any("kept" in line for line in told(outcome))
+    assert not [each for each in os.listdir() if ".partial" in each]
+
+
 # Traces.
 
 
@@ -109,24 +150,42 @@ def test_what_is_no_trace_is_neither_continued_nor_touched(run, videos, captione
     assert (outcome.code, captioned()) == (2, [])
     assert "--trace t.jsonl is there and is no trace that could go on" in told(outcome)[-1]
     assert (tmp_path / "t.jsonl").read_text() == content
-    assert sorted(os.listdir()) == ["a.mp4", "b.mp4", "t.jsonl"] or os.listdir("out") == [NAME]
+    assert sorted(os.listdir()) == ["a.mp4", "b.mp4", "out", "t.jsonl"]
+    assert os.listdir("out") == [NAME]  # it is begun before the trace is looked at; no video is in it
+    assert not entries(tmp_path / "out")
 
 
 @posix
 def test_deaths_of_a_run_leave_a_trace_that_goes_on(tmp_path, tiny_preset):
-    for index in range(4):
-        (tmp_path / f"{index}.mp4").write_text(f"video {index}")
-    given = [*(f"{index}.mp4" for index in range(4)), "-o", "out/", "--trace", "t.jsonl"]
-    lives = [(given, {"change": change}) for change in range(4, 14)]
-    assert lead_lives(tmp_path, tiny_preset, [*lives, (given, {})])[-1] == 0
-    found = read_documents([str(tmp_path / "t.jsonl")]).videos
-    # The caption of a video may be in the journal already and not yet in the trace.
-    assert {video.run.path for video in found} <= {f"{index}.mp4" for index in range(4)}
-    assert found
+    names = [f"{index}.mp4" for index in range(40)]
+    for name in names:
+        (tmp_path / name).write_text(f"video {name}")
+    given = [*names, "-o", "out/", "--trace", "t.jsonl"]
+    ends = lead_lives(tmp_path, tiny_preset, [*((given, {"change": n}) for n in range(4, 24)), (given, {})])
+    deaths = ends.count(-9)
+    assert deaths >= 10
+    assert ends[-1] == 0
+    done = [line["record"] for line in lines(tmp_path / "out" / NAME) if line["type"] == "video"]
+    assert [record["path"] for record in done] == names
+    found = [line for line in lines(tmp_path / "t.jsonl") if line["type"] == "caption"]
+    numbers = [line["video"] for line in found]
+    assert numbers == sorted({*numbers})
+    records = [line["record"] for line in found]
+    # The caption of a video may be in the journal already and not yet in the trace: one for each death.
+    assert records == [record for record in done if record in records]
+    assert len(names) - deaths <= len(records) <= len(names)
+    paths_of_report = [video.run.path for video in read_documents([str(tmp_path / "t.jsonl")]).videos]
+    assert paths_of_report == [record["path"] for record in records]
     assert not (tmp_path / "t.jsonl.partial").exists()
 
 
 # Folders.
+
+
+def write_long_ago(path):
+    """An empty file that has been there for two hours."""
+    path.write_text("")
+    os.utime(path, (time.time() - 7200,) * 2)
 
 
 @posix
@@ -137,7 +196,7 @@ def test_what_killed_runs_left_half_written_is_cleared_by_a_run_that_is_alone(ru
     ours = [".lvspec-0123456789abcdef.txt", ".lvspec-case-a_b3c4d5", "sub/.lvspec-0123456789abcdef.json"]
     foreign = [".lvspec-0123456789abcdef.mp4", ".lvspec-mine.txt", "x.lvspec-0123456789abcdef.txt", ".hidden.txt"]
     for name in (*ours, *foreign):
-        (out / name).write_text("")
+        write_long_ago(out / name)
     (tmp_path / "in" / "sub").mkdir(parents=True)
     (tmp_path / "in" / "sub" / "a.mp4").write_text("1")
     (tmp_path / "in" / "b.mp4").write_text("2")
@@ -146,6 +205,16 @@ def test_what_killed_runs_left_half_written_is_cleared_by_a_run_that_is_alone(ru
         assert run("in", "-r", "-o", "out/", "--shard", "2/2").code == 0
     assert [name for name in ours if (out / name).exists()] == (ours if others else [])
     assert all((out / name).exists() for name in foreign)
+
+
+@posix
+def test_what_a_run_with_its_journal_elsewhere_is_writing_is_not_taken_from_it(run, videos, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    write_long_ago(out / ".lvspec-0123456789abcdef.txt")
+    (out / ".lvspec-fedcba9876543210.txt").write_text("half of a capt")
+    assert run(*videos(a="1", b="2"), "-o", "out/").code == 0
+    assert sorted(os.listdir(out)) == [".lvspec-fedcba9876543210.txt", NAME, "a.txt", "b.txt"]
 
 
 # What is told.

@@ -260,6 +260,15 @@ def test_rounds_carry_no_evidence_unless_it_is_asked_for(tiny_preset, clip, load
         (["--trace", "-"], "--trace needs the name of a file: stdout is for captions"),
         (["--trace", ""], "--trace needs the name of a file: stdout is for captions"),
         (["--trace", "a", "-o", "./a"], "--trace a is where the captions go: name another file"),
+        (
+            ["--trace", "a", "-o", "a.partial"],
+            "--trace a grows in a.partial, which is where the captions go: name another file",
+        ),
+        (
+            ["--trace", "a.partial", "-o", "a"],
+            "--trace a.partial is where the captions grow until they are whole: name another file",
+        ),
+        (["--trace", "x", "x.partial"], "--trace x grows in x.partial, which is one of the videos: name another file"),
         (["--trace", "link.mp4"], "--trace link.mp4 is one of the videos: name another file"),
         (["--trace", "a", "--dry-run"], "--trace and --dry-run exclude each other: a dry run decodes nothing"),
     ],

@@ -108,6 +108,34 @@ def test_what_is_new_comes_behind_what_is_there(tmp_path, name, left, last, whol
     assert os.listdir(tmp_path) == ["out.txt"]
 
 
+@pytest.mark.parametrize(("left", "whole"), [("one\ntwo\nto", "one\ntwo\n"), ("one\n", "one\n"), ("on", None)])
+def test_a_torn_line_becomes_no_part_of_a_file_to_which_nothing_is_added(tmp_path, left, whole):
+    (tmp_path / "out.txt.partial").write_text(left)
+    with open_destination(str(tmp_path / "out.txt"), earlier=Earlier.CONTINUED):
+        pass
+    assert os.listdir(tmp_path) == (["out.txt"] if whole else [])
+    assert not whole or (tmp_path / "out.txt").read_text() == whole
+
+
+def test_what_does_not_come_again_gets_the_first_free_name_with_a_number(tmp_path):
+    path, partial = str(tmp_path / "out.txt"), tmp_path / "out.txt.partial"
+    (tmp_path / "out.txt.partial.1").symlink_to("nowhere")
+    partial.write_text("hours of work\n")
+    with open_destination(path, earlier=Earlier.ASIDE) as destination:
+        assert destination.set_aside == tmp_path / "out.txt.partial.2"
+        with pytest.raises(UsageError, match="another run writes"):
+            write(path)
+        destination.stream.write("new\n")
+    assert (tmp_path / "out.txt").read_text() == "new\n"
+    assert (tmp_path / "out.txt.partial.2").read_text() == "hours of work\n"
+    partial.write_text("it comes again\n")
+    with open_destination(path, earlier=Earlier.ASIDE, comes_again=lambda file: file == partial) as destination:
+        assert destination.set_aside is None
+        assert partial.read_text() == "it comes again\n"
+        destination.stream.write("again\n")
+    assert sorted(os.listdir(tmp_path)) == ["out.txt", "out.txt.partial.1", "out.txt.partial.2"]
+
+
 def test_a_file_to_which_nothing_is_added_is_what_it_was(tmp_path):
     path = tmp_path / "out.txt"
     path.write_text("old\nto")

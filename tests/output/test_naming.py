@@ -12,7 +12,7 @@ from lvspec_cli.output.naming import Source, name_of, name_without_others, outpu
 
 
 def files(sources, folder, *, case_counts=True):
-    return [str(path) for (path,) in output_paths(sources, folder, [".txt"], lambda _: case_counts)]
+    return [str(path) for (path,) in output_paths(sources, folder, [".txt"], lambda _: case_counts).values()]
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_the_disk_is_asked_only_for_folders_of_names_that_differ_in_case_alone()
     assert asked == {"b"}
 
 
-def test_a_folder_that_could_not_be_searched_takes_no_name_from_a_video():
-    sources = [Source("in/x.mp4", base="in"), Source("in/x", base="in", is_folder=True)]
-    assert files(sources, "out")[0] == "out/x.txt"
+def test_a_folder_that_could_not_be_searched_has_no_files_and_takes_no_name_from_a_video():
+    sources = [Source("in/x", base="in", unreadable=True), Source("in/x.mp4", base="in")]
+    assert output_paths(sources, "out", [".txt"], lambda _: True) == {"in/x.mp4": [Path("out/x.txt")]}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_every_video_of_a_tree_has_a_file_of_its_own_in_the_place_that_is_its(pa
     names = [name_of(source, folder) for source in sources]
     folded = str if case_counts else str.casefold
     try:
-        found = output_paths(sources, folder, [".txt", ".srt"], lambda _: case_counts)
+        found = [*output_paths(sources, folder, [".txt", ".srt"], lambda _: case_counts).values()]
     except UsageError:
         # Only what keeps its full name can meet one whose stem is that name, and what differs in case alone.
         full = [folded(os.path.join(name.place, name.full)) for name in names]

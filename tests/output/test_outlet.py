@@ -8,36 +8,16 @@ import stat
 import pytest
 
 from lvspec_cli.errors import LvspecError, UsageError
-from lvspec_cli.output.destination import Earlier
-from lvspec_cli.output.folder import case_counts
 from lvspec_cli.output.naming import Source
 from lvspec_cli.output.outlet import OutputOptions, outlet_for
 from lvspec_cli.settings import environment_layer, flag_layer, resolve
 from tests.output.captions import FAILED, made
+from tests.output.outlets import outlet, tree, write
 
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def outlet(*paths, formats=None, several=None, base=None, **options):
-    sources = [Source(path, base=base) for path in paths or ("clip.mp4",)]
-    settings = resolve([flag_layer({"format": formats})])
-    several = len(sources) > 1 if several is None else several
-    return outlet_for(OutputOptions(**options), settings, sources, several=several)
-
-
-def write(outlet, *results, replace=False):
-    with outlet.open(Earlier.REPLACED if replace else Earlier.KEPT) as sink:
-        for result in results:
-            sink.write(result, replace=replace)
-        sink.close()
-
-
-def tree(folder="."):
-    found = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
-    return sorted(os.path.relpath(path, folder) for path in found)
 
 
 @pytest.mark.parametrize(
@@ -224,61 +204,19 @@ def test_a_video_is_not_overwritten_by_the_caption_of_another(tmp_path):
         outlet_for(OutputOptions("out"), settings, sources, several=True)
 
 
+@pytest.mark.parametrize(("output", "named"), [("link.txt", "link.txt"), ("a.mp4", "a.mp4"), ("b", "b.partial")])
+def test_a_video_is_not_written_through_a_link_and_not_where_a_file_grows(tmp_path, output, named):
+    for name in ("a.mp4", "b.partial"):
+        (tmp_path / name).write_bytes(b"a video")
+    os.symlink("a.mp4", "link.txt")
+    with pytest.raises(UsageError, match=f"^{named}, where results would go, is one of the videos"):
+        outlet("a.mp4", "b.partial", formats="text", output=output)
+    assert outlet("gone.txt", formats="text", output="gone.txt").place == "gone.txt"  # that video fails by itself
+
+
 def test_results_may_go_to_stdout_while_a_file_of_that_name_is_a_video(tmp_path):
     (tmp_path / "-").write_bytes(b"")
     assert outlet("./-", output="-").place is None
-
-
-@pytest.mark.parametrize("output", ["in/the/way/", "in/way/"])
-def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path, output):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / output.split("/")[1]).write_text("a file")
-    chosen = outlet(output=output)
-    with pytest.raises(UsageError, match=f"^the folder {output[:-1]} cannot be written: in/.*: Not a directory"):
-        write(chosen)
-
-
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="there is no folder that root cannot write in")
-def test_a_folder_that_is_not_ones_own_is_refused_before_any_work(tmp_path):
-    (tmp_path / "out").mkdir(mode=0o555)
-    with pytest.raises(UsageError, match=r"^the folder out cannot be written: out: Permission denied"):
-        write(outlet(output="out"))
-
-
-def test_a_disk_that_takes_nothing_is_told_before_any_work(monkeypatch):
-    def refuse(**_):
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    with pytest.raises(UsageError, match=r"^the folder new cannot be written: \.: Read-only file system"):
-        write(outlet(output="new/"))
-
-
-def test_trying_a_folder_leaves_nothing_in_it():
-    os.mkdir("out")
-    write(outlet(output="out"))
-    assert tree() == []
-
-
-def test_a_folder_where_a_file_is_to_go_is_refused(tmp_path):
-    (tmp_path / "out" / "clip.txt").mkdir(parents=True)
-    for replace in (True, False):
-        with pytest.raises(UsageError, match=r"out/clip\.txt is a folder"):
-            write(outlet(output="out"), replace=replace)
-
-
-def test_the_disk_is_asked_whether_case_counts_and_nothing_is_left_on_it(tmp_path, monkeypatch):
-    (tmp_path / "x").write_text("")
-    assert case_counts("") is case_counts("new/er") is not os.path.exists("X")
-    assert tree() == ["x"]
-    monkeypatch.setattr(os.path, "lexists", os.path.exists if os.path.exists("X") else folded_exists)
-    assert not case_counts("")
-
-
-def folded_exists(path):
-    """As on a disk to which case is nothing."""
-    folder, name = os.path.split(path)
-    return not name or name == "." or name.lower() in map(str.lower, os.listdir(folder or "."))
 
 
 def test_a_full_disk_costs_no_file_that_is_there(monkeypatch):
