@@ -98,6 +98,20 @@ def replace_file(path: Path, write: Callable[[Path], object], *, follow_link: bo
         beside.unlink(missing_ok=True)
 
 
+def absolute(path: str) -> str:
+    """`os.path.abspath`, but ``..`` behind a link to a folder is the folder above the one that it leads to."""
+    parts = Path(path).parts
+    if os.pardir not in parts:
+        return os.path.abspath(path)
+    place = os.getcwd()
+    for part in parts:
+        if part == os.pardir:
+            place = os.path.dirname(os.path.realpath(place) if os.path.islink(place) else place)
+        else:
+            place = os.path.join(place, part)
+    return place
+
+
 def append_whole(file: BinaryIO, data: bytes, *, sync: bool = False) -> None:
     """Append to a file without a buffer, as a whole or not at all, also on a disk that is full. Raises OSError.
 

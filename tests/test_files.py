@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from lvspec_cli.errors import LvspecError, UsageError
-from lvspec_cli.files import check_output, is_one_of, replace_file, replace_text, those_among
+from lvspec_cli.files import absolute, check_output, is_one_of, replace_file, replace_text, those_among
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, devices and permissions are others there")
 
@@ -72,3 +72,28 @@ def test_a_place_that_cannot_be_written_names_the_flag(tmp_path):
         check_output("--flag", str(tmp_path))
     with pytest.raises(UsageError, match=r"^--flag .*: there is no folder .*no$"):
         check_output("--flag", str(tmp_path / "no" / "file"))
+
+
+@posix
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("a.mp4", "a.mp4"),
+        ("sub/../a.mp4", "a.mp4"),
+        ("./sub//./a.mp4", "sub/a.mp4"),
+        ("link/a.mp4", "link/a.mp4"),
+        ("link/../a.mp4", "other/a.mp4"),
+        ("link/../../a.mp4", "a.mp4"),
+        ("sub/..", ""),
+        ("link/..", "other"),
+        ("gone/../a.mp4", "a.mp4"),
+    ],
+)
+@pytest.mark.parametrize("from_root", [True, False])
+def test_a_path_is_absolute_where_the_system_finds_it(path, place, from_root, tmp_path, monkeypatch):
+    (tmp_path / "other" / "deep").mkdir(parents=True)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "other" / "deep")
+    monkeypatch.chdir(tmp_path)
+    asked = f"{tmp_path}/{path}" if from_root else path
+    assert absolute(asked) == str(tmp_path / place)

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from lvspec_cli.errors import UsageError
+from lvspec_cli.files import absolute
 from lvspec_cli.output.naming import Source
 from lvspec_cli.video.source import IMAGE_SUFFIXES
 
@@ -32,6 +33,7 @@ class Inputs:
 
     sources: tuple[Source, ...]  # never empty
     several: bool  # whether results are written as those of many: true for folders and lists, however few they hold
+    collected: bool  # whether folders or a list were given, and not the videos one by one
     repeated: tuple[str, ...] = ()  # paths that are left out, for they are those of videos that come before
 
     @property
@@ -65,10 +67,10 @@ def gather_inputs(paths: Sequence[str], *, recursive: bool, from_file: str | Non
         found = tuple(Source(path, is_folder=os.path.isdir(path)) for path in named)
     if not found:
         raise UsageError("no video given: name a file, a folder with -r, or a list with --from-file")
-    several = len(found) > 1 or from_file is not None or any(map(os.path.isdir, named if recursive else ()))
+    collected = from_file is not None or any(map(os.path.isdir, named if recursive else ()))
     first: dict[str, Source] = {}
-    repeated = tuple(each.path for each in found if first.setdefault(os.path.abspath(each.path), each) is not each)
-    return Inputs(tuple(first.values()), several, repeated)
+    repeated = tuple(each.path for each in found if first.setdefault(absolute(each.path), each) is not each)
+    return Inputs(tuple(first.values()), collected or len(found) > 1, collected, repeated)
 
 
 def _refuse_what_is_no_path(path: str) -> None:

@@ -66,9 +66,14 @@ class Journal:
             if not any(other.tells_files(video, told) for other in contents)
         }
         self._latest = max(content.latest for content in contents)
+        withdrawn: dict[str, str] = {}
+        for content in contents:
+            for video, since in content.withdrawn.items():
+                withdrawn[video] = max(since, withdrawn.get(video, ""))
         for content in contents:
             for name, made in content.made_of.items():
-                self._take_file(name, made)
+                if made.told >= withdrawn.get(made.video, ""):
+                    self._take_file(name, made)
 
     @property
     def path(self) -> Path:
@@ -201,10 +206,12 @@ class Journal:
                 f"the journal {self._path} cannot be written: {error.strerror}; make room, then give the same command"
             ) from error
         self._own.take(line, offset)
-        for name in line.get("files", ()):
-            self._take_file(name, Made(line["path"], self._latest))
         if line["type"] == "video" and line["record"]["text"] is not None:
             self._unlisted.discard(line["path"])
+            for name in self._files.pop(line["path"], ()):  # they were withdrawn: whoever makes them now is another
+                del self._made_of[name]
+        for name in line.get("files", ()):
+            self._take_file(name, Made(line["path"], self._latest))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.caption import Failure
-from lvspec_cli.errors import UsageError, VideoUnreadable
+from lvspec_cli.errors import UsageError, VideoNotFound, VideoUnreadable
 from lvspec_cli.output.recorded import RecordedCaption, recorded
 
 SCHEMA = "lvspec.journal/1"
@@ -44,7 +44,7 @@ class Entry:
     @property
     def holds(self) -> bool:
         """Whether it says something of a video as it is now: one that was not there or could not be read may be."""
-        return self.key.mtime_ns is not None and self.error_type != VideoUnreadable.kind
+        return self.key.mtime_ns is not None and self.error_type not in (VideoUnreadable.kind, VideoNotFound.kind)
 
     @property
     def rank(self) -> tuple[bool, str]:
@@ -78,6 +78,7 @@ class JournalContent:
     to_do: set[VideoKey] = field(default_factory=set)  # what the last run was to caption and has no line since
     told: str = ""  # when that was written down
     made_of: dict[str, Made] = field(default_factory=dict)  # file of results -> what it was made of last
+    withdrawn: dict[str, str] = field(default_factory=dict)  # path of a video -> since when older files of it are gone
     unlisted: dict[str, str] = field(default_factory=dict)  # path of a video whose caption tells no files -> when
     latest: str = ""  # the latest time in it
     whole_bytes: int = 0  # up to the end of the last whole line
@@ -131,6 +132,7 @@ class JournalContent:
         if files is None and captioned:
             self.unlisted[key.path] = time
         elif captioned:
+            self.withdrawn[key.path] = time
             self.unlisted.pop(key.path, None)
         self._take_files(key.path, files or (), time)
         if line.get("settings") == self._settings_hash:  # else the line of a run before it was damaged

@@ -23,6 +23,7 @@ from lvspec_cli.batch.ray_cluster import Share, cluster, share_of
 from lvspec_cli.batch.task import Outcome, Task
 from lvspec_cli.caption import Failure, Progress
 from lvspec_cli.errors import ClusterError, LvspecError, ModelError, RayWorkerDied
+from lvspec_cli.files import absolute
 from lvspec_cli.offline import go_offline
 from lvspec_cli.output.json_text import json_text
 from lvspec_cli.output.recorded import recorded
@@ -101,7 +102,7 @@ class RaySource:
             self.view.note(f"{share.workers} Ray workers, each with {share.cpus:g} CPUs and {share.gpus} GPUs")
         self._tell_what_waits(0, len(tasks))
         # Bytes, for Arrow takes no text that is not UTF-8; absolute, for workers run in folders of their own.
-        items = [{"index": index, "path": os.fsencode(os.path.abspath(task.path))} for index, task in tasks.items()]
+        items = [{"index": index, "path": os.fsencode(absolute(task.path))} for index, task in tasks.items()]
         videos = ray.data.from_items(items, override_num_blocks=len(items))
         captions = videos.map_batches(
             Worker,
@@ -210,7 +211,7 @@ def _outcome(task: Task, row: Mapping[str, Any]) -> Outcome:
     record = json.loads(row["record"])
     for trouble in (record["error"], *(segment["error"] for segment in record["segments"] or ())):
         if trouble is not None:
-            trouble["message"] = trouble["message"].replace(repr(os.path.abspath(task.path)), repr(task.path))
+            trouble["message"] = trouble["message"].replace(repr(absolute(task.path)), repr(task.path))
     cause = RuntimeError(row["traceback"]) if row["traceback"] else None
     return Outcome(task, recorded({**record, "path": task.path}), cause)
 

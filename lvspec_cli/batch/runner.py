@@ -16,6 +16,7 @@ from lvspec_cli.batch.task import Outcome, Source, Task
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.caption import Caption, Failure
 from lvspec_cli.errors import ClusterError, JournalError, LvspecError, TraceError, UsageError
+from lvspec_cli.files import absolute
 from lvspec_cli.output.recorded import RecordedCaption
 from lvspec_cli.output.result import Result
 from lvspec_cli.output.sink import Sink
@@ -59,6 +60,7 @@ class Runner:
     skipped: int = 0
     failures: Counter[str] = field(default_factory=Counter)  # of this run, by the type of the error
     failed_before: int = 0  # and not tried again
+    completed: int = 0  # that were captioned before and lacked files, which were made from the journal
     _to_come: set[str] = field(default_factory=set)  # paths of videos that are to be captioned and have no outcome yet
 
     @property
@@ -79,7 +81,7 @@ class Runner:
             raise
         self.sink.close()
         self.view.summary(self.captioned, self.failures.total() + self.failed_before, self.skipped)
-        self._tell_of_failures()
+        self._tell_more()
 
     def _work(self, paths: Sequence[str]) -> None:
         """Have everything captioned that is to be, or all up to the first failure."""
@@ -119,7 +121,7 @@ class Runner:
         for path in paths:
             for file in self.sink.files_of(path):
                 maker = journal.maker_of(file)
-                if maker is None or maker == os.path.abspath(path) or not os.path.lexists(file):
+                if maker is None or maker == absolute(path) or not os.path.lexists(file):
                     continue
                 key = VideoKey.of(path)
                 # The same one may have been moved, or be seen by another path from another machine.
@@ -140,8 +142,10 @@ class Runner:
             except (OSError, ValueError):
                 self.view.note(f"{path}: its line in the journal cannot be read any more; it is captioned again")
                 return False
-            journal.append_files(key, self._missing_files(result))
+            missing = self._missing_files(result)
+            journal.append_files(key, missing)
             self.sink.write(result)
+            self.completed += bool(missing)
         if entry.error_type is not None:
             self.failed_before += 1
             return True
@@ -193,7 +197,10 @@ class Runner:
             self.captioned += 1
         else:
             self.failures[result.trouble.type] += 1
+        kept = [] if task.replace or result.text is None else [*filter(os.path.lexists, self.sink.files_of(task.path))]
         self.sink.write(result, replace=task.replace)
+        if kept:
+            self.view.note(f"{task.path}: kept as before: {', '.join(map(str, kept))}; --overwrite makes all anew")
         if self.trace is not None:
             self.trace.result(result)
         if not isinstance(result, Failure) and result.trouble is None:
@@ -203,7 +210,9 @@ class Runner:
         if outcome.cause is not None and self.tell_cause is not None:
             self.tell_cause(outcome.cause)
 
-    def _tell_of_failures(self) -> None:
+    def _tell_more(self) -> None:
+        if self.completed:
+            self.view.note(f"{self.completed} of them lacked files, which were made from the journal")
         if self.failures.total() > 1:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.most_common())
             self.view.note(f"failures by kind: {kinds}")

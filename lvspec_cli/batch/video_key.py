@@ -6,6 +6,7 @@ import os
 import stat
 from dataclasses import dataclass
 
+from lvspec_cli.files import absolute
 from lvspec_cli.video.source import IMAGE_SUFFIXES
 
 
@@ -20,7 +21,7 @@ class VideoKey:
     @classmethod
     def of(cls, path: str) -> VideoKey:
         """Look at the video of that path."""
-        place = os.path.abspath(path)
+        place = absolute(path)
         try:
             status = os.stat(place)
             if not stat.S_ISDIR(status.st_mode):

@@ -17,15 +17,15 @@ from lvspec_cli.output.destination import PARTIAL_SUFFIX
 from lvspec_cli.output.outlet import Outlet
 
 
-def shard_of(shard: str | None, *, several: bool) -> Shard:
+def shard_of(shard: str | None, *, collected: bool) -> Shard:
     """The share that a run takes: what --shard says, or else the task's of a Slurm array.
 
-    ``several``: whether folders or a list are given; a task that names its own videos takes them all. Raises
+    ``collected``: whether folders or a list are given; a task that names its own videos takes them all. Raises
     UsageError if there is no such share.
     """
     if shard is not None:
         return Shard.parse(shard)
-    return (Shard.of_slurm() if several else None) or Shard.parse(WHOLE)
+    return (Shard.of_slurm() if collected else None) or Shard.parse(WHOLE)
 
 
 def journal_path(shared: SharedOptions, outlet: Outlet) -> Path | None:

@@ -47,7 +47,7 @@ def run(videos: Sequence[str], question: str | None, shared: SharedOptions) -> i
     if chosen.offline:
         go_offline()
     inputs = gather_inputs(videos, recursive=shared.recursive, from_file=shared.from_file, null=shared.null)
-    shard = shard_of(shared.shard, several=inputs.several)
+    shard = shard_of(shared.shard, collected=inputs.collected)
     options = OutputOptions(shared.output, shared.sidecar, shared.dry_run, shard.label)
     outlet = outlet_for(options, chosen, inputs.sources, several=inputs.several)
     check_runner(shared)

@@ -169,8 +169,8 @@ class _Growing:
             )
         if size and earlier is Earlier.CONTINUED and self.path.exists():
             raise UsageError(
-                f"{self.flag} {self.path}: a run that was broken off left {self.partial} beside it: "
-                "move one of them away"
+                f"{self.flag} {self.path}: a run that was broken off left {self.partial} beside it: move {self.path} "
+                "away to go on with what that run began anew, or the other one to go on with what is finished"
             )
 
     def _leave(self, file: PartialFile, *, back: bool) -> None:

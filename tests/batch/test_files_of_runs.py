@@ -106,6 +106,37 @@ def test_a_file_that_no_run_made_is_never_taken_away(run, videos, content, tmp_p
     )
 
 
+@pytest.mark.parametrize("share", [[], ["--shard", "1/1"], ["--overwrite"]])
+def test_a_file_of_ones_own_under_a_name_that_a_run_gave_up_is_never_taken_away(run, videos, content, tmp_path, share):
+    videos(a="word old")
+    assert run("a.mp4", *ALL).code == 0
+    videos(a="word renewed")
+    assert run("a.mp4", *TEXT).code == 0
+    (tmp_path / "out" / "a.srt").write_text("by hand")
+    videos(a="word renewed once more")
+    assert run("a.mp4", *TEXT, *share).code == 0
+    assert (content("a.txt"), content("a.srt")) == ("seen: renewed once more\n", "by hand")
+
+
+def test_files_that_a_new_result_leaves_as_they_were_are_told_of(run, videos, content, tmp_path):
+    videos(a="word old")
+    (tmp_path / "a.txt").write_text("by hand")
+    assert told(run("a.mp4", "--sidecar", "--format", "text,srt"))[-1] == (
+        "a.mp4: kept as before: a.txt; --overwrite makes all anew"
+    )
+
+
+def test_files_that_are_made_from_the_journal_are_told_of(run, videos, captioned):
+    names = videos(a="word 1", b="word 2")
+    run(*names, *TEXT)
+    captioned()
+    assert told(run(*names, *ALL))[-2:] == [
+        "0 captioned, 0 failed, 2 skipped",
+        "2 of them lacked files, which were made from the journal",
+    ]
+    assert captioned() == []
+
+
 def test_what_is_called_like_no_result_is_never_taken_away(run, videos, tmp_path):
     videos(a="word old")
     assert run("a.mp4", *TEXT).code == 0

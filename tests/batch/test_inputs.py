@@ -117,6 +117,19 @@ def test_a_path_that_is_named_again_is_captioned_once_and_told_of(run, captioned
 
 
 @posix
+def test_two_videos_whose_paths_look_alike_behind_a_link_are_two(run, captioned, tmp_path):
+    (tmp_path / "other" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("other/deep")
+    (tmp_path / "a.mp4").write_text("word 1")
+    (tmp_path / "other" / "a.mp4").write_text("word 2")
+    given = ["a.mp4", "link/../a.mp4", "--journal", "j.jsonl"]
+    assert run(*given).out == "a.mp4\tseen: 1\nlink/../a.mp4\tseen: 2\n"
+    captioned()
+    assert run("other/a.mp4", "--journal", "j.jsonl").code == 0
+    assert captioned() == []
+
+
+@posix
 def test_a_link_is_a_video_of_its_own_name(run, captioned, tmp_path):
     (tmp_path / "a.mp4").write_text("word 1")
     (tmp_path / "b.mp4").symlink_to("a.mp4")
@@ -328,3 +341,15 @@ def test_a_list_of_one_is_a_list(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"a.mp4\n")))
     assert gather_inputs([], recursive=False, from_file="-", null=False).several
     assert not gather_inputs(["a.mp4"], recursive=False, from_file=None, null=False).several
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_task_of_a_slurm_array_that_names_its_own_videos_takes_them_all(run, tmp_path, monkeypatch, named):
+    videos = [f"in/{number}.mp4" for number in range(20)]
+    (tmp_path / "in").mkdir()
+    for video in videos:
+        (tmp_path / video).write_text("word 1")
+    for name, value in {"ID": "1", "COUNT": "2", "MIN": "1", "MAX": "2"}.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    captioned = len(run(*(videos if named else ["in", "-r"])).out.splitlines())
+    assert captioned == 20 if named else 0 < captioned < 20

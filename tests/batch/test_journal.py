@@ -17,7 +17,7 @@ from lvspec_cli.errors import JournalError, UsageError
 from tests.batch.conftest import lines
 from tests.batch.fake_run import with_tests
 from tests.batch.kept import fill, keep, key, said
-from tests.output.captions import FAILED, made
+from tests.output.captions import DAMAGED, made
 
 # What was cut off.
 
@@ -29,7 +29,7 @@ def sample(tmp_path_factory):
     with keep(path) as journal:
         journal.append(key("a\n☃.mp4"), made("/videos/a\n☃.mp4", "A  snowman ☃\nand more."), ())
         journal.append(key("b\udcff.mp4"), made("/videos/b\udcff.mp4", "\udce9"), ())
-        journal.append(key("c.mp4"), FAILED, ())
+        journal.append(key("c.mp4"), DAMAGED, ())
     return path.read_bytes()
 
 

@@ -12,7 +12,7 @@ from lvspec_cli.caption import Failure, Request
 from lvspec_cli.errors import NotAVideo, UsageError, VideoUnreadable
 from tests.batch.conftest import lines
 from tests.batch.kept import SETTINGS, WHOLE, fill, keep, key, said
-from tests.output.captions import FAILED, made
+from tests.output.captions import DAMAGED, made
 
 # Settings.
 
@@ -129,7 +129,7 @@ def test_files_move_with_the_folder_that_holds_them_and_the_journal(tmp_path):
 def test_the_last_word_on_a_video_counts(tmp_path):
     path = tmp_path / "j.jsonl"
     with keep(path) as journal:
-        journal.append(key("a.mp4"), FAILED, ())
+        journal.append(key("a.mp4"), DAMAGED, ())
         journal.append(key("a.mp4"), made("a.mp4", "At last."), ())
     with keep(path) as journal:
         assert said(journal, "a.mp4") == ["At last."]
@@ -139,8 +139,8 @@ def test_a_video_that_was_away_for_a_while_keeps_its_caption(tmp_path):
     path = tmp_path / "j.jsonl"
     fill(path, "a.mp4")
     with keep(path) as journal:
-        journal.append(key("a.mp4", None, None), FAILED, ())
-        journal.append(key("b.mp4", None, None), FAILED, ())
+        journal.append(key("a.mp4", None, None), DAMAGED, ())
+        journal.append(key("b.mp4", None, None), DAMAGED, ())
     with keep(path) as journal:
         assert said(journal, "a.mp4") == ["This is a.mp4."]
         assert journal.find(key("b.mp4", None, None)) is None  # what was not there is looked for again

@@ -88,6 +88,7 @@ def test_what_no_other_video_would_survive_ends_the_run(run, videos, captioned):
 
 def test_a_video_that_goes_away_between_listing_and_reading_fails_alone(run, videos, captioned, tmp_path, monkeypatch):
     names = videos(a="1", b="2", c="3")
+    times = os.stat("b.mp4")
 
     def attempt_later(captioner, path, *rest):
         if path == "b.mp4":
@@ -98,6 +99,10 @@ def test_a_video_that_goes_away_between_listing_and_reading_fails_alone(run, vid
     outcome = run(*names, "-o", "out/")
     assert (outcome.code, captioned()) == (1, ["a.mp4", "c.mp4"])
     assert entries(tmp_path / "out")["b.mp4"] == "not_found"
+    monkeypatch.setattr(local, "attempt", attempt)
+    videos(b="2")
+    os.utime("b.mp4", ns=(times.st_atime_ns, times.st_mtime_ns))  # as on a disk that was away
+    assert (run(*names, "-o", "out/").code, captioned()) == (0, ["b.mp4"])
 
 
 def test_a_video_that_was_not_there_is_looked_for_again(run, videos, captioned):

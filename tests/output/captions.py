@@ -2,10 +2,11 @@
 
 from lvspec_cli.caption import Caption, Durations, Failure, ModelIdentity, Request, Segment
 from lvspec_cli.decoding.stats import DecodingStats
-from lvspec_cli.errors import VideoNotFound
+from lvspec_cli.errors import NotAVideo, VideoNotFound
 from lvspec_cli.video.clip import VideoFacts
 
 FAILED = Failure.of(Request("gone.mp4", "Describe it.", None), VideoNotFound("there is no file 'gone.mp4'"))
+DAMAGED = Failure.of(Request("bad.mp4", "Describe it.", None), NotAVideo("'bad.mp4' is no video"))
 
 
 def made(path="clip.mp4", *said, summary=None, question=None, **settings):
