@@ -98,7 +98,7 @@ def attention_rows(layers: Sequence[NotedLayer], rows: Tensor, columns: slice = 
         # As few operations as it takes: small models spend more on starting them than on these numbers.
         new, total = layers[0].query.shape[2], layers[0].keys.shape[2]
         every = torch.cat(at_hand, dim=1).view(-1, new, total)[..., columns]
-        return every.mean(0, dtype=torch.float32).index_select(0, rows.to(device))
+        return every.index_select(1, rows.to(device)).mean(0, dtype=torch.float32)
     return torch.stack([_recomputed(layer, rows)[..., columns].to(device) for layer in layers]).mean((0, 1))
 
 

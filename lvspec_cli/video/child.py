@@ -126,12 +126,12 @@ class ReaderProcess:
         """
         if self._has_pictures:
             self._has_pictures, self._owes_pictures = False, True
-            write_line(self._requests, request_message(PICTURES))
+            write_line(self._requests, PICTURES)
 
     def pictures(self) -> list[str]:
-        """These pictures; [] if there are none, they could not be made, or they were handed out.
+        """These pictures; [] if there are none, or they were handed out.
 
-        The child keeps a deadline for them: to start a thread for it here takes longer than they.
+        There is no deadline: to start a thread for it takes longer than they.
 
         Raises:
             EOFError: the child ended instead.

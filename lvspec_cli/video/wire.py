@@ -29,9 +29,6 @@ class Request:
     pictures: bool = False  # of a read: small pictures of its frames may be asked for next
 
 
-PICTURES = Request("pictures", "", None, ReadOptions())
-
-
 def write_line(stream: BinaryIO, message: dict[str, Any]) -> None:
     """Send one JSON object and flush."""
     stream.write(json.dumps(message).encode("ascii") + b"\n")
@@ -55,6 +52,9 @@ def read_line(stream: BinaryIO) -> dict[str, Any]:
 def request_message(request: Request) -> dict[str, Any]:
     """A request as a JSON object."""
     return asdict(request)
+
+
+PICTURES = request_message(Request("pictures", "", None, ReadOptions()))
 
 
 def request_of(message: dict[str, Any]) -> Request:

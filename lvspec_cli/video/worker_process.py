@@ -40,6 +40,9 @@ def main() -> None:
     cache, images = VideoCache(), list[Image.Image]()
     while True:
         request = requests.get()
+        if request.action == "pictures":  # soon: the parent may be waiting for them
+            write_line(answers, {"pictures": thumbnails(images)})
+            continue
         if request.action == "scenes":
             _import_scene_detector()
         with _limits(request):
@@ -90,8 +93,6 @@ def _serve(request: Request, answers: BinaryIO, cache: VideoCache, images: list[
 
 def _answer(request: Request, answers: BinaryIO, cache: VideoCache, images: list[Image.Image]) -> None:
     """``images``: of the frames that were read last, as far as pictures of them may be asked for."""
-    if request.action == "pictures":
-        write_line(answers, {"pictures": thumbnails(images)})
     images.clear()
     wanted = (request.path, request.options, cache)
     if request.action == "read":
@@ -101,7 +102,7 @@ def _answer(request: Request, answers: BinaryIO, cache: VideoCache, images: list
             images += shrunk(clip.frames)
     elif request.action == "scenes":
         write_line(answers, {"scenes": find_scenes(*wanted)})
-    elif request.action != "pictures":
+    else:
         look = inspect_video if request.action == "inspect" else measure_video
         write_line(answers, {"facts": vars(look(*wanted))})
 
