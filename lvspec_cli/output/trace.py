@@ -37,15 +37,20 @@ class TraceWriter:
 
     def progress(self, step: Progress) -> None:
         """Take a step of the current input."""
-        if step.stage == "reading":  # also when a part begins again with fewer frames
+        if step.stage in ("reading", "done"):
             self.close()
+        if step.stage == "reading":  # also when a part begins again with fewer frames
             self._pieces = None
         if step.round is None:
             return
         if self._waiting and self._waiting[0].part != step.part:
             self.close()
         self._waiting.append(step)
-        if len(self._waiting) == _TOGETHER or step.round.finish_reason is not None:
+        first = self._waiting[0]
+        if step.round.finish_reason is not None:
+            if first.sight is not None and self._begins(first):
+                first.sight.begin_pictures()  # while the caption is finished
+        elif len(self._waiting) == _TOGETHER:
             self.close()
 
     def result(self, result: Result) -> None:
@@ -67,13 +72,17 @@ class TraceWriter:
         assert first.setup is not None
         assert first.sight is not None
         assert first.texts is not None  # all of them come with every round
-        begins = self._pieces is None or part != self._part
+        begins = self._begins(first)
         if begins:
-            first.sight.begin_pictures()  # while the lines of the rounds are made
+            first.sight.begin_pictures()  # if that has not been done: while the lines of the rounds are made
             self._part, self._pieces = part, _Pieces(first.texts)
         read_together(step.round.groundings for step in waiting if step.round is not None)
         rounds = [self._round_line(step) for step in waiting]
         return [part_line(self._video, part, first.setup, first.sight), *rounds] if begins else rounds
+
+    def _begins(self, first: Progress) -> bool:
+        """Whether the first of the rounds that wait is the first of its part."""
+        return self._pieces is None or (first.part or _WHOLE) != self._part
 
     def _round_line(self, step: Progress) -> dict[str, Any]:
         assert step.round is not None
