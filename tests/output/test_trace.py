@@ -240,7 +240,9 @@ def test_rounds_wait_for_a_few_others_or_the_end_of_their_part_and_no_longer():
     for index in range(20):
         writer.progress(step(plain_round(65, index=index, finish_reason="stop" if index == 19 else None)))
         seen.append(stream.getvalue().count('"round"'))
-    assert seen == [*[0] * 15, *[16] * 4, 20]
+    assert seen == [*[0] * 15, *[16] * 5]
+    writer.progress(Progress("done"))
+    assert stream.getvalue().count('"round"') == 20
 
 
 def test_a_part_that_begins_again_has_its_line_again():
