@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lvspec_cli import __version__
 from lvspec_cli.errors import LvspecError
@@ -215,6 +215,18 @@ class Part:
     summary: bool = False
 
 
+class PictureMaker(Protocol):
+    """Makes small pictures of the frames that were read last."""
+
+    def begin_pictures(self) -> None:
+        """Have those made that `pictures` hands out, meanwhile."""
+        ...
+
+    def pictures(self) -> Sequence[str]:
+        """These pictures as ``data:`` URIs, once."""
+        ...
+
+
 @dataclass(frozen=True)
 class Sight:
     """What the models are shown of a video, or of one segment of it."""
@@ -223,9 +235,8 @@ class Sight:
     frame_times: tuple[float, ...]  # s since the first frame, one a frame
     start_s: float  # s since the first frame
     end_s: float  # s since the first frame
-    # Small ones of the frames, as ``data:`` URIs, while the next part is not read yet; none where nobody traces.
-    pictures: Callable[[], Sequence[str]] = field(default=tuple, repr=False, compare=False)
-    begin_pictures: Callable[[], object] = field(default=tuple, repr=False, compare=False)  # to be made meanwhile
+    # Of the frames, while the next part is not read yet; None where nobody traces.
+    picture_maker: PictureMaker | None = field(default=None, repr=False, compare=False)
 
 
 Stage = Literal["waiting", "reading", "loading", "prefilling", "decoding", "done"]

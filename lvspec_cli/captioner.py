@@ -278,8 +278,7 @@ class Captioner:
         if not self._ready_for(plan):
             yield Progress("loading")
         session = self._session(request, plan, clip, read_seconds, shrunk.wanted if shrunk else None)
-        pictures = (reader.pictures, reader.begin_pictures) if traced else ()
-        sight = Sight(clip.facts, clip.times, clip.start_s, clip.end_s, *pictures)
+        sight = Sight(clip.facts, clip.times, clip.start_s, clip.end_s, reader if traced else None)
         yield Progress("prefilling", sight=sight)
         session.prefill()
         if plan.drafts:

@@ -122,8 +122,11 @@ def _opened(
             clear_leftovers(Path(outlet.place), outlet.files, journal)
         # What goes on where an earlier run ended writes all of its results again, but traces only what is new.
         again = Earlier.ASIDE if asked is Earlier.KEPT and journal is not None and journal.continues else asked
-        journals = journals_beside(journal_file) if journal_file is not None else []
-        comes_again = partial(holds_all, journals, format=outlet.formats[0], several=outlet.several)
+
+        def comes_again(file: Path) -> bool:
+            journals = journals_beside(journal_file) if journal_file is not None else []
+            return holds_all(journals, file, format=outlet.formats[0], several=outlet.several)
+
         sink = folder or places.enter_context(outlet.open(again, comes_again, view.note))
         goes_on = not shared.overwrite and (folder is not None or journal is not None)
         earlier = Earlier.CONTINUED if goes_on else asked

@@ -46,10 +46,8 @@ class TraceWriter:
         if self._waiting and self._waiting[0].part != step.part:
             self.close()
         self._waiting.append(step)
-        first = self._waiting[0]
         if step.round.finish_reason is not None:
-            if first.sight is not None and self._begins(first):
-                first.sight.begin_pictures()  # while the caption is finished
+            self._begin_pictures(self._waiting[0])  # while the caption is finished
         elif len(self._waiting) == _TOGETHER:
             self.close()
 
@@ -74,7 +72,7 @@ class TraceWriter:
         assert first.texts is not None  # all of them come with every round
         begins = self._begins(first)
         if begins:
-            first.sight.begin_pictures()  # if that has not been done: while the lines of the rounds are made
+            self._begin_pictures(first)  # while the lines of the rounds are made
             self._part, self._pieces = part, _Pieces(first.texts)
         read_together(step.round.groundings for step in waiting if step.round is not None)
         rounds = [self._round_line(step) for step in waiting]
@@ -83,6 +81,11 @@ class TraceWriter:
     def _begins(self, first: Progress) -> bool:
         """Whether the first of the rounds that wait is the first of its part."""
         return self._pieces is None or (first.part or _WHOLE) != self._part
+
+    def _begin_pictures(self, first: Progress) -> None:
+        """Have the pictures made that go with the line of a part, if it begins; to ask again changes nothing."""
+        if self._begins(first) and first.sight is not None and first.sight.picture_maker is not None:
+            first.sight.picture_maker.begin_pictures()
 
     def _round_line(self, step: Progress) -> dict[str, Any]:
         assert step.round is not None

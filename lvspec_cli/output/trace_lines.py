@@ -41,7 +41,7 @@ def part_line(video: int, part: Part, setup: Setup, sight: Sight) -> dict[str, A
         start_s=sight.start_s,
         end_s=sight.end_s,
         frame_times_s=sight.frame_times,
-        thumbnails=sight.pictures(),
+        thumbnails=sight.picture_maker.pictures() if sight.picture_maker is not None else [],
         layout=asdict(setup.layout) if setup.layout else None,
         signal=setup.signal,
         threshold=setup.threshold,

@@ -29,6 +29,12 @@ def files_in(folder):
     return sorted(path.name for path in folder.iterdir() if path.name != NAME)
 
 
+def forget_files(journal):
+    """Leave a journal as an older version wrote it."""
+    older = [{key: value for key, value in line.items() if key != "files"} for line in lines(journal)]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in older))
+
+
 # Formats that a run does not ask for.
 
 
@@ -151,9 +157,7 @@ def test_what_is_called_like_no_result_is_never_taken_away(run, videos, tmp_path
 def test_a_journal_of_an_older_version_has_made_the_files_that_are_asked_for(run, videos, captioned, content, tmp_path):
     videos(a="word old")
     assert run("a.mp4", *ALL).code == 0
-    journal = tmp_path / "out" / NAME
-    older = [{key: value for key, value in line.items() if key != "files"} for line in lines(journal)]
-    journal.write_text("".join(json.dumps(line) + "\n" for line in older))
+    forget_files(tmp_path / "out" / NAME)
     captioned()
     assert (run("a.mp4", *ALL).code, captioned()) == (0, [])
     videos(a="word renewed")
@@ -167,9 +171,7 @@ def test_a_journal_of_an_older_version_has_made_the_files_that_are_asked_for(run
 def test_once_its_new_line_tells_files_a_video_of_an_older_version_has_these_alone(run, videos, content, tmp_path, new):
     videos(a="word old")
     assert run("a.mp4", *TEXT).code == 0
-    journal = tmp_path / "out" / NAME
-    older = [{key: value for key, value in line.items() if key != "files"} for line in lines(journal)]
-    journal.write_text("".join(json.dumps(line) + "\n" for line in older))
+    forget_files(tmp_path / "out" / NAME)
     videos(a="word renewed")
     assert run("a.mp4", *TEXT, *new).code == 0
     assert content("a.txt") == "seen: renewed\n"

@@ -58,8 +58,22 @@ def plain_round(*ids, index=0, finish_reason=None):
     return Round(index, (), tuple(own), (), 0.0, 0.1, 0.2, finish_reason, choices=ids[-1:])
 
 
+class Maker:
+    """Makes pictures once they are begun, as the process does that read the frames."""
+
+    def __init__(self, count):
+        self.count, self.begun = count, 0
+
+    def begin_pictures(self):
+        self.begun += 1
+
+    def pictures(self):
+        assert self.begun
+        return [PICTURE] * self.count
+
+
 def sight(count=2):
-    return Sight(FACTS, tuple(range(count)), 0.0, 2.0, lambda: [PICTURE] * count)
+    return Sight(FACTS, tuple(range(count)), 0.0, 2.0, Maker(count))
 
 
 def step(event, **changes):
@@ -243,6 +257,17 @@ def test_rounds_wait_for_a_few_others_or_the_end_of_their_part_and_no_longer():
     assert seen == [*[0] * 15, *[16] * 5]
     writer.progress(Progress("done"))
     assert stream.getvalue().count('"round"') == 20
+
+
+def test_pictures_are_begun_when_the_last_round_is_done_and_taken_with_the_lines():
+    stream, first = io.StringIO(), step(plain_round(65))
+    writer = TraceWriter(stream)
+    writer.progress(first)
+    assert not first.sight.picture_maker.begun
+    writer.progress(step(plain_round(65, finish_reason="stop")))
+    assert (first.sight.picture_maker.begun, stream.getvalue()) == (1, "")
+    writer.progress(Progress("done"))
+    assert PICTURE in stream.getvalue()
 
 
 def test_a_part_that_begins_again_has_its_line_again():
