@@ -175,6 +175,8 @@ class _Growing:
 
     def _leave(self, file: PartialFile, *, back: bool) -> None:
         """Keep what is finished; ``back``: it is what an earlier run made, and no more."""
+        if not file.in_place:  # what has its name is another run's
+            return
         empty = not file.size
         _let_go(file)
         if empty:
@@ -186,6 +188,11 @@ class _Growing:
         if not file.begun or not file.size:
             self._leave(file, back=False)
             return
+        if not file.in_place:
+            raise LvspecError(
+                f"{self.flag} {self.path}: {self.partial} was moved or deleted while the run was writing it: if it was "
+                "moved, rename it by hand; if not, what was in it is lost, so caption again"
+            )
         _let_go(file)
         try:
             self.partial.replace(self.path)

@@ -250,3 +250,19 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path, mon
 def test_file_names_that_are_no_utf8_keep_their_bytes(tmp_path):
     write(str(tmp_path / "out.txt"), text="caf\udce9\n")
     assert (tmp_path / "out.txt").read_bytes() == b"caf\xe9\n"
+
+
+@pytest.mark.parametrize("other", [None, "of another run\n"])
+def test_a_file_that_is_gone_while_it_grows_is_told_of_and_another_one_s_is_left_alone(tmp_path, other):
+    path, partial = tmp_path / "out.txt", tmp_path / "out.txt.partial"
+    path.write_text("before\n")
+    with (  # noqa: PT012 - the file goes away in the middle
+        pytest.raises(LvspecError, match="was moved or deleted while the run was writing it"),
+        open_destination(str(path)) as destination,
+    ):
+        destination.stream.write("one\n")
+        partial.unlink()
+        if other is not None:
+            partial.write_text(other)
+    assert path.read_text() == "before\n"
+    assert (partial.read_text() if partial.exists() else None) == other
