@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,9 +31,26 @@ def lock(file: BinaryIO) -> bool:
             return True
         if not _flock(file, shared=True):
             return False  # a run has it: who only looks shares it
-        _release(file)
+        unlock(file)
         time.sleep(_PAUSE_SECONDS)
     return False
+
+
+def unlock(file: BinaryIO) -> None:
+    """Give a file back that ``lock`` took, before it is closed.
+
+    To close it is not enough: a program that another thread starts just then holds the lock, too, until it runs.
+    """
+    with suppress(OSError):  # closing the file will do, then
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(_BEHIND)
+            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+            return
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def is_locked(path: Path) -> bool | None:
@@ -59,9 +77,3 @@ def _flock(file: BinaryIO, *, shared: bool) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _release(file: BinaryIO) -> None:
-    import fcntl
-
-    fcntl.flock(file, fcntl.LOCK_UN)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from lvspec_cli.errors import LvspecError
-from lvspec_cli.file_lock import lock
+from lvspec_cli.file_lock import lock, unlock
 from lvspec_cli.files import append_whole, in_place
 
 _CHUNK = 1 << 16  # bytes that are read together
@@ -26,6 +26,7 @@ class PartialFile(TextIOBase):
         self._path, self._name = path, name
         # For appending: that does not empty the file.
         self._file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed by `close`
+        self._is_locked = False  # by this process
         self._torn_from: int | None = None  # bytes before what is to be cut off before anything is written
         self.begun = False  # whether what is in it is what this run leaves, and not what it found
 
@@ -42,9 +43,10 @@ class PartialFile(TextIOBase):
     def take(self) -> bool:
         """Whether this process alone may write it until it is closed; on a disk that knows no locks, it may."""
         try:
-            return lock(cast(BinaryIO, self._file))
+            self._is_locked = lock(cast(BinaryIO, self._file))
         except OSError:
             return True
+        return self._is_locked
 
     def go_on(self) -> bytes:
         """Keep the lines that are in it, but for one that was torn off; return the last whole one.
@@ -85,6 +87,9 @@ class PartialFile(TextIOBase):
 
     def close(self) -> None:
         """Close the file; it stays where it is."""
+        if self._is_locked:
+            unlock(cast(BinaryIO, self._file))
+            self._is_locked = False
         self._file.close()
         super().close()
 
