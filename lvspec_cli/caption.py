@@ -61,11 +61,11 @@ class Trouble:
 class Segment:
     """A part of the video and what was said about it."""
 
-    start_s: float  # s since the first frame
-    end_s: float  # s since the first frame
+    start_s: float  # s into the video
+    end_s: float  # s into the video
     text: str  # empty if it failed
     finish_reason: FinishReason | None  # None if it failed
-    frame_times_s: tuple[float, ...]  # s since the first frame, one for each frame that was shown
+    frame_times_s: tuple[float, ...]  # s into the video, one for each frame that was shown
     error: Trouble | None = None  # why there is no caption of it
 
 
@@ -105,7 +105,7 @@ class Caption(Setup):
     stats: DecodingStats
     durations: Durations
     facts: VideoFacts
-    frame_times: tuple[float, ...]  # s since the first frame, one for each frame that was shown
+    frame_times: tuple[float, ...]  # s into the video, one for each frame that was shown
     shrunk_from: int | None  # frames for which there was not enough memory; None if there was
     segments: tuple[Segment, ...]  # in order of time
     summary: str | None  # what was said of the whole of a video in segments; None: that was not asked for, or failed
@@ -232,9 +232,9 @@ class Sight:
     """What the models are shown of a video, or of one segment of it."""
 
     facts: VideoFacts
-    frame_times: tuple[float, ...]  # s since the first frame, one a frame
-    start_s: float  # s since the first frame
-    end_s: float  # s since the first frame
+    frame_times: tuple[float, ...]  # s into the video, one a frame
+    start_s: float  # s into the video
+    end_s: float  # s into the video
     # Of the frames, while the next part is not read yet; None where nobody traces.
     picture_maker: PictureMaker | None = field(default=None, repr=False, compare=False)
 

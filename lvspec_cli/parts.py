@@ -135,7 +135,8 @@ class SegmentedVideo:
 
 def spans_of(reader: RemoteReader, path: str, segments: SegmentOptions, read: ReadOptions) -> list[Span]:
     """Where the segments of a video begin and end. Raises what `RemoteReader` raises, and VideoTooLong."""
-    whole = select(read, reader.measure(path, read).duration_s)
+    facts = reader.measure(path, read)
+    whole = select(read, facts.duration_s, facts.first_frame_s)
     if segments.segment is None or segments.segment == SCENES:
         return cut_at(reader.scenes(path, read), whole.start_s, whole.end_s)
     return cut(whole.start_s, whole.end_s, segments.segment, segments.overlap)

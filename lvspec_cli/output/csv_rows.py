@@ -22,7 +22,7 @@ from lvspec_cli.output.writer import ResultWriter
 COLUMNS = (
     "path",
     "kind",  # segment (a video that was captioned as a whole has one), summary, or failure
-    "start_s",  # s since the first frame
+    "start_s",  # s into the video
     "end_s",
     "text",
     "finish_reason",

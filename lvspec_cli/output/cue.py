@@ -26,8 +26,8 @@ _JOINER = "\N{WORD JOINER}"
 class Cue:
     """One subtitle."""
 
-    start_ms: int  # since the first frame
-    end_ms: int  # since the first frame; later than the start
+    start_ms: int  # into the video
+    end_ms: int  # into the video; later than the start
     text: str  # one line, escaped
 
 

@@ -103,7 +103,7 @@ class RecordedCaption:
 
     @property
     def frame_times(self) -> tuple[float, ...]:
-        """Seconds since the first frame, one for each frame that was shown."""
+        """Seconds into the video, one for each frame that was shown."""
         return tuple(self.record["frame_times_s"])
 
     @property

@@ -39,8 +39,8 @@ class Passage:
     """Something that was said, and of which part of the video."""
 
     kind: Literal["segment", "summary"]
-    start_s: float  # s since the first frame
-    end_s: float  # s since the first frame
+    start_s: float  # s into the video
+    end_s: float  # s into the video
     text: str
     finish_reason: FinishReason | None
 

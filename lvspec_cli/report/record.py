@@ -83,11 +83,11 @@ class Run:
 class Segment:
     """A part of the video and what was said about it."""
 
-    start_s: float | None  # s since the first frame
-    end_s: float | None  # s since the first frame
+    start_s: float | None  # s into the video
+    end_s: float | None  # s into the video
     text: str
     finish_reason: str | None
-    frame_times_s: tuple[float, ...]  # s since the first frame; empty if they are not known
+    frame_times_s: tuple[float, ...]  # s into the video; empty if they are not known
     error: str | None  # why it was not captioned
 
     @classmethod
@@ -113,7 +113,7 @@ class Record:
     segments: tuple[Segment, ...]  # in order of time
     summary: str | None  # of the whole of a video in segments
     finish_reason: str | None
-    frame_times_s: tuple[float, ...]  # s since the first frame
+    frame_times_s: tuple[float, ...]  # s into the video
     fingerprint: str | None  # of the video's content
     stats: Fields  # numbers, units in the keys
     error_type: str | None  # stable name of what went wrong; None if nothing did

@@ -193,9 +193,9 @@ class PartHead:
     part: int  # 0 for the first part of the video
     parts: int
     summary: bool  # whether it sums the other parts up
-    start_s: float | None  # s since the first frame
-    end_s: float | None  # s since the first frame
-    frame_times_s: tuple[float, ...]  # s since the first frame
+    start_s: float | None  # s into the video
+    end_s: float | None  # s into the video
+    frame_times_s: tuple[float, ...]  # s into the video
     thumbnails: tuple[str, ...]  # data URLs, one a frame, or none
     layout: Layout | None  # None if the family has no such grid
     signal: str | None  # what relevance is judged by

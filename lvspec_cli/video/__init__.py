@@ -53,7 +53,7 @@ def read_clip(path: VideoPath, options: ReadOptions | None = None, cache: VideoC
 def find_scenes(
     path: VideoPath, options: ReadOptions | None = None, cache: VideoCache | None = None
 ) -> tuple[float, ...]:
-    """Seconds since the first frame at which new scenes begin within the span of the options; () if there are none.
+    """Seconds into the video at which new scenes begin within the span of the options; () if there are none.
 
     Every frame of the span is decoded.
 

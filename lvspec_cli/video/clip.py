@@ -20,11 +20,12 @@ class VideoFacts:
     height: int  # pixels, as displayed
     rotation_degrees: int  # clockwise turn that was applied: 0, 90, 180 or 270
     sample_aspect_ratio: str  # "num:den" of a coded pixel, "1:1" when square or unknown
-    duration_s: float  # seconds from the first frame's appearance to the last one's end
+    duration_s: float  # seconds from the beginning of the file to the last frame's end
     average_frame_rate: float | None  # frames per second; None when there is but one frame or nobody knows
     bad_packets: int  # packets marked corrupt or refused by the decoder, among those read
     decoder: str  # "pyav", "decord" or "pillow"
     warnings: tuple[str, ...]  # sentences on what a reader of the result should know
+    first_frame_s: float = 0.0  # seconds from the beginning of the file to the first frame that can be shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Clip:
     """
 
     frames: NDArray[np.uint8]  # [n, height, width, 3], RGB, n >= 1
-    times: tuple[float, ...]  # n seconds since the first frame's presentation
+    times: tuple[float, ...]  # n seconds since the beginning of the file, as players have it
     start_s: float  # seconds; start of the selected span
     end_s: float  # seconds; end of the selected span
     facts: VideoFacts

@@ -19,6 +19,8 @@ from PIL import Image
 from lvspec_cli.errors import DecoderUnavailable, NoFrames
 from lvspec_cli.video.cache import VideoCache
 from lvspec_cli.video.clip import Clip, VideoFacts
+from lvspec_cli.video.clock import beginning_s, lead_s
+from lvspec_cli.video.container import open_stream
 from lvspec_cli.video.limits import check_duration, output_box
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.probe import inspect_container
@@ -34,9 +36,14 @@ TIMES_WARNING = "decord gave no usable times; they were worked out from the fram
 class Timeline:
     """When decord's frames are shown."""
 
-    times_s: NDArray[np.float64]  # seconds since the first frame, ascending
+    times_s: NDArray[np.float64]  # seconds into the video, ascending
     duration_s: float  # seconds until the last one's end
     warnings: tuple[str, ...]
+
+    @property
+    def first_frame_s(self) -> float:
+        """Seconds into the video of the first frame."""
+        return float(self.times_s[0])
 
 
 def read_with_decord(path: VideoPath, options: ReadOptions, cache: VideoCache) -> Clip:
@@ -47,7 +54,7 @@ def read_with_decord(path: VideoPath, options: ReadOptions, cache: VideoCache) -
         VideoError: as ``read_clip`` says.
     """
     with _opened(path, options, cache) as (reader, timeline, facts):
-        selection = select(options, timeline.duration_s)
+        selection = select(options, timeline.duration_s, timeline.first_frame_s)
         chosen = showing(timeline.times_s.tolist(), selection.moments, TICK_S)
         box = output_box(path, (facts.width, facts.height), len(chosen), options)
         frames = np.empty((len(chosen), box.height, box.width, 3), np.uint8)
@@ -61,7 +68,7 @@ def read_with_decord(path: VideoPath, options: ReadOptions, cache: VideoCache) -
 def measure_with_decord(path: VideoPath, options: ReadOptions, cache: VideoCache) -> VideoFacts:
     """The facts of a container file, with its duration as decord has it. Raises as ``read_with_decord`` does."""
     with _opened(path, options, cache) as (_, timeline, facts):
-        selection = select(options, timeline.duration_s)
+        selection = select(options, timeline.duration_s, timeline.first_frame_s)
     return _facts(facts, timeline, selection.warnings + timeline.warnings)
 
 
@@ -72,7 +79,7 @@ def _opened(path: VideoPath, options: ReadOptions, cache: VideoCache) -> Iterato
     facts = inspect_container(path, options, cache)  # PyAV vets it: decord would follow a playlist to other files
     try:
         reader = decord.VideoReader(f"file:{os.fspath(path)}", ctx=decord.cpu(0), num_threads=THREADS)
-        timeline = _timeline(reader)
+        timeline = _timeline(reader, _lead_s(path, options))
         check_duration(path, timeline.duration_s, options)
         yield reader, timeline, facts
     except (decord.DECORDError, RuntimeError, IndexError) as error:
@@ -87,16 +94,27 @@ def _import_decord() -> Any:
     return decord
 
 
-def _timeline(reader: Any) -> Timeline:
+def _lead_s(path: VideoPath, options: ReadOptions) -> float:
+    """Seconds into the video of the first packet's frame, which decord takes for the first."""
+    container, stream = open_stream(path, options)
+    with container:
+        beginning = beginning_s(stream)
+        first = next((packet for packet in container.demux(stream) if packet.pts is not None), None)
+        if beginning is None or first is None or first.pts is None or first.time_base is None:
+            return 0.0
+        return lead_s(beginning, first.pts * first.time_base)
+
+
+def _timeline(reader: Any, lead_s: float) -> Timeline:
     # [n, 2]: seconds at which each frame appears and disappears.
     spans = np.asarray(reader.get_frame_timestamp(range(len(reader))), np.float64).reshape(-1, 2)
     times = spans[:, 0] - spans[0, 0]
     if np.isfinite(spans).all() and (np.diff(times) > 0).all() and spans[0, 0] >= 0:
-        return Timeline(times, max(float(spans[-1, 1] - spans[0, 0]), float(times[-1])), ())
+        return Timeline(lead_s + times, lead_s + max(float(spans[-1, 1] - spans[0, 0]), float(times[-1])), ())
     rate = reader.get_avg_fps()
     if not rate > 0:
         raise RuntimeError("neither times nor a frame rate")
-    return Timeline(np.arange(len(reader)) / rate, len(reader) / rate, (TIMES_WARNING,))
+    return Timeline(lead_s + np.arange(len(reader)) / rate, lead_s + len(reader) / rate, (TIMES_WARNING,))
 
 
 def _resized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -111,7 +129,8 @@ def _facts(facts: VideoFacts, timeline: Timeline, warnings: tuple[str, ...]) -> 
     return replace(
         facts,
         duration_s=timeline.duration_s,
-        average_frame_rate=(len(times) - 1) / float(times[-1]) if len(times) > 1 else None,
+        first_frame_s=timeline.first_frame_s,
+        average_frame_rate=(len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else None,
         decoder="decord",
         warnings=warnings + facts.warnings,
     )

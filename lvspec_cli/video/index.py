@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from av.video.stream import VideoStream
 
+from lvspec_cli.video.clock import is_avi, lead_s
 from lvspec_cli.video.packets import (
     THE_END,
     PacketFacts,
@@ -45,6 +46,7 @@ class FrameIndex:
     corrected: dict[int, int | None]  # what frames give for their timestamps, wrongly; None: nothing says the right one
     bad_packets: frozenset[PacketIdentity]  # marked corrupt by the demuxer; THE_END if it cannot be reached
     warnings: tuple[str, ...]
+    lead_s: float = 0.0  # seconds from the beginning of the file to the first timestamp
 
     def key_at_or_before(self, timestamp: int) -> int | None:
         """The last key frame shown no later than ``timestamp``."""
@@ -62,20 +64,27 @@ class FrameIndex:
         """How many frames appear from ``earlier`` on and before ``later``."""
         return bisect_left(self.timestamps, later) - bisect_left(self.timestamps, earlier)
 
-    def starting_at(self, timestamp: int) -> FrameIndex:
-        """The index without frames before ``timestamp``, which cannot be decoded."""
+    def starting_at(self, timestamp: int, beginning: Fraction | None) -> FrameIndex:
+        """The index without frames before ``timestamp``, which cannot be decoded.
+
+        ``beginning``: seconds of the clock at which the file begins; None if it does not say.
+        """
+        earliest = self.timestamps[0] * self.time_base
+        begins = earliest if beginning is None or self.counted else min(beginning, earliest)
         place = bisect_left(self.timestamps, timestamp)
-        return replace(self, timestamps=self.timestamps[place:]) if place else self
+        lead = lead_s(begins, self.timestamps[place] * self.time_base)
+        return replace(self, timestamps=self.timestamps[place:], lead_s=lead) if place or lead else self
 
     def seconds(self, timestamp: int) -> float:
-        """Seconds from the first frame's time to ``timestamp``."""
+        """Seconds from the beginning of the file to ``timestamp``."""
         # Whole numbers until the one division: exact to the last bit, and faster than fractions.
-        return (timestamp - self.timestamps[0]) * self.time_base.numerator / self.time_base.denominator
+        since_first = (timestamp - self.timestamps[0]) * self.time_base.numerator / self.time_base.denominator
+        return self.lead_s + since_first
 
     # Both below are worked out once: an index is kept for as long as parts of its video are read.
     @cached_property
     def times_s(self) -> list[float]:
-        """Seconds since the first frame, one per timestamp."""
+        """Seconds since the beginning of the file, one per timestamp."""
         return [self.seconds(timestamp) for timestamp in self.timestamps]
 
     @cached_property
@@ -85,7 +94,7 @@ class FrameIndex:
 
     @property
     def duration_s(self) -> float:
-        """Seconds from the first frame's appearance to the last one's end."""
+        """Seconds from the beginning of the file to the last frame's end."""
         return self.seconds(self.end)
 
     @property
@@ -93,7 +102,7 @@ class FrameIndex:
         """Frames per second from the first frame's time to the last one's; None of a single frame."""
         if len(self.timestamps) == 1:
             return None
-        return (len(self.timestamps) - 1) / self.seconds(self.timestamps[-1])
+        return float((len(self.timestamps) - 1) / ((self.timestamps[-1] - self.timestamps[0]) * self.time_base))
 
 
 def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool, trusted: bool = True) -> FrameIndex:
@@ -107,7 +116,7 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
     assert stream.time_base is not None
     times = believed_times(packets)
     corrected: dict[int, int | None] = {}
-    if _is_avi(stream):
+    if is_avi(stream):
         corrected = corrected_times(times, packets, stream)
         times = without_long_waits(times, packets, corrected)
     right = (corrected.get(time, time) if time is not None else None for time in times)
@@ -143,12 +152,8 @@ def _are_usable(times: list[int | None], packets: list[PacketFacts], stream: Vid
         return False
     # AVI stores no presentation times; for reordered H.264 the demuxer passes decoding order off as such.
     reordered = stream.codec_context.has_b_frames and not all(p.is_key for p in packets)
-    made_up = _is_avi(stream) and ascends([time for time in times if time is not None])
+    made_up = is_avi(stream) and ascends([time for time in times if time is not None])
     return not (reordered and made_up)
-
-
-def _is_avi(stream: VideoStream) -> bool:
-    return "avi" in stream.container.format.name
 
 
 def _counted_times(packets: list[PacketFacts], stream: VideoStream) -> tuple[list[int], Fraction, list[str]]:

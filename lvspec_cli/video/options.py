@@ -26,8 +26,8 @@ class ReadOptions:
 
     frame_count: int | None = 8  # frames; None when frames_per_second is set
     frames_per_second: float | None = None  # selected frames per second of video
-    start_s: float | None = None  # seconds since the first frame; None: the beginning
-    end_s: float | None = None  # seconds since the first frame, exclusive; None: the end
+    start_s: float | None = None  # seconds into the video; None: its beginning
+    end_s: float | None = None  # seconds likewise, exclusive; None: the end
     max_frames: int = 768  # frames; the most that are ever returned
     max_frame_pixels: int = LARGEST_FRAME_PIXELS  # pixels; larger frames are scaled down, or to what memory allows
     max_coded_pixels: int = 64 * 1024 * 1024  # pixels; a larger coded frame is refused before it is decoded

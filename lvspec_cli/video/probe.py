@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from lvspec_cli.video.cache import VideoCache
 from lvspec_cli.video.clip import VideoFacts
+from lvspec_cli.video.clock import beginning_s, lead_s
 from lvspec_cli.video.container import decode_packet, open_stream
 from lvspec_cli.video.conversion import FrameConverter
 from lvspec_cli.video.fingerprint import file_fingerprint
@@ -61,7 +62,8 @@ def header_facts(path: VideoPath, stream: VideoStream, geometry: Geometry, finge
 
 def _header_duration(stream: VideoStream) -> float:
     if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
+        beginning, first = beginning_s(stream), (stream.start_time or 0) * stream.time_base
+        return float(stream.duration * stream.time_base) + (lead_s(beginning, first) if beginning is not None else 0.0)
     whole_file = getattr(stream.container, "duration", None)
     return float(Fraction(whole_file, av.time_base)) if whole_file else 0.0
 

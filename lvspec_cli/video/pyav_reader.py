@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar, cast
+from typing import TypeVar
 
-import av
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from lvspec_cli.video.cache import Learnt, VideoCache
 from lvspec_cli.video.clip import Clip, VideoFacts
+from lvspec_cli.video.clock import beginning_s
 from lvspec_cli.video.container import open_stream
 from lvspec_cli.video.conversion import FrameConverter
 from lvspec_cli.video.cursor import FrameCursor, Shown, TimestampsContradict
@@ -28,7 +27,7 @@ from lvspec_cli.video.probe import header_facts
 from lvspec_cli.video.selection import Selection, select, showing
 from lvspec_cli.video.source import VideoPath
 
-TOLD_FROM_S = 0.5  # of a late start: less is common between sound and pictures, and no cue is read that exactly
+TOLD_FROM_S = 0.5  # of a first frame that comes late: less is common, and nobody misses it
 Result = TypeVar("Result")
 
 
@@ -61,7 +60,7 @@ def read_with_pyav(path: VideoPath, options: ReadOptions, cache: VideoCache) -> 
 
     def read(video: OpenedVideo, learnt: Learnt) -> Clip:
         index = video.index
-        selection = select(options, index.duration_s)
+        selection = select(options, index.duration_s, index.lead_s)
         chosen = showing(index.times_s, selection.moments, float(index.time_base))
         converter = FrameConverter(path, video.cursor.stream, video.first, options, len(chosen))
         frames = np.empty((len(chosen), converter.box.height, converter.box.width, 3), np.uint8)
@@ -83,7 +82,7 @@ def measure_with_pyav(path: VideoPath, options: ReadOptions, cache: VideoCache) 
     """
 
     def measure(video: OpenedVideo, learnt: Learnt) -> VideoFacts:
-        selection = select(options, video.index.duration_s)
+        selection = select(options, video.index.duration_s, video.index.lead_s)
         converter = FrameConverter(path, video.cursor.stream, video.first, options)
         return _facts(path, video, learnt, selection, converter)
 
@@ -104,7 +103,13 @@ def with_opened(
         index = learnt.recall(name, partial(_index, path, options, trust.timestamps))
         try:
             with FrameCursor(partial(open_stream, path, options), index, trust.seeking) as cursor:
-                return use(_opened(path, options, cursor, index), learnt)
+                first = cursor.upcoming()
+                if first is None:
+                    raise no_frames(path)
+                begin = partial(_from_first_frame, index, first[0], cursor.stream)
+                index = learnt.recall(f"{name} from the first frame", begin)
+                check_duration(path, index.duration_s, options)
+                return use(OpenedVideo(cursor, first[1], index), learnt)
         except TimestampsContradict:
             continue
     raise no_frames(path)
@@ -119,25 +124,13 @@ def _index(path: VideoPath, options: ReadOptions, trusted: bool) -> FrameIndex:
         return build_index(packets, stream, complete, trusted)
 
 
-def _opened(path: VideoPath, options: ReadOptions, cursor: FrameCursor, index: FrameIndex) -> OpenedVideo:
-    first = cursor.upcoming()
-    if first is None:
-        raise no_frames(path)
-    index = index.starting_at(first[0])
-    check_duration(path, index.duration_s, options)
-    late_s = _late_s(cursor.stream, index)
-    if late_s >= TOLD_FROM_S:
-        late = f"times count from the first frame that can be shown, {late_s:.2f} s after the beginning of the file"
-        index = replace(index, warnings=(*index.warnings, late))
-    return OpenedVideo(cursor, first[1], index)
-
-
-def _late_s(stream: VideoStream, index: FrameIndex) -> float:
-    """Seconds from when a player's clock starts, with the sound say, to the first frame; 0 where frames are counted."""
-    begins = cast(InputContainer, stream.container).start_time
-    if begins is None or index.counted:
-        return 0.0
-    return float(index.timestamps[0] * index.time_base) - begins / av.time_base
+def _from_first_frame(index: FrameIndex, first: int, stream: VideoStream) -> FrameIndex:
+    """The index from the first frame that can be decoded on; ``first`` is its timestamp."""
+    index = index.starting_at(first, beginning_s(stream))
+    if index.lead_s < TOLD_FROM_S:
+        return index
+    late = f"the first frame that can be shown comes {index.lead_s:.2f} s after the beginning of the file"
+    return replace(index, warnings=(*index.warnings, late))
 
 
 def _fill(
@@ -184,6 +177,7 @@ def _facts(
     return replace(
         header_facts(path, cursor.stream, converter.geometry, fingerprint),
         duration_s=index.duration_s,
+        first_frame_s=index.lead_s,
         average_frame_rate=index.average_rate,
         bad_packets=bad_packets,
         warnings=(*selection.warnings, *index.warnings, *damage, *converter.warnings),

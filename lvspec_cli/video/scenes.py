@@ -27,14 +27,14 @@ from lvspec_cli.video.limits import check_duration, output_box
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.pyav_reader import OpenedVideo, with_opened
 from lvspec_cli.video.segmentation import SHORTEST_SCENE_S
-from lvspec_cli.video.selection import select, showing
+from lvspec_cli.video.selection import Selection, select, showing
 from lvspec_cli.video.source import SourceKind, VideoPath, source_kind
 
 ENOUGH_PIXELS = 256 * 144  # pixels of a frame for telling scenes apart; PySceneDetect makes frames as small
 NANOSECONDS = 10**9  # a second; the clock that the detector is given
 REMEMBERED_FRAMES = 16  # whose exact times are kept; the detector names a frame two frames later
 
-TimedFrame: TypeAlias = tuple[float, NDArray[np.uint8]]  # seconds since the first frame; [height, width, 3] RGB
+TimedFrame: TypeAlias = tuple[float, NDArray[np.uint8]]  # seconds into the video; [height, width, 3] RGB
 
 
 def import_detector() -> tuple[Any, Any]:
@@ -93,7 +93,7 @@ def _stream_frames(path: VideoPath, video: OpenedVideo, options: ReadOptions) ->
     index = video.index
     converter = FrameConverter(path, video.cursor.stream, video.first, options, scaling=FAST_SCALING)
     last: int | None = None
-    for timestamp in index.timestamps[_places(index.times_s, index.duration_s, options)]:
+    for timestamp in index.timestamps[_places(index.times_s, select(options, index.duration_s, index.lead_s))]:
         found = video.cursor.frame_at(timestamp)
         # Where a frame is damaged, the one before it is still showing.
         if found is not None and found[0] != last:
@@ -103,14 +103,13 @@ def _stream_frames(path: VideoPath, video: OpenedVideo, options: ReadOptions) ->
 
 def _image_frames(path: VideoPath, sequence: ImageSequence, options: ReadOptions) -> Iterator[TimedFrame]:
     size: tuple[int, int] | None = None
-    for place in range(len(sequence.times_s))[_places(sequence.times_s, sequence.end_s, options)]:
+    for place in range(len(sequence.times_s))[_places(sequence.times_s, select(options, sequence.end_s))]:
         image = sequence.load(place)
         if image is not None:
             size = size or output_box(path, image.size, 1, options).size
             yield sequence.times_s[place], fitted(image, size)
 
 
-def _places(times_s: list[float], duration_s: float, options: ReadOptions) -> slice:
+def _places(times_s: list[float], selection: Selection) -> slice:
     """Those frames that are showing in the selected span."""
-    selection = select(options, duration_s)
     return slice(showing(times_s, [selection.start_s])[0], bisect_left(times_s, selection.end_s))

@@ -23,8 +23,8 @@ MOST_SPANS = 10_000  # of one video; more are a slip of the keyboard, and would 
 class Span:
     """A part of a video: [start_s, end_s)."""
 
-    start_s: float  # s since the first frame
-    end_s: float  # s since the first frame; later than start_s
+    start_s: float  # s into the video
+    end_s: float  # s likewise; later than start_s
 
 
 @dataclass(frozen=True)

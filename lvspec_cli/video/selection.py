@@ -1,6 +1,7 @@
 """Which frames to take: pure functions of presentation times, never of frame numbers.
 
-A frame is showing from its presentation time until the next frame's. Times here are seconds since the first frame's.
+A frame is showing from its presentation time until the next frame's. Times here are seconds since the beginning of the
+file, as players have it.
 """
 
 from __future__ import annotations
@@ -22,23 +23,28 @@ LARGEST_TICK_S = 0.002
 class Selection:
     """Which moments of a video to look at."""
 
-    start_s: float  # seconds; the selected span is [start_s, end_s)
+    start_s: float  # seconds, no earlier than the first frame; the selected span is [start_s, end_s)
     end_s: float  # seconds, no later than the end of the video
     moments: list[float]  # seconds, ascending, all within the span
     is_part: bool  # whether it was asked for by its start or end
     warnings: tuple[str, ...] = ()
 
 
-def select(options: ReadOptions, duration_s: float) -> Selection:
-    """The moments that the options ask for, of a video of ``duration_s`` seconds.
+def select(options: ReadOptions, duration_s: float, first_frame_s: float = 0.0) -> Selection:
+    """The moments that the options ask for, of a video of ``duration_s`` seconds. None is before the first frame.
 
     Raises:
-        SelectionOutsideVideo: the span begins at or after the end.
+        SelectionOutsideVideo: the span begins at or after the end, or is over before the first frame.
     """
-    start = options.start_s or 0.0
+    start = max(options.start_s or 0.0, first_frame_s)
     if start >= duration_s and start > 0.0:
         raise SelectionOutsideVideo(
             f"--start {start:g} is past the end of the video, which lasts {duration_s:.3f} s: choose an earlier start"
+        )
+    if options.end_s is not None and options.end_s <= first_frame_s:
+        raise SelectionOutsideVideo(
+            f"--end {options.end_s:g} is before the first frame that can be shown, at {first_frame_s:.3f} s: "
+            "choose a later end"
         )
     end = duration_s if options.end_s is None else min(options.end_s, duration_s)
     is_part = options.start_s is not None or options.end_s is not None

@@ -9,6 +9,7 @@ import pysubs2
 import pytest
 
 from lvspec_cli.errors import VideoUnreadable
+from tests.video.sound import with_sound
 
 TIMES = [(0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]
 SUMMARY = ("--summary", "--summary-prompt", "Describe it.")
@@ -37,6 +38,19 @@ def test_every_format_has_every_segment_at_its_time(out):
     lines = out[".txt"].read_text().splitlines()
     assert [line.split("\t")[0] for line in lines[:2]] == ["00:00:00.000-00:00:00.500", "00:00:00.500-00:00:01.000"]
     assert "00:00:01.500-00:00:02.000" in out[".md"].read_text()
+
+
+def test_segments_of_pictures_that_begin_after_the_sound_have_the_times_of_players(caption, clip, tmp_path):
+    late = with_sound(clip, tmp_path / "late.mp4", pictures_after_s=3, seconds=5)
+    outcome = caption(late, "--segment", "1", "--format", "json,srt", "-o", tmp_path / "out")
+    assert "the first frame that can be shown comes 3.0" in outcome.err
+    record = json.loads((tmp_path / "out" / "late.json").read_text())
+    times = [(segment["start_s"], segment["end_s"]) for segment in record["segments"]]
+    assert times == [pytest.approx(span, abs=0.03) for span in [(3, 4), (4, 5)]]
+    assert record["video"]["first_frame_s"] == times[0][0]
+    assert record["frame_times_s"][0] >= times[0][0]
+    cues = pysubs2.load(str(tmp_path / "out" / "late.srt"))
+    assert [(cue.start / 1000, cue.end / 1000) for cue in cues] == [pytest.approx(span, abs=0.001) for span in times]
 
 
 def test_a_summary_is_the_text_and_stands_beside_the_segments(out):

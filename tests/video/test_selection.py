@@ -103,6 +103,23 @@ def test_a_start_past_the_end_is_refused(duration: float, beyond: float) -> None
         select(ReadOptions(start_s=duration + beyond), duration)
 
 
+@given(duration=SECONDS, first=st.floats(0, 1, exclude_max=True), start=st.floats(0, 1, exclude_max=True))
+def test_the_span_begins_no_earlier_than_the_pictures(duration: float, first: float, start: float) -> None:
+    first_s, start_s = first * duration, start * duration
+    selection = select(ReadOptions(frame_count=3, start_s=start_s), duration, first_s)
+    assert selection.start_s == max(first_s, start_s)
+    assert selection.moments == slot_middles(selection.start_s, duration, 3)
+    assert select(ReadOptions(frame_count=3), duration, first_s).start_s == first_s
+    at_a_rate = select(ReadOptions(frame_count=None, frames_per_second=1.0), duration, first_s)
+    assert at_a_rate.moments[0] == first_s or len(at_a_rate.moments) == ReadOptions.max_frames
+
+
+@given(first=st.floats(1, 100), share=st.floats(0.01, 1))
+def test_a_span_that_is_over_before_the_pictures_is_refused(first: float, share: float) -> None:
+    with pytest.raises(SelectionOutsideVideo, match="before the first frame"):
+        select(ReadOptions(start_s=0.0, end_s=share * first), first + 10, first)
+
+
 @given(duration=SECONDS, start=st.floats(0, 1, exclude_max=True))
 def test_the_span_ends_with_the_video(duration: float, start: float) -> None:
     options = ReadOptions(start_s=start * duration, end_s=2 * duration)

@@ -1,0 +1,129 @@
+"""Time 0 is where a player's clock begins, also where the first picture comes later."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvspec_cli.errors import SelectionOutsideVideo
+from lvspec_cli.video import ReadOptions, VideoCache, find_scenes, inspect_video, measure_video, read_clip
+from lvspec_cli.video.clip import Clip
+from lvspec_cli.video.clock import LEAST_LEAD_S, lead_s
+from tests.video.barcode import read_barcodes
+from tests.video.conftest import MakeVideo, needs_decord
+from tests.video.encoding import FRAMES, RATE
+from tests.video.sound import with_sound
+
+EVERYTHING = ReadOptions(frame_count=768)
+LATE_S = 3.0  # s of sound before the first picture
+LENGTH_S = FRAMES / RATE
+SOUND_PACKET_S = 0.03  # s; no sound begins earlier or later than this
+DECODERS = ["pyav", pytest.param("decord", marks=needs_decord)]
+
+
+@pytest.fixture
+def late(make_video: MakeVideo, tmp_path: Path) -> Path:
+    """A video whose first picture comes after three seconds of sound."""
+    return with_sound(make_video("h264-mp4"), tmp_path / "late.mp4", LATE_S, 6)
+
+
+def _assert_true_times(clip: Clip, lead: float) -> None:
+    truth = [lead + number / RATE for number in read_barcodes(clip.frames)]
+    assert clip.times == pytest.approx(truth, abs=SOUND_PACKET_S)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "flv"])
+def test_pictures_that_begin_after_the_sound_keep_their_times(
+    suffix: str, make_video: MakeVideo, tmp_path: Path
+) -> None:
+    path = with_sound(make_video("h264-mp4"), tmp_path / f"late.{suffix}", LATE_S, 6)
+    clip = read_clip(path, EVERYTHING)
+    assert len(clip.times) == FRAMES
+    _assert_true_times(clip, LATE_S)
+    facts = measure_video(path)
+    assert (clip.start_s, clip.end_s) == (facts.first_frame_s, facts.duration_s) == (clip.times[0], clip.end_s)
+    assert facts.duration_s == pytest.approx(LATE_S + LENGTH_S, abs=SOUND_PACKET_S)
+    assert facts.average_frame_rate == pytest.approx(RATE)
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("h264-mp4", "mp4"), ("h264-mp4", "mkv"), ("h264-mp4", "ts"), ("vp9-webm", "webm")]
+)
+def test_where_sound_and_pictures_begin_together_the_first_picture_is_at_0(
+    name: str, suffix: str, make_video: MakeVideo, tmp_path: Path
+) -> None:
+    clip = read_clip(with_sound(make_video(name), tmp_path / f"both.{suffix}", 0.0, 2), EVERYTHING)
+    assert (clip.times[0], clip.start_s, clip.facts.warnings) == (0.0, 0.0, ())
+    assert clip.times == pytest.approx([number / RATE for number in read_barcodes(clip.frames)], abs=0.001)
+
+
+def test_a_header_of_pictures_that_begin_late_ends_when_they_end(late: Path) -> None:
+    assert inspect_video(late).duration_s == pytest.approx(LATE_S + LENGTH_S, abs=SOUND_PACKET_S)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_every_decoder_counts_from_the_same_beginning(decoder: str, late: Path) -> None:
+    _assert_true_times(read_clip(late, replace(EVERYTHING, decoder=decoder)), LATE_S)
+    assert measure_video(late, ReadOptions(decoder=decoder)).first_frame_s == pytest.approx(LATE_S, abs=SOUND_PACKET_S)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_span_is_of_the_players_clock_and_begins_no_earlier_than_the_pictures(decoder: str, late: Path) -> None:
+    def span(start: float | None, end: float | None) -> tuple[float, float]:
+        clip = read_clip(late, ReadOptions(frame_count=3, start_s=start, end_s=end, decoder=decoder))
+        _assert_true_times(clip, LATE_S)
+        assert all(clip.start_s - 1 / RATE < time < clip.end_s for time in clip.times)
+        return clip.start_s, clip.end_s
+
+    assert span(3.5, 4.0) == (3.5, 4.0)
+    assert span(0.0, 4.0) == pytest.approx((LATE_S, 4.0), abs=SOUND_PACKET_S)
+    assert span(None, None) == pytest.approx((LATE_S, LATE_S + LENGTH_S), abs=SOUND_PACKET_S)
+    with pytest.raises(SelectionOutsideVideo, match=r"^--end 2 is before the first frame .* at 3\.\d+ s: choose"):
+        span(1.0, 2.0)
+    with pytest.raises(SelectionOutsideVideo, match="past the end"):
+        span(5.0, None)
+
+
+def test_what_is_remembered_of_a_late_video_changes_nothing(late: Path) -> None:
+    cache = VideoCache()
+    options = [ReadOptions(frame_count=2, start_s=start) for start in (None, 3.5, 4.0, None)]
+    remembered = [read_clip(late, each, cache) for each in options]
+    afresh = [read_clip(late, each) for each in options]
+    assert [clip.times for clip in remembered] == [clip.times for clip in afresh]
+    assert [clip.facts for clip in remembered] == [clip.facts for clip in afresh]
+
+
+def test_scenes_are_found_at_the_players_times(tmp_path: Path) -> None:
+    pytest.importorskip("scenedetect")
+    from tests.video.encoding import encode
+    from tests.video.test_scenes import CUTS, SCENES
+
+    scenes = encode(SCENES, tmp_path / "scenes.mp4")
+    late = with_sound(scenes, tmp_path / "late.mp4", LATE_S, 10)
+    begins = measure_video(late).first_frame_s
+    assert begins == pytest.approx(LATE_S, abs=SOUND_PACKET_S)
+    expected = [begins + cut / RATE for cut in CUTS]
+    assert find_scenes(late) == pytest.approx(expected, abs=0.001)
+
+
+@pytest.mark.parametrize(("late_s", "told"), [(0.0, []), (0.3, []), (0.96, ["0.96 s"])])
+def test_a_first_picture_that_comes_late_is_told(
+    late_s: float, told: list[str], make_video: MakeVideo, tmp_path: Path
+) -> None:
+    clip = read_clip(with_sound(make_video("h264-mp4"), tmp_path / "late.mp4", late_s, 3))
+    late = [
+        sentence for sentence in clip.facts.warnings if sentence.startswith("the first frame that can be shown comes ")
+    ]
+    assert [number for sentence in late for number in re.findall(r"[\d.]+ s\b", sentence)] == told
+
+
+@given(beginning=st.fractions(-100, 100), lead=st.fractions(0, 100))
+def test_a_lead_is_told_exactly_or_is_none(beginning: Fraction, lead: Fraction) -> None:
+    expected = float(lead) if lead >= LEAST_LEAD_S else 0.0
+    assert lead_s(beginning, beginning + lead) == expected
