@@ -66,7 +66,9 @@ def gather_inputs(paths: Sequence[str], *, recursive: bool, from_file: str | Non
             _refuse_folder_of_videos(path)
         found = tuple(Source(path, is_folder=os.path.isdir(path)) for path in named)
     if not found:
-        raise UsageError("no video given: name a file, a folder with -r, or a list with --from-file")
+        raise UsageError(
+            "no video given: name a file, a folder with -r, or a list with --from-file (--help shows the usage)"
+        )
     collected = from_file is not None or any(map(os.path.isdir, named if recursive else ()))
     first: dict[str, Source] = {}
     repeated = tuple(each.path for each in found if first.setdefault(absolute(each.path), each) is not each)

@@ -27,8 +27,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Exit codes: 0 done, 1 some input failed, 2 wrong usage or configuration, 130 interrupted, 143 terminated.",
 )
-app.command(cls=GroupedCommand, no_args_is_help=True)(caption)
-app.command(cls=GroupedCommand, no_args_is_help=True)(ask)
+app.command(cls=GroupedCommand)(caption)
+app.command(cls=GroupedCommand)(ask)
 app.command(no_args_is_help=True)(status)
 app.command(no_args_is_help=True)(merge)
 app.command(no_args_is_help=True)(pull)

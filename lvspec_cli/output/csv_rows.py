@@ -26,7 +26,7 @@ COLUMNS = (
     "end_s",
     "text",
     "finish_reason",
-    "prompt",  # or the question
+    "prompt",  # or the question; of a summary its own, with the place where the segments were quoted
     "preset",
     "target",
     "method",
@@ -60,8 +60,10 @@ def _rows(result: Result) -> list[Mapping[str, Any]]:
     if isinstance(result, CAPTIONS):
         known |= {"prompt": _asked(result), "preset": _harmless(result.preset), "method": result.method}
         known |= {"target": _harmless(result.target.id)}
+    passages = passages_of(result)
     failed = [segment for segment in result.segments if segment.error] if isinstance(result, CAPTIONS) else []
-    return [known | row for row in (*map(_said, passages_of(result)), *map(_failure, failed))]
+    said = [_said(passage) | (_asked_of_summary(result) if passage.kind == "summary" else {}) for passage in passages]
+    return [known | row for row in (*said, *map(_failure, failed))]
 
 
 def _said(passage: Passage) -> dict[str, Any]:
@@ -87,6 +89,14 @@ def _failure(segment: Segment) -> dict[str, Any]:
 
 def _asked(result: Caption | RecordedCaption | Failure) -> str:
     return _harmless(result.request.prompt or result.request.question or "")
+
+
+def _asked_of_summary(result: Result) -> dict[str, str]:
+    """What was asked instead; a question is asked once more, and older records do not tell."""
+    if not isinstance(result, CAPTIONS) or result.request.question is not None:
+        return {}
+    prompt = result.settings.get("summary_prompt")
+    return {"prompt": _harmless(prompt)} if prompt else {}
 
 
 def _harmless(text: str) -> str:

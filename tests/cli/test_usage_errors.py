@@ -234,7 +234,15 @@ def test_an_address_that_steers_terminals_is_made_harmless(lvspec):
     assert not {"\x1b", "\x07"} & set(outcome.err)
 
 
-@pytest.mark.parametrize("command", ["caption", "ask", "demo"])
+@pytest.mark.parametrize(
+    ("command", "missing"), [("caption", "no video given"), ("ask", "Missing argument 'QUESTION'")]
+)
+def test_what_is_missing_is_one_line_where_a_help_would_fill_the_screen(refused, command, missing):
+    assert refused(command).startswith(missing)
+    assert refused(command).endswith("(--help shows the usage)")
+
+
+@pytest.mark.parametrize("command", ["status", "merge", "demo"])
 def test_a_command_without_arguments_shows_its_help(lvspec, command):
     outcome = lvspec(command)
     assert outcome.code == 2

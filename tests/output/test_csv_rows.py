@@ -42,6 +42,15 @@ def test_a_summary_is_the_last_row_and_marked():
     assert (summary["start_s"], summary["end_s"]) == ("0.0", "20.0")
 
 
+def test_a_summary_has_the_prompt_that_was_its_own():
+    asked = {"summary": "Pets.", "summary_prompt": "Sum up {segments}"}
+    assert [row["prompt"] for row in rows(made("a.mp4", "A cat.", "A dog.", **asked))] == [
+        *["Describe it."] * 2,
+        "Sum up {segments}",
+    ]
+    assert {row["prompt"] for row in rows(made("a.mp4", "Red.", "Blue.", question="Which?", **asked))} == {"Which?"}
+
+
 def test_a_failure_has_a_row_with_its_error_and_no_text():
     failed, fine = rows(FAILED, made("a.mp4", "A cat."))
     assert (failed["path"], failed["kind"], failed["text"]) == ("gone.mp4", "failure", "")
