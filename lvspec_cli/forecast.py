@@ -162,7 +162,7 @@ def _spans(plan: Plan, facts: VideoFacts) -> list[Span]:
     segments = plan.segments
     if segments is None or segments.segment is None or segments.segment == SCENES or not facts.duration_s:
         return []
-    whole = select(plan.read, facts.duration_s)
+    whole = select(plan.read, facts.duration_s, facts.first_frame_s)
     return cut(whole.start_s, whole.end_s, segments.segment, segments.overlap)
 
 
@@ -170,7 +170,7 @@ def _seconds(options: ReadOptions, facts: VideoFacts) -> float:
     """The length of what would be shown; 0 if a header does not tell it."""
     if not facts.duration_s:
         return 0.0
-    selection = select(options, facts.duration_s)
+    selection = select(options, facts.duration_s, facts.first_frame_s)
     return selection.end_s - selection.start_s
 
 
@@ -178,7 +178,7 @@ def _frame_count(options: ReadOptions, facts: VideoFacts) -> int:
     """The frames that would be shown: as many as are asked for, if a header that tells the length has as many."""
     if not facts.duration_s:
         return options.frame_count or options.max_frames
-    selection = select(options, facts.duration_s)
+    selection = select(options, facts.duration_s, facts.first_frame_s)
     wanted = len(selection.moments)
     if facts.average_frame_rate is None:
         return 1 if facts.decoder == "pillow" else wanted

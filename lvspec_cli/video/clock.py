@@ -10,23 +10,36 @@ from av.video.stream import VideoStream
 # Nearly every file begins its sound a little before or after its pictures, by the length of a packet of sound: that is
 # no lead, and the first picture's time is 0.
 LEAST_LEAD_S = 0.1
+TOLD_FROM_S = 0.5  # of a first frame that comes late: less is common, and nobody misses it
 
 
-def beginning_s(stream: VideoStream) -> Fraction | None:
-    """Seconds of the clock at which the file begins, with whatever comes first; None if the file does not say.
+def before_pictures(stream: VideoStream, earliest: Fraction) -> Fraction:
+    """Seconds from the beginning of the file, with whatever comes first, to that of its pictures; 0 if it does not say.
 
-    AVI has no presentation times: those that are made up for its pictures are late by the wait of the decoder.
+    ``earliest``: seconds of the clock at which the first picture is shown, whether it can be decoded or not.
     """
-    started = getattr(stream.container, "start_time", None)
-    return None if started is None or is_avi(stream) else Fraction(started, av.time_base)
+    container = stream.container
+    started, length = getattr(container, "start_time", None), getattr(container, "duration", None)
+    if started is None:
+        return Fraction(0)
+    lead = earliest - Fraction(started, av.time_base)
+    # Programs of one recording have clocks of their own, and a broken stream has any: no lead is as long as the file.
+    is_believable = lead > 0 and (not length or lead < Fraction(length, av.time_base))
+    return lead if is_believable else Fraction(0)
 
 
-def lead_s(beginning: Fraction, first: Fraction) -> float:
-    """Seconds from the file's beginning to its first picture, both in seconds of the clock; 0 if it is no lead."""
-    lead = float(first - beginning)
-    return lead if lead >= LEAST_LEAD_S else 0.0
+def lead_s(lead: Fraction) -> float:
+    """A lead in seconds; 0 if it is so short that it is none."""
+    return float(lead) if lead >= LEAST_LEAD_S else 0.0
+
+
+def late_warnings(lead_s: float) -> tuple[str, ...]:
+    """What to tell of a first frame that comes so many seconds after the beginning of the file."""
+    if lead_s < TOLD_FROM_S:
+        return ()
+    return (f"the first frame that can be shown comes {lead_s:.2f} s after the beginning of the file",)
 
 
 def is_avi(stream: VideoStream) -> bool:
-    """Whether a stream is of an AVI file."""
+    """Whether a stream is of an AVI file, which has no presentation times."""
     return "avi" in stream.container.format.name

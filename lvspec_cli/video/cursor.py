@@ -157,7 +157,9 @@ class FrameCursor:
 
     def _counted_time(self, frame: VideoFrame) -> int | None:
         if frame.pts is not None:
-            self._lost = max(self._lost, bisect_left(self._refused, frame.pts))
+            # Before the first one, decoders drop in silence what needs frames that came before the file began.
+            lost = bisect_left(self._refused, frame.pts) if self._count else frame.pts
+            self._lost = max(self._lost, lost)
         place, counted = self._count + self._lost, self._index.timestamps
         self._count += 1
         return counted[place] if place < len(counted) else None
@@ -180,7 +182,9 @@ class FrameCursor:
         return timestamp
 
     def _decode(self) -> Iterator[VideoFrame]:
-        for number, packet in enumerate(self._packets()):
+        number = -1  # of those packets whose frames are shown, as the index counts them
+        for packet in self._packets():
+            number += packet is None or not packet.is_discard
             if packet is not None and is_hollow(packet, self.stream):
                 self.bad_packets.add(identity(packet))
                 self._refused.append(number)

@@ -1,7 +1,7 @@
 """The reader behind ``decoder="decord"``: frames are picked by time here, decord decodes them.
 
-decord ignores edit lists and has been seen to return frames of another group of pictures, in silence, from MPEG-TS,
-MPEG-PS and open-GOP files; that is why it is not the default.
+decord ignores edit lists and returns frames of another group of pictures, in silence, from MPEG-TS and MPEG-PS, which
+are refused here, and from some open-GOP files; that is why it is not the default.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PIL import Image
 from lvspec_cli.errors import DecoderUnavailable, NoFrames
 from lvspec_cli.video.cache import VideoCache
 from lvspec_cli.video.clip import Clip, VideoFacts
-from lvspec_cli.video.clock import beginning_s, lead_s
+from lvspec_cli.video.clock import before_pictures, late_warnings, lead_s
 from lvspec_cli.video.container import open_stream
 from lvspec_cli.video.limits import check_duration, output_box
 from lvspec_cli.video.options import ReadOptions
@@ -29,6 +29,7 @@ from lvspec_cli.video.source import VideoPath, shown
 
 THREADS = 2  # decord fails on some VP9 files with its default and with more
 TICK_S = 0.001  # its times are 32-bit floats: this is their resolution after some hours
+WRONG_FRAMES = ("mpegts", "mpeg")  # containers whose frames it gives for one another
 TIMES_WARNING = "decord gave no usable times; they were worked out from the frame rate"
 
 
@@ -77,6 +78,8 @@ def _opened(path: VideoPath, options: ReadOptions, cache: VideoCache) -> Iterato
     """decord's reader, when its frames are shown, and the facts of the header; decord's errors become NoFrames."""
     decord = _import_decord()
     facts = inspect_container(path, options, cache)  # PyAV vets it: decord would follow a playlist to other files
+    if facts.container in WRONG_FRAMES:
+        raise NoFrames(f"decord takes frames of {shown(path)}, an MPEG stream, for one another: use --decoder pyav")
     try:
         reader = decord.VideoReader(f"file:{os.fspath(path)}", ctx=decord.cpu(0), num_threads=THREADS)
         timeline = _timeline(reader, _lead_s(path, options))
@@ -98,11 +101,10 @@ def _lead_s(path: VideoPath, options: ReadOptions) -> float:
     """Seconds into the video of the first packet's frame, which decord takes for the first."""
     container, stream = open_stream(path, options)
     with container:
-        beginning = beginning_s(stream)
-        first = next((packet for packet in container.demux(stream) if packet.pts is not None), None)
-        if beginning is None or first is None or first.pts is None or first.time_base is None:
-            return 0.0
-        return lead_s(beginning, first.pts * first.time_base)
+        for packet in container.demux(stream):
+            if packet.pts is not None and packet.time_base is not None:
+                return lead_s(before_pictures(stream, packet.pts * packet.time_base))
+    return 0.0
 
 
 def _timeline(reader: Any, lead_s: float) -> Timeline:
@@ -132,5 +134,5 @@ def _facts(facts: VideoFacts, timeline: Timeline, warnings: tuple[str, ...]) -> 
         first_frame_s=timeline.first_frame_s,
         average_frame_rate=(len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else None,
         decoder="decord",
-        warnings=warnings + facts.warnings,
+        warnings=warnings + late_warnings(timeline.first_frame_s) + facts.warnings,
     )

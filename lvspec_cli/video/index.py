@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from av.video.stream import VideoStream
 
-from lvspec_cli.video.clock import is_avi, lead_s
+from lvspec_cli.video.clock import before_pictures, is_avi, lead_s
 from lvspec_cli.video.packets import (
     THE_END,
     PacketFacts,
@@ -46,7 +46,7 @@ class FrameIndex:
     corrected: dict[int, int | None]  # what frames give for their timestamps, wrongly; None: nothing says the right one
     bad_packets: frozenset[PacketIdentity]  # marked corrupt by the demuxer; THE_END if it cannot be reached
     warnings: tuple[str, ...]
-    lead_s: float = 0.0  # seconds from the beginning of the file to the first timestamp
+    lead: Fraction  # seconds from the beginning of the file to the first timestamp
 
     def key_at_or_before(self, timestamp: int) -> int | None:
         """The last key frame shown no later than ``timestamp``."""
@@ -64,16 +64,13 @@ class FrameIndex:
         """How many frames appear from ``earlier`` on and before ``later``."""
         return bisect_left(self.timestamps, later) - bisect_left(self.timestamps, earlier)
 
-    def starting_at(self, timestamp: int, beginning: Fraction | None) -> FrameIndex:
-        """The index without frames before ``timestamp``, which cannot be decoded.
-
-        ``beginning``: seconds of the clock at which the file begins; None if it does not say.
-        """
-        earliest = self.timestamps[0] * self.time_base
-        begins = earliest if beginning is None or self.counted else min(beginning, earliest)
+    def starting_at(self, timestamp: int) -> FrameIndex:
+        """The index without frames before ``timestamp``, which cannot be decoded."""
         place = bisect_left(self.timestamps, timestamp)
-        lead = lead_s(begins, self.timestamps[place] * self.time_base)
-        return replace(self, timestamps=self.timestamps[place:], lead_s=lead) if place or lead else self
+        if not place:
+            return self
+        lost = (self.timestamps[place] - self.timestamps[0]) * self.time_base
+        return replace(self, timestamps=self.timestamps[place:], lead=self.lead + lost)
 
     def seconds(self, timestamp: int) -> float:
         """Seconds from the beginning of the file to ``timestamp``."""
@@ -81,7 +78,12 @@ class FrameIndex:
         since_first = (timestamp - self.timestamps[0]) * self.time_base.numerator / self.time_base.denominator
         return self.lead_s + since_first
 
-    # Both below are worked out once: an index is kept for as long as parts of its video are read.
+    # All below are worked out once: an index is kept for as long as parts of its video are read.
+    @cached_property
+    def lead_s(self) -> float:
+        """Seconds from the beginning of the file to the first frame; 0 if they are too few to count."""
+        return lead_s(self.lead)
+
     @cached_property
     def times_s(self) -> list[float]:
         """Seconds since the beginning of the file, one per timestamp."""
@@ -126,6 +128,9 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
         timestamps, time_base = sorted({time for time, _ in shown}), stream.time_base
     else:
         timestamps, time_base, warnings = _counted_times(packets, stream)
+    earliest = _first_of_the_clock(packets) if RATE_WARNING in warnings else timestamps[0]
+    if earliest is not None and is_avi(stream):
+        earliest -= _wait(earliest, packets, timestamps)
     return FrameIndex(
         timestamps=timestamps,
         end=timestamps[-1] + _last_duration(packets, timestamps, stream, time_base),
@@ -135,6 +140,7 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
         corrected=corrected,
         bad_packets=_bad_packets(packets, complete),
         warnings=tuple(warnings) + (() if complete else (CUT_WARNING,)),
+        lead=Fraction(0) if earliest is None else before_pictures(stream, earliest * stream.time_base),
     )
 
 
@@ -166,6 +172,26 @@ def _counted_times(packets: list[PacketFacts], stream: VideoStream) -> tuple[lis
     return list(range(len(shown))), 1 / stream_rate(stream), [RATE_WARNING]
 
 
+def _first_of_the_clock(packets: list[PacketFacts]) -> int | None:
+    """What the first packet says of its frame's time, in ticks of the stream, where it is not believed of others."""
+    first = next((packet for packet in packets if not packet.is_discarded), packets[0])
+    return first.dts if first.pts is None else first.pts
+
+
+def _wait(earliest: int, packets: list[PacketFacts], timestamps: list[int]) -> int:
+    """Ticks that the first frame of an AVI file waits until the second packet is decoded: a frame at the most.
+
+    AVI has decoding times alone; what is longer is no wait, but sound before the pictures.
+    """
+    decoded_at = packets[0].dts
+    return 0 if decoded_at is None else max(0, min(earliest - decoded_at, _usual_gap(timestamps) or 0))
+
+
+def _usual_gap(timestamps: list[int]) -> int | None:
+    gaps = sorted(later - earlier for earlier, later in pairwise(timestamps))
+    return gaps[len(gaps) // 2] if gaps else None
+
+
 def stream_rate(stream: VideoStream) -> Fraction:
     """The frame rate that the header states or the demuxer guesses."""
     return stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
@@ -176,7 +202,4 @@ def _last_duration(packets: list[PacketFacts], timestamps: list[int], stream: Vi
         stated = next((p.duration for p in reversed(packets) if p.pts == timestamps[-1]), 0)
         if stated:
             return stated
-    gaps = sorted(later - earlier for earlier, later in pairwise(timestamps))
-    if gaps:
-        return gaps[len(gaps) // 2]
-    return max(1, round(1 / (stream_rate(stream) * time_base)))
+    return _usual_gap(timestamps) or max(1, round(1 / (stream_rate(stream) * time_base)))

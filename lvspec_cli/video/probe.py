@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from lvspec_cli.video.cache import VideoCache
 from lvspec_cli.video.clip import VideoFacts
-from lvspec_cli.video.clock import beginning_s, lead_s
+from lvspec_cli.video.clock import before_pictures, is_avi, lead_s
 from lvspec_cli.video.container import decode_packet, open_stream
 from lvspec_cli.video.conversion import FrameConverter
 from lvspec_cli.video.fingerprint import file_fingerprint
@@ -37,7 +37,11 @@ def inspect_container(path: VideoPath, options: ReadOptions, cache: VideoCache) 
         if first is None:
             raise no_frames(path)
         converter = FrameConverter(path, stream, first, options)
-        return replace(header_facts(path, stream, converter.geometry, fingerprint), warnings=converter.warnings)
+        return replace(
+            header_facts(path, stream, converter.geometry, fingerprint),
+            first_frame_s=0.0 if is_avi(stream) else _lead_s(stream, first.pts),
+            warnings=converter.warnings,
+        )
 
 
 def header_facts(path: VideoPath, stream: VideoStream, geometry: Geometry, fingerprint: str) -> VideoFacts:
@@ -62,10 +66,16 @@ def header_facts(path: VideoPath, stream: VideoStream, geometry: Geometry, finge
 
 def _header_duration(stream: VideoStream) -> float:
     if stream.duration and stream.time_base:
-        beginning, first = beginning_s(stream), (stream.start_time or 0) * stream.time_base
-        return float(stream.duration * stream.time_base) + (lead_s(beginning, first) if beginning is not None else 0.0)
+        return float(stream.duration * stream.time_base) + _lead_s(stream, stream.start_time)
     whole_file = getattr(stream.container, "duration", None)
     return float(Fraction(whole_file, av.time_base)) if whole_file else 0.0
+
+
+def _lead_s(stream: VideoStream, first: int | None) -> float:
+    """Seconds from the beginning of the file to what is shown at ``first``, in ticks of the stream."""
+    if first is None or stream.time_base is None:
+        return 0.0
+    return lead_s(before_pictures(stream, first * stream.time_base))
 
 
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:

@@ -9,12 +9,11 @@ from typing import TypeVar
 
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from lvspec_cli.video.cache import Learnt, VideoCache
 from lvspec_cli.video.clip import Clip, VideoFacts
-from lvspec_cli.video.clock import beginning_s
+from lvspec_cli.video.clock import late_warnings
 from lvspec_cli.video.container import open_stream
 from lvspec_cli.video.conversion import FrameConverter
 from lvspec_cli.video.cursor import FrameCursor, Shown, TimestampsContradict
@@ -27,7 +26,6 @@ from lvspec_cli.video.probe import header_facts
 from lvspec_cli.video.selection import Selection, select, showing
 from lvspec_cli.video.source import VideoPath
 
-TOLD_FROM_S = 0.5  # of a first frame that comes late: less is common, and nobody misses it
 Result = TypeVar("Result")
 
 
@@ -106,8 +104,7 @@ def with_opened(
                 first = cursor.upcoming()
                 if first is None:
                     raise no_frames(path)
-                begin = partial(_from_first_frame, index, first[0], cursor.stream)
-                index = learnt.recall(f"{name} from the first frame", begin)
+                index = learnt.recall(f"{name} from the first frame", partial(index.starting_at, first[0]))
                 check_duration(path, index.duration_s, options)
                 return use(OpenedVideo(cursor, first[1], index), learnt)
         except TimestampsContradict:
@@ -122,15 +119,6 @@ def _index(path: VideoPath, options: ReadOptions, trusted: bool) -> FrameIndex:
         if not packets:
             raise no_frames(path)
         return build_index(packets, stream, complete, trusted)
-
-
-def _from_first_frame(index: FrameIndex, first: int, stream: VideoStream) -> FrameIndex:
-    """The index from the first frame that can be decoded on; ``first`` is its timestamp."""
-    index = index.starting_at(first, beginning_s(stream))
-    if index.lead_s < TOLD_FROM_S:
-        return index
-    late = f"the first frame that can be shown comes {index.lead_s:.2f} s after the beginning of the file"
-    return replace(index, warnings=(*index.warnings, late))
 
 
 def _fill(
@@ -168,11 +156,12 @@ def _facts(
 ) -> VideoFacts:
     cursor, index = video.cursor, video.index
     bad_packets = len(cursor.bad_packets)
-    damage = [f"{bad_packets} bad packet{' was' if bad_packets == 1 else 's were'} skipped"] if bad_packets else []
+    damage = [f"{_were(bad_packets, 'bad packet')} skipped"] if bad_packets else []
     if cursor.stray_frames:
-        damage.append(f"{cursor.stray_frames} frames with contradictory times were left out")
+        damage.append(f"{_were(cursor.stray_frames, 'frame')} left out for contradictory times")
     if cursor.unplaced_frames:
-        damage.append(f"{len(cursor.unplaced_frames)} frames before damage were left out: when they are shown is lost")
+        lost = _were(len(cursor.unplaced_frames), "frame")
+        damage.append(f"{lost} left out before damage: when to show such frames is lost")
     fingerprint = learnt.recall("fingerprint", partial(file_fingerprint, path))
     return replace(
         header_facts(path, cursor.stream, converter.geometry, fingerprint),
@@ -180,5 +169,9 @@ def _facts(
         first_frame_s=index.lead_s,
         average_frame_rate=index.average_rate,
         bad_packets=bad_packets,
-        warnings=(*selection.warnings, *index.warnings, *damage, *converter.warnings),
+        warnings=(*selection.warnings, *index.warnings, *late_warnings(index.lead_s), *damage, *converter.warnings),
     )
+
+
+def _were(count: int, name: str) -> str:
+    return f"{count} {name} was" if count == 1 else f"{count} {name}s were"

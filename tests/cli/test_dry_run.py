@@ -9,6 +9,7 @@ import pytest
 
 from lvspec_cli.models import room
 from lvspec_cli.models.room import GIB
+from tests.video.sound import with_sound
 
 PUBLISHED = """\
 schema: lvspec.preset/1
@@ -40,6 +41,16 @@ def test_one_line_tells_all_and_nothing_is_loaded(caption, clip, loads):
     assert " prompt tokens; target " in outcome.out
     assert "GiB of cpu: fits" in outcome.out
     assert loads == []
+
+
+def test_pictures_that_begin_after_the_sound_are_foretold_from_there(caption, clip, tmp_path):
+    late = with_sound(clip, tmp_path / "late.mp4", pictures_after_s=3, seconds=5)
+    options = (late, "--fps", "2", "--format", "json")
+    for span in ((), ("--start", "1", "--end", "4"), ("--segment", "1")):
+        told = foretold(caption(*options, *span, "--dry-run"))
+        segments = json.loads(caption(*options, *span).out)["segments"]
+        assert told["frames"] == max(len(segment["frame_times_s"]) for segment in segments)
+    assert caption(*options, "--end", "2", "--dry-run").code == caption(*options, "--end", "2").code == 1
 
 
 def test_what_is_foretold_comes_true(caption, clip):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lvspec_cli.errors import DecoderUnavailable, NoFrames, NotAVideo
-from lvspec_cli.video import ReadOptions, read_clip
+from lvspec_cli.video import ReadOptions, measure_video, read_clip
 from tests.video.barcode import read_barcodes
 from tests.video.catalogue import ENCODINGS
 from tests.video.conftest import MakeVideo, needs_decord
@@ -60,6 +60,14 @@ def test_decord_s_worthless_avi_times_are_replaced_and_told(make_video: MakeVide
     clip = read_clip(make_video("mpeg4-avi"), DECORD)
     assert clip.times == pytest.approx([number / 25 for number in range(len(clip.times))])
     assert any("no usable times" in warning for warning in clip.facts.warnings)
+
+
+@needs_decord
+@pytest.mark.parametrize("name", ["h264-ts", "mpeg2-mpg"])
+def test_streams_whose_frames_decord_takes_for_one_another_are_refused(name: str, make_video: MakeVideo) -> None:
+    for read in (read_clip, measure_video):
+        with pytest.raises(NoFrames, match=r"takes frames of .* for one another: use --decoder pyav"):
+            read(make_video(name), DECORD)
 
 
 @needs_decord
