@@ -36,10 +36,9 @@ class TraceWriter:
         self._pieces: _Pieces | None = None  # of that part; None: its decoding has not begun
 
     def progress(self, step: Progress) -> None:
-        """Take a step of the current input."""
-        if step.stage in ("reading", "done"):
-            self.close()
+        """Take a step of the current input; the last rounds wait for `result`, so that a full disk costs no caption."""
         if step.stage == "reading":  # also when a part begins again with fewer frames
+            self.close()
             self._pieces = None
         if step.round is None:
             return

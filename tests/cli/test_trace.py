@@ -284,10 +284,11 @@ def test_a_wrong_trace_is_refused_before_anything_is_loaded(caption, clip, tmp_p
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
-def test_a_full_disk_ends_the_run_with_one_line(caption, clip, loads, tmp_path):
+def test_a_full_disk_ends_the_run_with_one_line_and_loses_no_caption_that_is_finished(caption, clip, loads, tmp_path):
     (tmp_path / "other.mp4").symlink_to(clip)
-    outcome = caption(clip, "other.mp4", "--trace", "/dev/full")
+    outcome = caption(clip, "other.mp4", "--format", "jsonl", "--trace", "/dev/full")
     assert outcome.code == 1
+    assert [json.loads(line)["path"] for line in outcome.out.splitlines()] == [str(clip)]
     (error,) = [line for line in outcome.err.splitlines() if "error" in line]
     assert error.startswith("lvspec: error: the trace cannot be written: No space left on device; ")
 

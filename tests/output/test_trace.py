@@ -256,6 +256,8 @@ def test_rounds_wait_for_a_few_others_or_the_end_of_their_part_and_no_longer():
         seen.append(stream.getvalue().count('"round"'))
     assert seen == [*[0] * 15, *[16] * 5]
     writer.progress(Progress("done"))
+    assert stream.getvalue().count('"round"') == 16
+    writer.close()
     assert stream.getvalue().count('"round"') == 20
 
 
@@ -266,7 +268,7 @@ def test_pictures_are_begun_when_the_last_round_is_done_and_taken_with_the_lines
     assert not first.sight.picture_maker.begun
     writer.progress(step(plain_round(65, finish_reason="stop")))
     assert (first.sight.picture_maker.begun, stream.getvalue()) == (1, "")
-    writer.progress(Progress("done"))
+    writer.close()
     assert PICTURE in stream.getvalue()
 
 
