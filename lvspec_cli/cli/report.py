@@ -13,7 +13,8 @@ from lvspec_cli.errors import LvspecError, UsageError
 from lvspec_cli.files import check_output, replace_text
 
 _Files = Annotated[
-    list[str], typer.Argument(metavar="FILE", help="Records (JSON of caption and ask) and traces (--trace), mixed.")
+    list[str],
+    typer.Argument(metavar="FILE", help="Records (JSON of caption and ask) and traces (--trace), mixed; - is stdin."),
 ]
 _Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE.html|-", help="The page to write.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but what went wrong.")]

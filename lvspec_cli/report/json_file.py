@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import IO, Any
 
 from lvspec_cli.errors import LvspecError, UsageError
@@ -85,9 +87,14 @@ def _refuse_constant(name: str) -> None:
 
 
 def _lines(path: str) -> Iterator[_Line]:
-    """The lines of a file that are not blank. Raises UsageError if it cannot be read, LvspecError beyond the limits."""
+    """The lines of a file that are not blank; of stdin, if it is "-".
+
+    Raises UsageError if it cannot be read, LvspecError beyond the limits.
+    """
+    if path == "-" and sys.stdin is None:
+        raise UsageError("- is stdin, which is closed: name a file")
     try:
-        with open(path, "rb") as file:
+        with nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb") as file:
             yield from _bounded(path, file)
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}: {_ADVICE}") from None

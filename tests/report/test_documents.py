@@ -1,5 +1,6 @@
 """Reading: every layout of JSON, what is refused and with which words, and every video once."""
 
+import io
 import json
 import os
 import threading
@@ -333,6 +334,14 @@ def test_a_file_without_end_is_refused(write, monkeypatch, limit, value, line):
 def test_a_device_without_end_is_refused():
     with pytest.raises(LvspecError, match="/dev/zero line 1 is longer than 64 MiB"):
         read_documents(["/dev/zero"])
+
+
+def test_a_dash_is_stdin(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(traces.json_lines(traces.trace()).encode())))
+    assert paths(read_documents(["-"])) == ["films/circle.mp4"]
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(UsageError, match="stdin, which is closed"):
+        read_documents(["-"])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
