@@ -13,109 +13,111 @@ import json
 import os
 import runpy
 import select
-import signal
+import shlex
 import socket
 import subprocess
 import sys
-import threading
-import time
+import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-IMPORTED = ("lvspec_cli.captioner", "lvspec_cli.models.pair", "lvspec_cli.session", "lvspec_cli.ui.live.view")
-MESSAGE_BYTES = 1 << 20
+from tests import warm_program
+from tests.warm_program import MESSAGE_BYTES, WarmProgram, begin
 
-
-class WarmProgram:
-    """A running `lvspec`; what it offers, it offers as `subprocess.Popen` does."""
-
-    def __init__(self, pid: int, ending: socket.socket, stdout: IO[bytes] | None, stderr: IO[bytes] | None) -> None:
-        self.pid, self.stdout, self.stderr = pid, stdout, stderr
-        self.returncode: int | None = None
-        self._ending = ending  # tells how it ended
-
-    def poll(self) -> int | None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.wait(0)
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        if self.returncode is None:
-            if not select.select([self._ending], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired("lvspec", timeout or 0)
-            self.returncode = int(self._ending.recv(100))
-            self._ending.close()
-        return self.returncode
-
-    def communicate(self, timeout: float | None = None) -> tuple[bytes | None, bytes | None]:
-        """All that is still to come of stdout and stderr, once it has ended; None of those that are no pipes."""
-        taken: dict[str, bytes] = {}
-
-        def take(name: str, stream: IO[bytes]) -> None:
-            with stream:
-                taken[name] = stream.read()
-
-        deadline = None if timeout is None else time.monotonic() + timeout
-        streams = {name: stream for name, stream in (("out", self.stdout), ("err", self.stderr)) if stream is not None}
-        readers = [threading.Thread(target=take, args=each, daemon=True) for each in streams.items()]
-        for reader in readers:
-            reader.start()
-        for reader in readers:
-            reader.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
-        self.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-        return taken.get("out"), taken.get("err")
-
-    def send_signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
+# What programs are run from stays out: Python warns of a program that was imported before.
+IMPORTED = (
+    "lvspec_cli.batch.local",
+    "lvspec_cli.captioner",
+    "lvspec_cli.cli.app",
+    "lvspec_cli.cli.run",
+    "lvspec_cli.models.disk",
+    "lvspec_cli.models.pair",
+    "lvspec_cli.models.qwen2_5_vl",
+    "lvspec_cli.preset_reader",
+    "lvspec_cli.session",
+    "lvspec_cli.ui.live.view",
+    "pydantic",
+    "tests.output.captions",
+    "tokenizers",
+    "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl",
+)
 
 
 class Warm:
     """The process that programs are forked from. A context manager; it ends with whoever made it."""
 
     def __init__(self) -> None:
-        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.warm", str(theirs.fileno())]
+        self._folder = tempfile.TemporaryDirectory()
+        self._address = os.path.join(self._folder.name, "orders")
+        command = [sys.executable, "-m", "tests.warm", self._address]
         root = str(Path(__file__).parents[1])
-        self._process = subprocess.Popen(command, cwd=root, pass_fds=[theirs.fileno()])
-        theirs.close()
+        self._process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
 
     def __enter__(self) -> Warm:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._orders.close()
-        self._process.wait()
+        self._process.communicate()
+        self._folder.cleanup()
 
     def start(
         self,
         *arguments: object,
+        module: str = "lvspec_cli",
+        stdin: IO[Any] | None = None,
         stdout: Any = subprocess.DEVNULL,
         stderr: Any = subprocess.DEVNULL,
+        text: bool = False,
         cwd: str | os.PathLike[str] | None = None,
         env: dict[str, str] | None = None,
         pipesize: int = -1,
+        file_bytes: int | None = None,
     ) -> WarmProgram:
-        """Begin `lvspec` with these arguments and an empty stdin.
+        """Begin a program with these arguments.
 
-        ``stdout``, ``stderr``: as `subprocess.Popen` takes them: PIPE, DEVNULL, a descriptor or a file.
+        ``module``: what it runs, as `python -m` does. ``stdin``: a file; None for an empty one. ``stdout``,
+        ``stderr``: as `subprocess.Popen` takes them: PIPE, DEVNULL, a descriptor or a file. ``file_bytes``: how large
+        it may make a file.
         """
-        ending, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        (out, out_there), (err, err_there) = _opened(stdout, pipesize), _opened(stderr, pipesize)
         order = {
+            "module": module,
             "arguments": list(map(str, arguments)),
             "cwd": os.fspath(cwd or os.getcwd()),
             "env": dict(os.environ if env is None else env),
+            "file_bytes": file_bytes,
         }
-        with theirs, open(os.devnull, "rb") as nothing, out_there, err_there:
-            streams = [nothing.fileno(), out_there.fileno(), err_there.fileno()]
-            socket.send_fds(self._orders, [json.dumps(order).encode()], [*streams, theirs.fileno()])
-        return WarmProgram(int(ending.recv(100)), ending, out, err)
+        (out, out_there), (err, err_there) = (_opened(stream, pipesize, text) for stream in (stdout, stderr))
+        with open(os.devnull, "rb") as nothing, out_there, err_there:
+            streams = [(stdin or nothing).fileno(), out_there.fileno(), err_there.fileno()]
+            return WarmProgram(*begin(self._address, order, streams), (out, err))
+
+    def run(
+        self, *arguments: object, given: str = "", check: bool = False, **options: Any
+    ) -> subprocess.CompletedProcess[Any]:
+        """Begin a program and await its end, with stdout and stderr as text unless ``options`` say otherwise.
+
+        ``given``: what it reads from stdin. ``check``: raise `subprocess.CalledProcessError` if it fails.
+        """
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as stdin:
+            stdin.write(given)
+            stdin.seek(0)
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            with self.start(*arguments, stdin=stdin, **{**pipes, **options}) as program:
+                out, err = program.communicate()
+                done = subprocess.CompletedProcess(arguments, program.wait(), out, err)
+        if check:
+            done.check_returncode()
+        return done
+
+    def script(self, module: str = "lvspec_cli") -> str:
+        """The text of a script for a shell, which is the program that ``module`` is."""
+        words = [sys.executable, "-IS", warm_program.__file__, self._address, module]
+        return f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'
 
 
-def _opened(stream: Any, pipesize: int) -> tuple[IO[bytes] | None, IO[bytes]]:
+def _opened(stream: Any, pipesize: int, text: bool) -> tuple[IO[Any] | None, IO[bytes]]:
     """Our end of a pipe, if it is to be one, and what the program writes to."""
     if stream == subprocess.DEVNULL:
         return None, open(os.devnull, "wb")
@@ -126,26 +128,32 @@ def _opened(stream: Any, pipesize: int) -> tuple[IO[bytes] | None, IO[bytes]]:
         import fcntl
 
         fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, pipesize)
-    return open(read, "rb"), open(write, "wb")
+    return open(read, encoding="utf-8") if text else open(read, "rb"), open(write, "wb")
 
 
-def _serve(orders: socket.socket) -> None:
+def _serve(address: str) -> None:
     for name in IMPORTED:
         importlib.import_module(name)
     gc.freeze()  # what is imported stays in memory that programs share
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(orders, MESSAGE_BYTES, 4)
-        if not message:
-            return
-        if os.fork() == 0:
-            orders.close()
-            *streams, ending = descriptors
-            _lead(json.loads(message), streams, socket.socket(fileno=ending))
-        for descriptor in descriptors:
-            os.close(descriptor)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:  # those whose programs ended meanwhile
-                pass
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as orders:
+        orders.bind(address)
+        orders.listen()
+        print("ready", flush=True)
+        while True:
+            ready, _, _ = select.select([orders, 0], [], [])
+            if 0 in ready:  # whoever made this has ended
+                return
+            line, _ = orders.accept()
+            with line:
+                message, streams, _, _ = socket.recv_fds(line, MESSAGE_BYTES, 3)
+                if os.fork() == 0:
+                    orders.close()
+                    _lead(json.loads(message), streams, line)
+            for descriptor in streams:
+                os.close(descriptor)
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:  # those whose programs ended meanwhile
+                    pass
 
 
 def _lead(order: dict[str, Any], streams: list[int], ending: socket.socket) -> None:
@@ -154,8 +162,9 @@ def _lead(order: dict[str, Any], streams: list[int], ending: socket.socket) -> N
     if program == 0:
         ending.close()
         _become(order, streams)
-        runpy.run_module("lvspec_cli", run_name="__main__")
-    for descriptor in streams:  # a pipe ends when the program does
+        runpy.run_module(order["module"], run_name="__main__")
+        sys.exit(0)
+    for descriptor in (0, 1, *streams):  # a pipe ends when the program does
         os.close(descriptor)
     ending.send(str(program).encode())
     _, status = os.waitpid(program, 0)
@@ -172,6 +181,10 @@ def _become(order: dict[str, Any], streams: list[int]) -> None:
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
+    if order.get("file_bytes") is not None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"],) * 2)
     sys.argv = ["lvspec", *order["arguments"]]
     sys.stdin = sys.__stdin__ = _text(0, "r", "strict")  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "w", "strict")  # type: ignore[misc]
@@ -183,4 +196,4 @@ def _text(descriptor: int, mode: str, errors: str, buffering: int = -1) -> IO[An
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(sys.argv[1])
