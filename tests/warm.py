@@ -24,7 +24,6 @@ from typing import IO, Any
 from tests import warm_program
 from tests.warm_program import MESSAGE_BYTES, WarmProgram, begin
 
-# What programs are run from stays out: Python warns of a program that was imported before.
 IMPORTED = (
     "lvspec_cli.batch.local",
     "lvspec_cli.captioner",
@@ -37,7 +36,6 @@ IMPORTED = (
     "lvspec_cli.session",
     "lvspec_cli.ui.live.view",
     "pydantic",
-    "tests.output.captions",
     "tokenizers",
     "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl",
 )
@@ -65,59 +63,33 @@ class Warm:
     def start(
         self,
         *arguments: object,
-        module: str = "lvspec_cli",
-        stdin: IO[Any] | None = None,
         stdout: Any = subprocess.DEVNULL,
         stderr: Any = subprocess.DEVNULL,
-        text: bool = False,
         cwd: str | os.PathLike[str] | None = None,
         env: dict[str, str] | None = None,
         pipesize: int = -1,
-        file_bytes: int | None = None,
     ) -> WarmProgram:
-        """Begin a program with these arguments.
+        """Begin `lvspec` with these arguments and an empty stdin.
 
-        ``module``: what it runs, as `python -m` does. ``stdin``: a file; None for an empty one. ``stdout``,
-        ``stderr``: as `subprocess.Popen` takes them: PIPE, DEVNULL, a descriptor or a file. ``file_bytes``: how large
-        it may make a file.
+        ``stdout``, ``stderr``: as `subprocess.Popen` takes them: PIPE, DEVNULL, a descriptor or a file.
         """
         order = {
-            "module": module,
             "arguments": list(map(str, arguments)),
             "cwd": os.fspath(cwd or os.getcwd()),
             "env": dict(os.environ if env is None else env),
-            "file_bytes": file_bytes,
         }
-        (out, out_there), (err, err_there) = (_opened(stream, pipesize, text) for stream in (stdout, stderr))
+        (out, out_there), (err, err_there) = (_opened(stream, pipesize) for stream in (stdout, stderr))
         with open(os.devnull, "rb") as nothing, out_there, err_there:
-            streams = [(stdin or nothing).fileno(), out_there.fileno(), err_there.fileno()]
-            return WarmProgram(*begin(self._address, order, streams), (out, err))
+            streams = [nothing.fileno(), out_there.fileno(), err_there.fileno()]
+            return WarmProgram(*begin(self._address, order, streams), out, err)
 
-    def run(
-        self, *arguments: object, given: str = "", check: bool = False, **options: Any
-    ) -> subprocess.CompletedProcess[Any]:
-        """Begin a program and await its end, with stdout and stderr as text unless ``options`` say otherwise.
-
-        ``given``: what it reads from stdin. ``check``: raise `subprocess.CalledProcessError` if it fails.
-        """
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as stdin:
-            stdin.write(given)
-            stdin.seek(0)
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-            with self.start(*arguments, stdin=stdin, **{**pipes, **options}) as program:
-                out, err = program.communicate()
-                done = subprocess.CompletedProcess(arguments, program.wait(), out, err)
-        if check:
-            done.check_returncode()
-        return done
-
-    def script(self, module: str = "lvspec_cli") -> str:
-        """The text of a script for a shell, which is the program that ``module`` is."""
-        words = [sys.executable, "-IS", warm_program.__file__, self._address, module]
+    def script(self) -> str:
+        """The text of a script that is `lvspec` to a shell."""
+        words = [sys.executable, "-IS", warm_program.__file__, self._address]
         return f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'
 
 
-def _opened(stream: Any, pipesize: int, text: bool) -> tuple[IO[Any] | None, IO[bytes]]:
+def _opened(stream: Any, pipesize: int) -> tuple[IO[Any] | None, IO[bytes]]:
     """Our end of a pipe, if it is to be one, and what the program writes to."""
     if stream == subprocess.DEVNULL:
         return None, open(os.devnull, "wb")
@@ -128,7 +100,7 @@ def _opened(stream: Any, pipesize: int, text: bool) -> tuple[IO[Any] | None, IO[
         import fcntl
 
         fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, pipesize)
-    return open(read, encoding="utf-8") if text else open(read, "rb"), open(write, "wb")
+    return open(read, "rb"), open(write, "wb")
 
 
 def _serve(address: str) -> None:
@@ -162,8 +134,7 @@ def _lead(order: dict[str, Any], streams: list[int], ending: socket.socket) -> N
     if program == 0:
         ending.close()
         _become(order, streams)
-        runpy.run_module(order["module"], run_name="__main__")
-        sys.exit(0)
+        runpy.run_module("lvspec_cli", run_name="__main__")
     for descriptor in (0, 1, *streams):  # a pipe ends when the program does
         os.close(descriptor)
     ending.send(str(program).encode())
@@ -181,10 +152,6 @@ def _become(order: dict[str, Any], streams: list[int]) -> None:
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
-    if order.get("file_bytes") is not None:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"],) * 2)
     sys.argv = ["lvspec", *order["arguments"]]
     sys.stdin = sys.__stdin__ = _text(0, "r", "strict")  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "w", "strict")  # type: ignore[misc]

@@ -34,19 +34,10 @@ def begin(address: str, order: dict[str, Any], streams: list[int]) -> tuple[int,
 class WarmProgram:
     """A running program; what it offers, it offers as `subprocess.Popen` does."""
 
-    def __init__(self, pid: int, ending: socket.socket, streams: tuple[IO[Any] | None, IO[Any] | None]) -> None:
-        self.pid, (self.stdout, self.stderr) = pid, streams
+    def __init__(self, pid: int, ending: socket.socket, stdout: IO[bytes] | None, stderr: IO[bytes] | None) -> None:
+        self.pid, self.stdout, self.stderr = pid, stdout, stderr
         self.returncode: int | None = None
         self._ending = ending  # tells how it ended
-
-    def __enter__(self) -> WarmProgram:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for stream in (self.stdout, self.stderr):
-            if stream is not None:
-                stream.close()
-        self.wait()
 
     def poll(self) -> int | None:
         try:
@@ -62,11 +53,11 @@ class WarmProgram:
             self._ending.close()
         return self.returncode
 
-    def communicate(self, timeout: float | None = None) -> tuple[Any, Any]:
+    def communicate(self, timeout: float | None = None) -> tuple[bytes | None, bytes | None]:
         """All that is still to come of stdout and stderr, once it has ended; None of those that are no pipes."""
-        taken: dict[str, Any] = {}
+        taken: dict[str, bytes] = {}
 
-        def take(name: str, stream: IO[Any]) -> None:
+        def take(name: str, stream: IO[bytes]) -> None:
             with stream:
                 taken[name] = stream.read()
 
@@ -89,8 +80,8 @@ class WarmProgram:
 
 
 if __name__ == "__main__":
-    where, module, *arguments = sys.argv[1:]
-    order = {"module": module, "arguments": arguments, "cwd": os.getcwd(), "env": dict(os.environ)}
+    where, *arguments = sys.argv[1:]
+    order = {"arguments": arguments, "cwd": os.getcwd(), "env": dict(os.environ)}
     _, told = begin(where, order, [0, 1, 2])
     for descriptor in (0, 1, 2):  # a pipe ends when the program does
         os.close(descriptor)
