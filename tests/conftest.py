@@ -65,6 +65,14 @@ def tiny_preset(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def demo_tokenizer():
+    """The embedded pair's tokenizer, trained once for all tests."""
+    from lvspec_cli.demo.tokenizer import train_tokenizer
+
+    return train_tokenizer()
+
+
+@pytest.fixture(scope="session")
 def warm():
     """Starts programs that need no seconds to import what models need: see `tests.warm`."""
     from tests.warm import Warm
