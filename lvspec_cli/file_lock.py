@@ -30,9 +30,17 @@ def lock(file: BinaryIO) -> bool:
             return True
         if not _flock(file, shared=True):
             return False  # a run has it: who only looks shares it
-        _release(file)
+        release(file)
         time.sleep(_PAUSE_SECONDS)
     return False
+
+
+def release(file: BinaryIO) -> None:
+    """Give the file back. Closing it would not while a child that has just begun holds a copy of it."""
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def is_locked(path: Path) -> bool | None:
@@ -59,9 +67,3 @@ def _flock(file: BinaryIO, *, shared: bool) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _release(file: BinaryIO) -> None:
-    import fcntl
-
-    fcntl.flock(file, fcntl.LOCK_UN)

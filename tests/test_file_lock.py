@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lvspec_cli import file_lock as module
-from lvspec_cli.file_lock import is_locked, lock
+from lvspec_cli.file_lock import is_locked, lock, release
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="one process can lock a file twice there")
 
@@ -23,6 +23,15 @@ def test_a_second_run_does_not_get_the_file(path):
         assert not lock(other)
     with open(path, "ab+") as third:
         assert lock(third)
+
+
+def test_a_file_that_was_given_back_is_free_though_a_child_holds_a_copy_of_it(path):
+    with open(path, "ab+") as run:
+        assert lock(run)
+        copy = os.dup(run.fileno())
+        release(run)
+    assert is_locked(path) is False
+    os.close(copy)
 
 
 def test_who_looks_sees_a_run_and_changes_nothing(path):

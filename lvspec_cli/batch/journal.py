@@ -29,7 +29,7 @@ from lvspec_cli.batch.journal_content import (
 from lvspec_cli.batch.shard import Shard, share_in_name
 from lvspec_cli.batch.video_key import VideoKey
 from lvspec_cli.errors import JournalError, UsageError
-from lvspec_cli.file_lock import lock
+from lvspec_cli.file_lock import lock, release
 from lvspec_cli.files import append_whole, in_place
 from lvspec_cli.output.json_text import json_text
 from lvspec_cli.output.result import Result
@@ -265,7 +265,10 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             raise UsageError(
                 f"another run writes the journal {path} right now: wait for its end, or give this run another place"
             )
-        yield cast(BinaryIO, file)
+        try:
+            yield cast(BinaryIO, file)
+        finally:
+            release(file)
 
 
 def journals_in(folder: Path) -> list[Path]:

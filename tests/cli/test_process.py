@@ -194,23 +194,17 @@ def start(request):
     return lambda *arguments, **options: subprocess.Popen([*begin, *map(str, arguments)], **{**pipes, **options})
 
 
-ENDINGS_OF_BOTH = pytest.mark.parametrize(
-    ("start", "number", "code"),
-    [("cold", signal.SIGINT, 130), ("warm", signal.SIGINT, 130), ("warm", signal.SIGTERM, 143)],
-    indirect=["start"],
-)
-
-
 def has_begun(process):
     """A run with records as lines has just written the first one."""
     assert json.loads(process.stdout.readline())["error"] is None
 
 
 @posix
-@ENDINGS
-def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, clip, tmp_path, warm, number, code):
-    arguments = many(tiny_preset, clip, tmp_path, "--format", "jsonl")
-    process = warm.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+@pytest.mark.parametrize(
+    ("start", "number", "code"), [("cold", signal.SIGINT, 130), ("warm", signal.SIGTERM, 143)], indirect=["start"]
+)
+def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, clip, tmp_path, start, number, code):
+    process = start(*many(tiny_preset, clip, tmp_path, "--format", "jsonl"))
     has_begun(process)
     process.send_signal(number)
     out, err = process.communicate(timeout=600)
@@ -221,7 +215,11 @@ def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, cl
 
 
 @posix
-@ENDINGS_OF_BOTH
+@pytest.mark.parametrize(
+    ("start", "number", "code"),
+    [("cold", signal.SIGINT, 130), ("warm", signal.SIGINT, 130), ("warm", signal.SIGTERM, 143)],
+    indirect=["start"],
+)
 def test_an_interrupt_before_the_first_result_leaves_nothing(tiny_preset, clip, tmp_path, start, number, code):
     process = start("caption", clip, "--preset", tiny_preset, "-o", "out.txt", cwd=tmp_path)
     assert process.stderr.readline() == b"lvspec: tiny knows nothing at all\n"  # models are loaded later
