@@ -1,5 +1,6 @@
 """What all tests share: one thread, no network, none of the settings of whoever runs them, and a tiny real pair."""
 
+import gc
 import os
 import signal
 
@@ -23,6 +24,11 @@ def pytest_configure(config):
     """Presets whose notice tests need not be told of."""
     for notice in ("tiny knows nothing at all", "the demo pair only knows synthetic clips"):
         config.addinivalue_line("filterwarnings", f"ignore:{notice}:UserWarning")
+
+
+def pytest_collection_finish():
+    """What was imported and collected is not searched for garbage, again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +68,14 @@ def tiny_preset(tmp_path_factory) -> Path:
         "prompts": "{caption: Describe it.}",
     }
     return tiny.write_preset(folder / "tiny.yaml", folder / "target", folder / "draft", **keys)
+
+
+@pytest.fixture(scope="session")
+def demo_tokenizer():
+    """The embedded pair's tokenizer, trained once for all tests."""
+    from lvspec_cli.demo.tokenizer import train_tokenizer
+
+    return train_tokenizer()
 
 
 @pytest.fixture(scope="session")

@@ -108,6 +108,7 @@ class FakeHub:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body does not wait until its headers were acknowledged
     served: FakeHub
 
     def do_HEAD(self) -> None:

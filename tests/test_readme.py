@@ -21,21 +21,21 @@ def pipeline(tmp_path):
     (tmp_path / "clips" / "sub").mkdir(parents=True)
     for name in ("a.mp4", "sub/b c.mp4"):
         (tmp_path / "clips" / name).write_text("word")
-    return _shell(tmp_path, "tests.batch.fake_run", "demo")
+    return _shell(tmp_path, f'#!/bin/sh\nexec "{sys.executable}" -m tests.batch.fake_run "$@"\n', "demo")
 
 
 @pytest.fixture
-def real_pipeline(pipeline, tmp_path, clip, tiny_preset):
+def real_pipeline(pipeline, tmp_path, clip, tiny_preset, warm):
     """The same with two clips and the tiny pair."""
     for name in ("a.mp4", "sub/b c.mp4"):
         shutil.copy(clip, tmp_path / "clips" / name)
-    return _shell(tmp_path, "lvspec_cli", tiny_preset)
+    return _shell(tmp_path, warm.script(), tiny_preset)
 
 
-def _shell(tmp_path, module, preset):
+def _shell(tmp_path, script, preset):
     tools = tmp_path / "tools"
     tools.mkdir(exist_ok=True)
-    (tools / "lvspec").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
+    (tools / "lvspec").write_text(script)
     (tools / "lvspec").chmod(0o755)
     variables = {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",

@@ -13,81 +13,52 @@ import json
 import os
 import runpy
 import select
-import signal
+import shlex
 import socket
 import subprocess
 import sys
-import threading
-import time
+import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-IMPORTED = ("lvspec_cli.captioner", "lvspec_cli.models.pair", "lvspec_cli.session", "lvspec_cli.ui.live.view")
-MESSAGE_BYTES = 1 << 20
+from tests import warm_program
+from tests.warm_program import MESSAGE_BYTES, WarmProgram, begin
 
-
-class WarmProgram:
-    """A running `lvspec`; what it offers, it offers as `subprocess.Popen` does."""
-
-    def __init__(self, pid: int, ending: socket.socket, stdout: IO[bytes] | None, stderr: IO[bytes] | None) -> None:
-        self.pid, self.stdout, self.stderr = pid, stdout, stderr
-        self.returncode: int | None = None
-        self._ending = ending  # tells how it ended
-
-    def poll(self) -> int | None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.wait(0)
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        if self.returncode is None:
-            if not select.select([self._ending], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired("lvspec", timeout or 0)
-            self.returncode = int(self._ending.recv(100))
-            self._ending.close()
-        return self.returncode
-
-    def communicate(self, timeout: float | None = None) -> tuple[bytes | None, bytes | None]:
-        """All that is still to come of stdout and stderr, once it has ended; None of those that are no pipes."""
-        taken: dict[str, bytes] = {}
-
-        def take(name: str, stream: IO[bytes]) -> None:
-            with stream:
-                taken[name] = stream.read()
-
-        deadline = None if timeout is None else time.monotonic() + timeout
-        streams = {name: stream for name, stream in (("out", self.stdout), ("err", self.stderr)) if stream is not None}
-        readers = [threading.Thread(target=take, args=each, daemon=True) for each in streams.items()]
-        for reader in readers:
-            reader.start()
-        for reader in readers:
-            reader.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
-        self.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-        return taken.get("out"), taken.get("err")
-
-    def send_signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
+IMPORTED = (
+    "lvspec_cli.batch.local",
+    "lvspec_cli.captioner",
+    "lvspec_cli.cli.app",
+    "lvspec_cli.cli.run",
+    "lvspec_cli.models.disk",
+    "lvspec_cli.models.pair",
+    "lvspec_cli.models.qwen2_5_vl",
+    "lvspec_cli.preset_reader",
+    "lvspec_cli.session",
+    "lvspec_cli.ui.live.view",
+    "pydantic",
+    "tokenizers",
+    "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl",
+)
 
 
 class Warm:
     """The process that programs are forked from. A context manager; it ends with whoever made it."""
 
     def __init__(self) -> None:
-        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.warm", str(theirs.fileno())]
+        self._folder = tempfile.TemporaryDirectory()
+        self._address = os.path.join(self._folder.name, "orders")
+        command = [sys.executable, "-m", "tests.warm", self._address]
         root = str(Path(__file__).parents[1])
-        self._process = subprocess.Popen(command, cwd=root, pass_fds=[theirs.fileno()])
-        theirs.close()
+        self._process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
 
     def __enter__(self) -> Warm:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._orders.close()
-        self._process.wait()
+        self._process.communicate()
+        self._folder.cleanup()
 
     def start(
         self,
@@ -102,20 +73,23 @@ class Warm:
 
         ``stdout``, ``stderr``: as `subprocess.Popen` takes them: PIPE, DEVNULL, a descriptor or a file.
         """
-        ending, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        (out, out_there), (err, err_there) = _opened(stdout, pipesize), _opened(stderr, pipesize)
         order = {
             "arguments": list(map(str, arguments)),
             "cwd": os.fspath(cwd or os.getcwd()),
             "env": dict(os.environ if env is None else env),
         }
-        with theirs, open(os.devnull, "rb") as nothing, out_there, err_there:
+        (out, out_there), (err, err_there) = (_opened(stream, pipesize) for stream in (stdout, stderr))
+        with open(os.devnull, "rb") as nothing, out_there, err_there:
             streams = [nothing.fileno(), out_there.fileno(), err_there.fileno()]
-            socket.send_fds(self._orders, [json.dumps(order).encode()], [*streams, theirs.fileno()])
-        return WarmProgram(int(ending.recv(100)), ending, out, err)
+            return WarmProgram(*begin(self._address, order, streams), out, err)
+
+    def script(self) -> str:
+        """The text of a script that is `lvspec` to a shell."""
+        words = [sys.executable, "-IS", warm_program.__file__, self._address]
+        return f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'
 
 
-def _opened(stream: Any, pipesize: int) -> tuple[IO[bytes] | None, IO[bytes]]:
+def _opened(stream: Any, pipesize: int) -> tuple[IO[Any] | None, IO[bytes]]:
     """Our end of a pipe, if it is to be one, and what the program writes to."""
     if stream == subprocess.DEVNULL:
         return None, open(os.devnull, "wb")
@@ -129,23 +103,29 @@ def _opened(stream: Any, pipesize: int) -> tuple[IO[bytes] | None, IO[bytes]]:
     return open(read, "rb"), open(write, "wb")
 
 
-def _serve(orders: socket.socket) -> None:
+def _serve(address: str) -> None:
     for name in IMPORTED:
         importlib.import_module(name)
     gc.freeze()  # what is imported stays in memory that programs share
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(orders, MESSAGE_BYTES, 4)
-        if not message:
-            return
-        if os.fork() == 0:
-            orders.close()
-            *streams, ending = descriptors
-            _lead(json.loads(message), streams, socket.socket(fileno=ending))
-        for descriptor in descriptors:
-            os.close(descriptor)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:  # those whose programs ended meanwhile
-                pass
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as orders:
+        orders.bind(address)
+        orders.listen()
+        print("ready", flush=True)
+        while True:
+            ready, _, _ = select.select([orders, 0], [], [])
+            if 0 in ready:  # whoever made this has ended
+                return
+            line, _ = orders.accept()
+            with line:
+                message, streams, _, _ = socket.recv_fds(line, MESSAGE_BYTES, 3)
+                if os.fork() == 0:
+                    orders.close()
+                    _lead(json.loads(message), streams, line)
+            for descriptor in streams:
+                os.close(descriptor)
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:  # those whose programs ended meanwhile
+                    pass
 
 
 def _lead(order: dict[str, Any], streams: list[int], ending: socket.socket) -> None:
@@ -155,7 +135,7 @@ def _lead(order: dict[str, Any], streams: list[int], ending: socket.socket) -> N
         ending.close()
         _become(order, streams)
         runpy.run_module("lvspec_cli", run_name="__main__")
-    for descriptor in streams:  # a pipe ends when the program does
+    for descriptor in (0, 1, *streams):  # a pipe ends when the program does
         os.close(descriptor)
     ending.send(str(program).encode())
     _, status = os.waitpid(program, 0)
@@ -183,4 +163,4 @@ def _text(descriptor: int, mode: str, errors: str, buffering: int = -1) -> IO[An
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(sys.argv[1])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -58,3 +60,9 @@ def lvspec(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(2)
+
+
+@cache
+def command() -> Callable[..., Any]:
+    """All of them as one. It is made once, however often a process runs it: that takes longer than most commands do."""
+    return typer.main.get_command(app)

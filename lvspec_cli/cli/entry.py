@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     prepare_streams()
-    from lvspec_cli.cli.app import app
+    from lvspec_cli.cli.app import command
 
-    return app(arguments, prog_name="lvspec", standalone_mode=False) or OK
+    return command()(arguments, prog_name="lvspec", standalone_mode=False) or OK
 
 
 def _report(error: Exception, debug: bool) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from lvspec_cli.caption import Part, Progress
-from lvspec_cli.decoding.grounding import read_together
 from lvspec_cli.errors import LvspecError, TraceError
 from lvspec_cli.output.json_text import json_line
 from lvspec_cli.output.result import Result
@@ -65,6 +64,8 @@ class TraceWriter:
 
     def _lines(self, waiting: Sequence[Progress]) -> list[dict[str, Any]]:
         """The lines of some rounds of a part, and before them that of the part if they are its first ones."""
+        from lvspec_cli.decoding.grounding import read_together  # heavy, and here only where there were rounds
+
         part, first = waiting[0].part or _WHOLE, waiting[0]
         assert first.setup is not None
         assert first.sight is not None

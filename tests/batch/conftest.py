@@ -43,6 +43,15 @@ def videos(tmp_path):
     return write
 
 
+@pytest.fixture(scope="session")
+def lead_lives(tiny_preset):
+    """Lets runs live and die: see `tests.batch.deaths.Fates.lead_lives`."""
+    from tests.batch.deaths import Fates
+
+    with Fates(tiny_preset) as fates:
+        yield fates.lead_lives
+
+
 def lines(path):
     """The lines of a file of JSON lines."""
     return [json.loads(line) for line in path.read_text().splitlines()]

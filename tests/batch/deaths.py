@@ -1,11 +1,12 @@
 """One run after another, each killed at some moment (`kill -9`), as a program of its own.
 
-It has everything imported and forks for every run, which makes one cost a few hundredths of a second. `lead_lives` says
-how it is used.
+A process has everything imported that a run without models needs, and forks for every run, which makes one cost a few
+hundredths of a second. The fixture `lead_lives` is how it is used.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -22,21 +23,49 @@ from lvspec_cli.output import partial_file
 from tests.batch.fake_run import replace_captioner, with_tests
 
 
-def lead_lives(folder, preset, lives) -> list[int]:
-    """Let runs come and go in a folder; returns how each ended: with its exit code, or -9 if it was killed.
+class Fates:
+    """The process that runs come from, and end in. A context manager; it ends with whoever made it."""
 
-    A life is a list of the arguments of `lvspec caption`, and a death. A death is ``{"change": n}``, just before the
-    n-th time (from 0) that the run changes something on the disk, and in the middle of what it writes;
-    ``{"bytes": n, "of": path}``, as soon as a file has grown by so many bytes; ``{"seconds": t}``, so long after it
-    began; or ``{}``, none.
-    """
-    given = ["caption", "--preset", str(preset), "-q"]
-    told = json.dumps([([*given, *map(str, arguments)], death) for arguments, death in lives])
-    command = [sys.executable, "-m", "tests.batch.deaths", str(preset)]
-    done = subprocess.run(
-        command, cwd=folder, env=with_tests(), input=told, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(done.stdout)
+    def __init__(self, preset) -> None:
+        self._preset = str(preset)
+        command = [sys.executable, "-m", "tests.batch.deaths", self._preset]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._process = subprocess.Popen(command, env=with_tests(), **pipes)
+
+    def __enter__(self) -> Fates:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def lead_lives(self, folder, lives) -> list[int]:
+        """Let runs come and go in a folder; returns how each ended: with its exit code, or -9 if it was killed.
+
+        A life is a list of the arguments of `lvspec caption`, and a death. A death is ``{"change": n}``, just before
+        the n-th time (from 0) that the run changes something on the disk, and in the middle of what it writes;
+        ``{"bytes": n, "of": path}``, as soon as a file has grown by so many bytes; ``{"seconds": t}``, so long after
+        it began; or ``{}``, none.
+        """
+        given = ["caption", "--preset", self._preset, "-q"]
+        told = [([*given, *map(str, arguments)], death) for arguments, death in lives]
+        order = {"folder": str(folder), "environment": dict(os.environ), "lives": told}
+        print(json.dumps(order), file=self._process.stdin, flush=True)
+        return json.loads(self._process.stdout.readline())
+
+
+def _serve(preset) -> None:
+    replace_captioner()
+    with tempfile.TemporaryDirectory() as warm:  # what a run imports is imported before the first one
+        video = Path(warm, "warm.mp4")
+        video.write_text("warm")
+        main(["caption", str(video), "-q", "-o", f"{warm}/", "--preset", preset])
+    gc.freeze()  # and stays in memory that they share
+    for line in sys.stdin:
+        order = json.loads(line)
+        os.chdir(order["folder"])
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        print(json.dumps([_live(arguments, death) for arguments, death in order["lives"]]), flush=True)
 
 
 def _live(arguments, death) -> int:
@@ -98,9 +127,4 @@ def _doom(changes: int) -> None:
 
 
 if __name__ == "__main__":
-    replace_captioner()
-    with tempfile.TemporaryDirectory() as warm:  # what a run imports is imported before the first one
-        video = Path(warm, "warm.mp4")
-        video.write_text("warm")
-        main(["caption", str(video), "-q", "-o", f"{warm}/", "--preset", sys.argv[1]])
-    print(json.dumps([_live(arguments, death) for arguments, death in json.load(sys.stdin)]))
+    _serve(sys.argv[1])

@@ -11,7 +11,6 @@ import pytest
 
 from lvspec_cli.batch.journal import NAME
 from tests.batch.conftest import lines
-from tests.batch.deaths import lead_lives
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and forks are POSIX")
 KILLS, VIDEOS = 20, 30
@@ -49,14 +48,14 @@ NAMES = [f"clip {index:02}.mp4" for index in range(VIDEOS)]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_twenty_deaths_of_a_run_into_a_folder_cost_nothing(work, tiny_preset, monkeypatch, seed):
+def test_twenty_deaths_of_a_run_into_a_folder_cost_nothing(work, lead_lives, monkeypatch, seed):
     monkeypatch.setenv("SECONDS_A_VIDEO", "0.02")
     journal = os.path.join("out", NAME)
-    ends = lead_lives(work, tiny_preset, [(FOLDER, death) for death in moments(seed, journal)])
+    ends = lead_lives(work, [(FOLDER, death) for death in moments(seed, journal)])
     assert ends.count(-9) >= ENOUGH
     for half_written in (work / "out").rglob(".lvspec-*"):
         os.utime(half_written, (0, 0))  # as if it were there for long
-    assert lead_lives(work, tiny_preset, [(FOLDER, {})]) == [0]
+    assert lead_lives(work, [(FOLDER, {})]) == [0]
     assert journaled(work / journal) == NAMES
     for index, name in enumerate(NAMES):
         place = work / "out" / ("deep" if index % 3 == 0 else "") / name.removesuffix(".mp4")
@@ -66,9 +65,9 @@ def test_twenty_deaths_of_a_run_into_a_folder_cost_nothing(work, tiny_preset, mo
     assert (work / "captioned").read_bytes().count(b"\0") <= VIDEOS + KILLS  # a death costs one video at most
 
 
-def test_twenty_deaths_of_a_run_into_a_file_cost_nothing(work, tiny_preset, monkeypatch):
+def test_twenty_deaths_of_a_run_into_a_file_cost_nothing(work, lead_lives, monkeypatch):
     monkeypatch.setenv("SECONDS_A_VIDEO", "0.02")
-    ends = lead_lives(work, tiny_preset, [(FILE, death) for death in [*moments(3, "journal.jsonl"), {}]])
+    ends = lead_lives(work, [(FILE, death) for death in [*moments(3, "journal.jsonl"), {}]])
     assert ends[-1] == 0
     assert ends.count(-9) >= ENOUGH
     assert journaled(work / "journal.jsonl") == NAMES
@@ -79,7 +78,7 @@ def test_twenty_deaths_of_a_run_into_a_file_cost_nothing(work, tiny_preset, monk
 CHANGES = 16  # on the disk; more than a run over two videos makes
 
 
-def test_a_death_before_any_change_on_the_disk_costs_nothing(tiny_preset, tmp_path):
+def test_a_death_before_any_change_on_the_disk_costs_nothing(lead_lives, tmp_path):
     lives = []
     for change in range(CHANGES):
         (tmp_path / f"{change}" / "in").mkdir(parents=True)
@@ -87,7 +86,7 @@ def test_a_death_before_any_change_on_the_disk_costs_nothing(tiny_preset, tmp_pa
             (tmp_path / f"{change}" / "in" / f"{name}.mp4").write_text(f"video {name}")
         arguments = [f"{change}/in", "-r", "-o", f"{change}/out/", "--format", "text,json"]
         lives += [(arguments, {"change": change}), (arguments, {})]
-    ends = lead_lives(tmp_path, tiny_preset, lives)
+    ends = lead_lives(tmp_path, lives)
     assert set(ends[::2]) == {-9}
     assert set(ends[1::2]) == {0}
     for change in range(CHANGES):
@@ -99,7 +98,7 @@ def test_a_death_before_any_change_on_the_disk_costs_nothing(tiny_preset, tmp_pa
 
 
 @pytest.mark.parametrize("renewal", ["other videos", "--overwrite", "other settings"])
-def test_a_death_while_results_are_replaced_leaves_no_old_ones_for_good(tiny_preset, tmp_path, renewal):
+def test_a_death_while_results_are_replaced_leaves_no_old_ones_for_good(lead_lives, tmp_path, renewal):
     def begun(change):
         (tmp_path / f"{change}" / "in").mkdir(parents=True)
         (tmp_path / f"{change}" / "in" / "a.mp4").write_text("video old")
@@ -107,7 +106,7 @@ def test_a_death_while_results_are_replaced_leaves_no_old_ones_for_good(tiny_pre
 
     changes = range(16)
     runs = {change: begun(change) for change in changes}
-    assert set(lead_lives(tmp_path, tiny_preset, [(runs[change], {}) for change in changes])) == {0}
+    assert set(lead_lives(tmp_path, [(runs[change], {}) for change in changes])) == {0}
     for video in tmp_path.glob("*/in/*.mp4"):
         times = video.stat()
         video.write_text("video renewed" if renewal == "other videos" else "video new")
@@ -118,7 +117,7 @@ def test_a_death_while_results_are_replaced_leaves_no_old_ones_for_good(tiny_pre
     lives = [
         life for change in changes for life in ((runs[change] + first, {"change": change}), (runs[change] + more, {}))
     ]
-    ends = lead_lives(tmp_path, tiny_preset, lives)
+    ends = lead_lives(tmp_path, lives)
     assert ends[:24:2] == [-9] * 12
     new = "seen: renewed" if renewal == "other videos" else "seen: new"
     for change, code in zip(changes, ends[1::2], strict=True):
@@ -131,14 +130,14 @@ def test_a_death_while_results_are_replaced_leaves_no_old_ones_for_good(tiny_pre
         assert json.loads((out / "a.json").read_text())["text"] == said
 
 
-def test_a_death_while_formats_differ_leaves_no_file_of_an_old_caption(tiny_preset, tmp_path):
+def test_a_death_while_formats_differ_leaves_no_file_of_an_old_caption(lead_lives, tmp_path):
     changes = range(18)
     inputs = {change: [f"{change}/in", "-r", "-o", f"{change}/out/"] for change in changes}
     for change in changes:
         (tmp_path / f"{change}" / "in").mkdir(parents=True)
         (tmp_path / f"{change}" / "in" / "a.mp4").write_text("video old")
     every, one = ["--format", "text,json"], ["--format", "md"]
-    assert set(lead_lives(tmp_path, tiny_preset, [(inputs[change] + every, {}) for change in changes])) == {0}
+    assert set(lead_lives(tmp_path, [(inputs[change] + every, {}) for change in changes])) == {0}
     for video in tmp_path.glob("*/in/*.mp4"):
         video.write_text("video renewed")
     lives = [
@@ -146,7 +145,7 @@ def test_a_death_while_formats_differ_leaves_no_file_of_an_old_caption(tiny_pres
         for change in changes
         for formats, death in ((one, {"change": change}), (one, {}), (every, {"change": change}), (every, {}))
     ]
-    ends = lead_lives(tmp_path, tiny_preset, lives)
+    ends = lead_lives(tmp_path, lives)
     assert ends[:40:4] == ends[2:42:4] == [-9] * 10
     assert set(ends[1::2]) == {0}
     for change in changes:

@@ -13,7 +13,6 @@ from lvspec_cli.batch.journal_content import Entry
 from lvspec_cli.file_lock import lock
 from lvspec_cli.report.documents import read_documents
 from tests.batch.conftest import entries, lines, told
-from tests.batch.deaths import lead_lives
 from tests.batch.fake_run import with_tests
 
 posix = pytest.mark.skipif(os.name == "nt", reason="one process can lock a file twice there, and has no fork")
@@ -156,12 +155,12 @@ def test_what_is_no_trace_is_neither_continued_nor_touched(run, videos, captione
 
 
 @posix
-def test_deaths_of_a_run_leave_a_trace_that_goes_on(tmp_path, tiny_preset):
+def test_deaths_of_a_run_leave_a_trace_that_goes_on(lead_lives, tmp_path):
     names = [f"{index}.mp4" for index in range(40)]
     for name in names:
         (tmp_path / name).write_text(f"video {name}")
     given = [*names, "-o", "out/", "--trace", "t.jsonl"]
-    ends = lead_lives(tmp_path, tiny_preset, [*((given, {"change": n}) for n in range(4, 24)), (given, {})])
+    ends = lead_lives(tmp_path, [*((given, {"change": n}) for n in range(4, 24)), (given, {})])
     deaths = ends.count(-9)
     assert deaths >= 10
     assert ends[-1] == 0

@@ -169,6 +169,8 @@ def test_what_is_done_needs_no_worker(run, tiny_preset, monkeypatch):
 
 
 def test_the_pipeline_in_the_docs_runs(cluster, tiny_preset, clip, tmp_path, monkeypatch):
+    from pyarrow import parquet  # comes with Ray Data
+
     monkeypatch.chdir(tmp_path)
     Path("clips").mkdir()
     shutil.copy(clip, "clips/a.mp4")
@@ -179,7 +181,7 @@ def test_the_pipeline_in_the_docs_runs(cluster, tiny_preset, clip, tmp_path, mon
         assert there in code
         code = code.replace(there, here)
     exec(code, {})
-    rows = {os.path.basename(row["path"]): row for row in cluster.data.read_parquet("captions").take_all()}
+    rows = {os.path.basename(row["path"]): row for row in parquet.read_table("captions").to_pylist()}
     assert sorted(rows) == ["a.mp4", "bad.mp4"]
     assert (bool(rows["a.mp4"]["text"]), rows["a.mp4"]["error_type"]) == (True, "")
     assert (rows["bad.mp4"]["text"], rows["bad.mp4"]["error_type"]) == ("", "not_a_video")

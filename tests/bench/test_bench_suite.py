@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import Qwen2Tokenizer
 
 from lvspec_cli.bench.__main__ import main
 from lvspec_cli.bench.arena import plan_for
@@ -27,7 +28,6 @@ from lvspec_cli.captioner import Captioner
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.model import Extension
 from lvspec_cli.demo.architecture import Size, build_model, build_processor
-from lvspec_cli.demo.tokenizer import train_tokenizer
 from lvspec_cli.errors import UsageError
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.pair import load_pair
@@ -52,13 +52,12 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="module")
-def preset_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def preset_path(tmp_path_factory: pytest.TempPathFactory, demo_tokenizer: Qwen2Tokenizer) -> Path:
     folder = tmp_path_factory.mktemp("pair")
-    tokenizer = train_tokenizer()
     for role, size in SIZES.items():
         torch.manual_seed(0)
-        build_model(size, tokenizer).save_pretrained(folder / role)
-        build_processor(tokenizer).save_pretrained(folder / role)
+        build_model(size, demo_tokenizer).save_pretrained(folder / role)
+        build_processor(demo_tokenizer).save_pretrained(folder / role)
     (folder / "tiny.yaml").write_text(PRESET, encoding="utf-8")
     return folder / "tiny.yaml"
 

@@ -12,6 +12,7 @@ import pytest
 
 from lvspec_cli.batch.journal import NAME
 from lvspec_cli.output import FORMATS
+from tests.batch.fake_run import with_tests
 
 ALL = ",".join(FORMATS)
 MANY = 3000  # failures: they fill more than the buffer of a pipe, in any format
@@ -190,11 +191,13 @@ def test_an_interrupt_keeps_the_files_of_finished_videos_and_tells_where(caption
 
 
 @posix
-def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tiny_preset, copies, tmp_path, tree):
+def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tiny_preset, tmp_path, tree):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_text("word")
     # Files may have a block of 512 or 1024 bytes: enough for a caption, and too little for a record.
-    command = [sys.executable, "-m", "lvspec_cli", "caption", *copies("a.mp4", "b.mp4"), "--preset", tiny_preset]
-    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *map(str, command), "--format", "text,json", "--sidecar"]
-    done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "tests.batch.fake_run", "caption", "a.mp4", "b.mp4", "--preset", str(tiny_preset)]
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *command, "--format", "text,json", "--sidecar"]
+    done = subprocess.run(limited, cwd=tmp_path, env=with_tests(), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("lvspec: error: a.json cannot be written: File too large; ")
     assert tree() == ["a.txt"]

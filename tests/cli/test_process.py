@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lvspec_cli.cli import main
+from tests.batch.fake_run import with_tests
 from tests.many_videos import list_of
 from tests.terminal import Terminal, tty_environment
 
@@ -19,24 +20,39 @@ HEAVY = {"torch", "torchvision", "transformers", "numpy", "av", "decord", "PIL",
 posix = pytest.mark.skipif(os.name == "nt", reason="terminals and signals are others there")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["--version"],
-        ["demo", "clip", "-h"],
-        *([name, "-h"] for name in ("caption", "ask", "presets", "pull", "doctor", "report", "status", "merge")),
-    ],
-)
-def test_help_imports_nothing_heavy(arguments):
+HELP = [
+    ["--help"],
+    ["--version"],
+    ["demo", "clip", "-h"],
+    *([name, "-h"] for name in ("caption", "ask", "presets", "pull", "doctor", "report", "status", "merge")),
+]
+
+
+def imported_by(heavy, *commands):
+    """Each command's exit code and stdout, and what of the heavy was imported since the program began."""
     code = (
-        "import sys; from lvspec_cli.cli import main; code = main(sys.argv[1:]); "
-        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr); sys.exit(code)"
+        "import contextlib, io, json, sys\n"
+        "from lvspec_cli.cli import main\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), 'utf-8')) as out:\n"
+        "        code = main(arguments)\n"
+        "    imported = sorted(set(json.loads(sys.argv[2])) & set(sys.modules))\n"
+        "    print(json.dumps([code, out.buffer.getvalue().decode(), imported]))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    assert done.stderr == "[]\n"
-    assert done.stdout.startswith("lvspec " if arguments == ["--version"] else "Usage: lvspec")
+    given = [json.dumps([[*map(str, command)] for command in commands]), json.dumps([*heavy])]
+    done = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_help_imports_nothing_heavy():
+    for arguments, (code, out, imported) in zip(HELP, imported_by(HEAVY, *HELP), strict=True):
+        assert (arguments, code, imported) == (arguments, 0, [])
+        assert out.startswith("lvspec " if arguments == ["--version"] else "Usage: lvspec")
+
+
+def test_what_needs_no_model_imports_none_of_their_libraries(tiny_preset, tmp_path):
+    given = ["caption", "gone.mp4", "--preset", tiny_preset, "--trace", tmp_path / "t.jsonl", "-o", f"{tmp_path}/out/"]
+    assert imported_by(HEAVY - {"numpy", "rich", "PIL"}, given) == [[1, "", []]]
 
 
 def test_no_arguments_show_the_help_and_are_wrong_usage():
@@ -166,21 +182,16 @@ def many(tiny_preset, clip, tmp_path, *options):
     return ["caption", *map(str, given)]
 
 
-@pytest.fixture(params=["cold", "warm"])
+@pytest.fixture(params=["cold", "warm", "without a model"])
 def start(request):
-    """Starts `lvspec` as a program with pipes: as people do, and with what models need imported."""
+    """Starts `lvspec` with pipes: as people do, with what models need imported, or with captions that need none."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     if request.param == "warm":
         warm = request.getfixturevalue("warm")
         return lambda *arguments, **options: warm.start(*arguments, **pipes, **options)
-    return lambda *arguments, **options: subprocess.Popen([*LVSPEC, *map(str, arguments)], **pipes, **options)
-
-
-ENDINGS_OF_BOTH = pytest.mark.parametrize(
-    ("start", "number", "code"),
-    [("cold", signal.SIGINT, 130), ("warm", signal.SIGINT, 130), ("warm", signal.SIGTERM, 143)],
-    indirect=["start"],
-)
+    begin = LVSPEC if request.param == "cold" else [sys.executable, "-m", "tests.batch.fake_run"]
+    pipes["env"] = with_tests()
+    return lambda *arguments, **options: subprocess.Popen([*begin, *map(str, arguments)], **{**pipes, **options})
 
 
 def has_begun(process):
@@ -189,7 +200,9 @@ def has_begun(process):
 
 
 @posix
-@ENDINGS_OF_BOTH
+@pytest.mark.parametrize(
+    ("start", "number", "code"), [("cold", signal.SIGINT, 130), ("warm", signal.SIGTERM, 143)], indirect=["start"]
+)
 def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, clip, tmp_path, start, number, code):
     process = start(*many(tiny_preset, clip, tmp_path, "--format", "jsonl"))
     has_begun(process)
@@ -202,7 +215,11 @@ def test_an_interrupt_ends_a_run_with_its_code_and_whole_records(tiny_preset, cl
 
 
 @posix
-@ENDINGS_OF_BOTH
+@pytest.mark.parametrize(
+    ("start", "number", "code"),
+    [("cold", signal.SIGINT, 130), ("warm", signal.SIGINT, 130), ("warm", signal.SIGTERM, 143)],
+    indirect=["start"],
+)
 def test_an_interrupt_before_the_first_result_leaves_nothing(tiny_preset, clip, tmp_path, start, number, code):
     process = start("caption", clip, "--preset", tiny_preset, "-o", "out.txt", cwd=tmp_path)
     assert process.stderr.readline() == b"lvspec: tiny knows nothing at all\n"  # models are loaded later
@@ -245,9 +262,9 @@ def test_an_interrupt_keeps_the_document_whole_and_gives_the_cursor_back(
 
 
 @posix
-@pytest.mark.parametrize("start", ["cold"], indirect=True)
-def test_a_reader_that_leaves_ends_the_run_quietly(tiny_preset, clip, tmp_path, start):
-    process = start(*many(tiny_preset, clip, tmp_path, "--format", "jsonl"))
+def test_a_reader_that_leaves_ends_the_run_quietly(tiny_preset, clip, tmp_path, warm):
+    arguments = many(tiny_preset, clip, tmp_path, "--format", "jsonl")
+    process = warm.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     has_begun(process)
     process.stdout.close()
     assert_ended_quietly(process)
@@ -265,7 +282,12 @@ def test_a_reader_that_takes_ten_bytes_of_json_ends_the_run_quietly(tiny_preset,
 @posix
 @pytest.mark.parametrize(
     ("start", "command", "unbuffered"),
-    [("warm", "caption", ""), ("cold", "caption", "1"), ("cold", "report", ""), ("cold", "report", "1")],
+    [
+        ("warm", "caption", ""),
+        ("without a model", "caption", "1"),
+        ("cold", "report", ""),
+        ("cold", "report", "1"),
+    ],
     indirect=["start"],
 )
 def test_a_reader_that_leaves_in_the_middle_of_a_result_gives_every_command_the_same_code(
@@ -276,7 +298,7 @@ def test_a_reader_that_leaves_in_the_middle_of_a_result_gives_every_command_the_
         "caption": ["caption", clip, "--preset", tiny_preset, "--segment", "0.25", "--format", "json", "-q"],
         "report": ["report", tmp_path / "record.json", "-o", "-"],
     }[command]
-    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    environment = {**with_tests(), "PYTHONUNBUFFERED": unbuffered}
     # The result is larger than the pipe, as far as the system lets its size be chosen.
     process = start(*given, env=environment, pipesize=4096)
     assert os.read(process.stdout.fileno(), 2)
@@ -285,9 +307,9 @@ def test_a_reader_that_leaves_in_the_middle_of_a_result_gives_every_command_the_
 
 
 @posix
-def test_a_disk_that_fills_up_is_told_also_of_a_stdout_that_python_does_not_buffer(tiny_preset, clip, tmp_path):
-    command = [*LVSPEC, "caption", str(clip), "--preset", str(tiny_preset), "--format", "json", "-q"]
-    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *command]
+def test_a_disk_that_fills_up_is_told_also_of_a_stdout_that_python_does_not_buffer(tiny_preset, tmp_path):
+    given = ["caption", "gone.mp4", "lost.mp4", "--preset", tiny_preset, "--format", "json", "-q"]
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *LVSPEC, *map(str, given)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with open(tmp_path / "record.json", "wb") as stdout:
         done = subprocess.run(limited, stdout=stdout, stderr=subprocess.PIPE, env=environment, text=True, check=False)

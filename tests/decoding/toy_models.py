@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -31,6 +32,7 @@ class ToyModel:
     ) -> None:
         self.vocabulary_size = vocabulary_size
         self.table = spread * _table(vocabulary_size, seed, share, rows)  # [rows, vocabulary_size] logits
+        self._rows = rows
         self._states = [0] * (capacity + 1)  # entry i is the state after i positions; stale ones stay in place
         self._tokens = [-1] * capacity
         self._length = 0
@@ -61,7 +63,7 @@ class ToyModel:
     def _append(self, tokens: Sequence[int]) -> list[int]:
         states = []
         for token in tokens:
-            state = (self._states[self._length] * 31 + token + 1) % len(self.table)
+            state = (self._states[self._length] * 31 + token + 1) % self._rows
             self._tokens[self._length] = token
             self._length += 1
             self._states[self._length] = state
@@ -69,6 +71,7 @@ class ToyModel:
         return states
 
 
+@lru_cache(256)
 def _table(vocabulary_size: int, seed: int, share: float, rows: int) -> Tensor:
     own, base = _logits(vocabulary_size, seed, rows), _logits(vocabulary_size, 0, rows)
     alike = torch.rand(rows, 1, generator=torch.Generator().manual_seed(seed)) < share

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
-from transformers import AutoModelForImageTextToText
+from transformers import AutoModelForImageTextToText, Qwen2Tokenizer
 
 from lvspec_cli.captioner import Captioner
 from lvspec_cli.demo.architecture import SIZES, VIDEO_TOKENS, build_model
 from lvspec_cli.demo.clip import scenes_of, write_clip, write_long_clip
 from lvspec_cli.demo.evaluation import ClipScore, score_clips, summarise
-from lvspec_cli.demo.tokenizer import train_tokenizer
 from lvspec_cli.preset import load_preset
 
 SEEDS = range(5000, 5006)
@@ -42,14 +41,15 @@ def test_the_pair_is_small_and_in_bfloat16() -> None:
 
 
 @pytest.mark.parametrize("role", ["target", "draft"])
-def test_the_weights_are_those_of_the_architecture_and_tokenizer_that_are_trained(role: str) -> None:
+def test_the_weights_are_those_of_the_architecture_and_tokenizer_that_are_trained(
+    role: str, demo_tokenizer: Qwen2Tokenizer
+) -> None:
     spec = getattr(load_preset("demo"), role)
-    tokenizer = train_tokenizer()
-    expected = build_model(SIZES[role], tokenizer).state_dict()
+    expected = build_model(SIZES[role], demo_tokenizer).state_dict()
     loaded = AutoModelForImageTextToText.from_pretrained(spec.model).state_dict()
     assert {name: value.shape for name, value in loaded.items()} == {n: v.shape for n, v in expected.items()}
     saved = json.loads((Path(spec.model) / "tokenizer.json").read_text(encoding="utf-8"))
-    assert saved["model"]["vocab"].items() <= tokenizer.get_vocab().items()
+    assert saved["model"]["vocab"].items() <= demo_tokenizer.get_vocab().items()
 
 
 def test_captions_name_nearly_all_attributes_and_answers_are_mostly_right(scores: list[ClipScore]) -> None:

@@ -7,15 +7,14 @@ import torch
 
 from lvspec_cli.demo.grounding import cell_names, gaze_loss, naming_loss
 from lvspec_cli.demo.scene import COLOURS, SHAPES
-from lvspec_cli.demo.tokenizer import train_tokenizer
 
 RED_CIRCLE = [SHAPES.index("circle") + 1, COLOURS.index("red") + 1] * 2 + [0]
 EMPTY = [0] * 5
 
 
-@pytest.fixture(scope="module")
-def tokenizer():  # type: ignore[no-untyped-def]
-    return train_tokenizer()
+@pytest.fixture
+def tokenizer(demo_tokenizer):  # type: ignore[no-untyped-def]
+    return demo_tokenizer
 
 
 def test_every_shape_and_colour_has_a_token_of_its_own(tokenizer) -> None:  # type: ignore[no-untyped-def]

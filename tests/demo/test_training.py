@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, Qwen2Tokenizer
 
 from lvspec_cli.demo.architecture import GRID, MERGE_SIZE, VIDEO_TOKENS, Size, build_model, build_processor
 from lvspec_cli.demo.batches import (
@@ -34,9 +35,12 @@ TINY = Size(2, 64, 96, 4, 1, 1, 32, 48, 2)
 LAYOUT = Layout(("caption", "question"))
 
 
-@pytest.fixture(scope="module")
-def tokenizer():  # type: ignore[no-untyped-def]
-    return train_tokenizer()
+@pytest.fixture(scope="module", autouse=True)
+def tokenizer(demo_tokenizer: Qwen2Tokenizer) -> Iterator[Qwen2Tokenizer]:
+    """Trainers take the one that is trained already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lvspec_cli.demo.training.train_tokenizer", lambda: demo_tokenizer)
+        yield demo_tokenizer
 
 
 @pytest.fixture(scope="module")
