@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lvspec_cli.caption import Part, Sight
@@ -37,11 +37,15 @@ def test_the_caption_is_what_the_rounds_say_each_token_in_its_own_colour() -> No
 
 
 @given(st.text(min_size=1, max_size=30), st.integers(1, 5))
+@example("\ufffd", 1)  # which looks like the beginning of a character until no more comes
 def test_a_character_of_several_tokens_appears_when_it_is_whole(text: str, tokens_a_round: int) -> None:
     text = "." + text.encode("utf-8", "replace").decode()
     decode, parts = Decode(), [bytes([byte]) for byte in text.encode()]
     rounds = [
-        decode.round([(part, EXACT) for part in parts[at : at + tokens_a_round]])
+        decode.round(
+            [(part, EXACT) for part in parts[at : at + tokens_a_round]],
+            finish="length" if at + tokens_a_round >= len(parts) else None,
+        )
         for at in range(0, len(parts), tokens_a_round)
     ]
     for count in range(1, len(rounds) + 1):
