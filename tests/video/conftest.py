@@ -8,14 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.video.catalogue import ENCODINGS
 from tests.video.encoding import encode
-
-# A busy machine is no reason to fail: the laws hold however long an example takes.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 MakeVideo = Callable[[str], Path]
 
