@@ -33,11 +33,11 @@ def lead_s(lead: Fraction) -> float:
     return float(lead) if lead >= LEAST_LEAD_S else 0.0
 
 
-def late_warnings(lead_s: float) -> tuple[str, ...]:
+def late_warnings(first_frame_s: float) -> tuple[str, ...]:
     """What to tell of a first frame that comes so many seconds after the beginning of the file."""
-    if lead_s < TOLD_FROM_S:
+    if first_frame_s < TOLD_FROM_S:
         return ()
-    return (f"the first frame that can be shown comes {lead_s:.2f} s after the beginning of the file",)
+    return (f"the first frame that can be shown comes {first_frame_s:.2f} s after the beginning of the file",)
 
 
 def is_avi(stream: VideoStream) -> bool:
