@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
+from av.container import Container
 from av.video.stream import VideoStream
 
 # Nearly every file begins its sound a little before or after its pictures, by the length of a packet of sound: that is
@@ -18,14 +19,25 @@ def before_pictures(stream: VideoStream, earliest: Fraction) -> Fraction:
 
     ``earliest``: seconds of the clock at which the first picture is shown, whether it can be decoded or not.
     """
-    container = stream.container
-    started, length = getattr(container, "start_time", None), getattr(container, "duration", None)
+    started = getattr(stream.container, "start_time", None)
     if started is None:
         return Fraction(0)
-    lead = earliest - Fraction(started, av.time_base)
+    lead, length = earliest - Fraction(started, av.time_base), _longest(stream.container)
     # Programs of one recording have clocks of their own, and a broken stream has any: no lead is as long as the file.
-    is_believable = lead > 0 and (not length or lead < Fraction(length, av.time_base))
-    return lead if is_believable else Fraction(0)
+    return lead if lead > 0 and (length is None or lead < length) else Fraction(0)
+
+
+def _longest(container: Container) -> Fraction | None:
+    """Seconds that a file plays at the most; None if it does not say.
+
+    Of MPEG streams nobody knows more than how long each stream is, and they may come one after another.
+    """
+    whole = getattr(container, "duration", None)
+    streams = [
+        Fraction(each.duration * each.time_base) for each in container.streams if each.duration and each.time_base
+    ]
+    lengths = [*([Fraction(whole, av.time_base)] if whole else []), sum(streams, Fraction(0))]
+    return max(lengths) or None
 
 
 def lead_s(lead: Fraction) -> float:

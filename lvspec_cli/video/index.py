@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from av.video.stream import VideoStream
 
@@ -128,9 +128,9 @@ def build_index(packets: list[PacketFacts], stream: VideoStream, complete: bool,
         timestamps, time_base = sorted({time for time, _ in shown}), stream.time_base
     else:
         timestamps, time_base, warnings = _counted_times(packets, stream)
-    earliest = _first_of_the_clock(packets) if RATE_WARNING in warnings else timestamps[0]
-    if earliest is not None and is_avi(stream):
-        earliest -= _wait(earliest, packets, timestamps)
+    earliest = _first_of_the_clock(packets, stream) if RATE_WARNING in warnings else timestamps[0]
+    if is_avi(stream) and RATE_WARNING not in warnings:
+        earliest = timestamps[0] - _wait(packets, timestamps)
     return FrameIndex(
         timestamps=timestamps,
         end=timestamps[-1] + _last_duration(packets, timestamps, stream, time_base),
@@ -163,28 +163,50 @@ def _are_usable(times: list[int | None], packets: list[PacketFacts], stream: Vid
 
 
 def _counted_times(packets: list[PacketFacts], stream: VideoStream) -> tuple[list[int], Fraction, list[str]]:
-    """Times for frames in the order in which they leave the decoder: decoding times if these can be trusted."""
+    """Times for frames in the order in which they leave the decoder.
+
+    The packets' presentation times in ascending order, whichever packet each is of, if hardly two are the same; or else
+    their decoding times.
+    """
     shown = [p for p in packets if not p.is_discarded] or packets
-    decoded_at = [p.dts for p in shown if p.dts is not None]
+    presented_at = without_long_waits(believed_times(shown), shown, {})
+    told = sorted(time for time in presented_at if time is not None)
+    if len(told) == len(shown) and not too_many_strays(len(told) - len(set(told)), len(told)):
+        assert stream.time_base is not None
+        # A tick keeps those apart that are the same.
+        return list(accumulate(told, lambda earlier, time: max(earlier + 1, time))), stream.time_base, [COUNTED_WARNING]
+    decoded_at = _decoding_times(shown)
     if len(decoded_at) == len(shown) and len(set(decoded_at)) == len(shown) and ascends(decoded_at):
         assert stream.time_base is not None
         return decoded_at, stream.time_base, [COUNTED_WARNING]
     return list(range(len(shown))), 1 / stream_rate(stream), [RATE_WARNING]
 
 
-def _first_of_the_clock(packets: list[PacketFacts]) -> int | None:
+def _decoding_times(packets: list[PacketFacts]) -> list[int]:
+    """Those that are known. Matroska tells none of the first packets: they are taken to come as later ones do."""
+    known = [p.dts for p in packets if p.dts is not None]
+    first = next((place for place, p in enumerate(packets) if p.dts is not None), 0)
+    gap = _usual_gap(known) or 1
+    return [known[0] - gap * (first - place) for place in range(first)] + known
+
+
+def _first_of_the_clock(packets: list[PacketFacts], stream: VideoStream) -> int | None:
     """What the first packet says of its frame's time, in ticks of the stream, where it is not believed of others."""
-    first = next((packet for packet in packets if not packet.is_discarded), packets[0])
-    return first.dts if first.pts is None else first.pts
+    first = _first_shown(packets)
+    return first.dts if first.pts is None or is_avi(stream) else first.pts
 
 
-def _wait(earliest: int, packets: list[PacketFacts], timestamps: list[int]) -> int:
+def _wait(packets: list[PacketFacts], timestamps: list[int]) -> int:
     """Ticks that the first frame of an AVI file waits until the second packet is decoded: a frame at the most.
 
     AVI has decoding times alone; what is longer is no wait, but sound before the pictures.
     """
-    decoded_at = packets[0].dts
-    return 0 if decoded_at is None else max(0, min(earliest - decoded_at, _usual_gap(timestamps) or 0))
+    decoded_at = _first_shown(packets).dts
+    return 0 if decoded_at is None else max(0, min(timestamps[0] - decoded_at, _usual_gap(timestamps) or 0))
+
+
+def _first_shown(packets: list[PacketFacts]) -> PacketFacts:
+    return next((packet for packet in packets if not packet.is_discarded), packets[0])
 
 
 def _usual_gap(timestamps: list[int]) -> int | None:

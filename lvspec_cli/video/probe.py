@@ -19,6 +19,7 @@ from lvspec_cli.video.container import decode_packet, open_stream
 from lvspec_cli.video.conversion import FrameConverter
 from lvspec_cli.video.fingerprint import file_fingerprint
 from lvspec_cli.video.geometry import Geometry
+from lvspec_cli.video.index import stream_rate
 from lvspec_cli.video.limits import no_frames
 from lvspec_cli.video.options import ReadOptions
 from lvspec_cli.video.source import VideoPath
@@ -39,7 +40,7 @@ def inspect_container(path: VideoPath, options: ReadOptions, cache: VideoCache) 
         converter = FrameConverter(path, stream, first, options)
         return replace(
             header_facts(path, stream, converter.geometry, fingerprint),
-            first_frame_s=0.0 if is_avi(stream) else _lead_s(stream, first.pts),
+            first_frame_s=_lead_s(stream, first.pts),
             warnings=converter.warnings,
         )
 
@@ -65,17 +66,23 @@ def header_facts(path: VideoPath, stream: VideoStream, geometry: Geometry, finge
 
 
 def _header_duration(stream: VideoStream) -> float:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base) + _lead_s(stream, stream.start_time)
-    whole_file = getattr(stream.container, "duration", None)
-    return float(Fraction(whole_file, av.time_base)) if whole_file else 0.0
+    whole = getattr(stream.container, "duration", None)
+    whole_s = float(Fraction(whole, av.time_base)) if whole else 0.0
+    if not (stream.duration and stream.time_base):
+        return whole_s
+    pictures_s = float(stream.duration * stream.time_base) + _lead_s(stream, stream.start_time)
+    # Some containers count the lead in; of MPEG streams FFmpeg takes the longest stream for the whole.
+    is_guess = not whole_s or stream.container.format.name in ("mpegts", "mpeg")
+    return pictures_s if is_guess else min(pictures_s, whole_s)
 
 
 def _lead_s(stream: VideoStream, first: int | None) -> float:
     """Seconds from the beginning of the file to what is shown at ``first``, in ticks of the stream."""
     if first is None or stream.time_base is None:
         return 0.0
-    return lead_s(before_pictures(stream, first * stream.time_base))
+    # The first frame of AVI waits for the second packet; here nobody has looked whether it does.
+    wait = 1 / stream_rate(stream) if is_avi(stream) else Fraction(0)
+    return lead_s(before_pictures(stream, first * stream.time_base - wait))
 
 
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:

@@ -34,7 +34,7 @@ def select(options: ReadOptions, duration_s: float, first_frame_s: float = 0.0) 
     """The moments that the options ask for, of a video of ``duration_s`` seconds. None is before the first frame.
 
     Raises:
-        SelectionOutsideVideo: the span begins at or after the end, or is over before the first frame.
+        SelectionOutsideVideo: the span begins at or after the end, or is over when the first frame comes.
     """
     start = max(options.start_s or 0.0, first_frame_s)
     if start >= duration_s and start > 0.0:
@@ -43,8 +43,8 @@ def select(options: ReadOptions, duration_s: float, first_frame_s: float = 0.0) 
         )
     if options.end_s is not None and options.end_s <= first_frame_s:
         raise SelectionOutsideVideo(
-            f"--end {options.end_s:g} is before the first frame that can be shown, at {first_frame_s:.3f} s: "
-            "choose a later end"
+            f"--end {options.end_s:g} is not after the first frame that can be shown, which comes at "
+            f"{first_frame_s:.3f} s: choose a later end"
         )
     end = duration_s if options.end_s is None else min(options.end_s, duration_s)
     is_part = options.start_s is not None or options.end_s is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,7 +89,7 @@ def test_a_span_is_of_the_players_clock_and_begins_no_earlier_than_the_pictures(
     assert span(3.5, 4.0) == (3.5, 4.0)
     assert span(0.0, 4.0) == pytest.approx((LATE_S, 4.0), abs=SOUND_PACKET_S)
     assert span(None, None) == pytest.approx((LATE_S, LATE_S + LENGTH_S), abs=SOUND_PACKET_S)
-    with pytest.raises(SelectionOutsideVideo, match=r"^--end 2 is before the first frame .* at 3\.\d+ s: choose"):
+    with pytest.raises(SelectionOutsideVideo, match=r"^--end 2 is not after the first frame .* at 3\.\d+ s: choose"):
         span(1.0, 2.0)
     with pytest.raises(SelectionOutsideVideo, match="past the end"):
         span(5.0, None)
@@ -105,6 +106,33 @@ def test_where_frames_are_counted_they_count_from_the_same_beginning(
     assert clip.times == pytest.approx(truth, abs=4 / RATE)  # of which the reordering has three
     # Who decodes but the first frame does not know that its time is worth nothing.
     assert measure_video(path).first_frame_s == pytest.approx(clip.facts.first_frame_s, abs=4 / RATE)
+
+
+@pytest.mark.parametrize(("twice", "off_s"), [(False, 0.001), (True, 0.081)])
+def test_frames_that_are_counted_keep_the_clock_however_unevenly_they_come(
+    twice: bool, off_s: float, tmp_path: Path
+) -> None:
+    uneven = tuple(40 * number + (2000 if number >= 12 else 0) + (3000 if number >= 36 else 0) for number in range(48))
+    encoding = replace(ENCODINGS["h264-mkv"], options={"bf": "3"}, times_ms=uneven)
+    whole, broken = encode(encoding, tmp_path / "whole.mkv"), tmp_path / "broken.mkv"
+    with av.open(str(whole)) as source, av.open(str(broken), "w") as target:
+        pictures = source.streams.video[0]
+        copied = target.add_stream_from_template(pictures)
+        packets = [packet for packet in source.demux(pictures) if packet.pts is not None]
+        # As copies have them that were made by way of AVI: shown when decoded.
+        for packet, time in zip(packets[12:36], sorted(packet.pts for packet in packets[12:36]), strict=True):
+            packet.pts = time
+        packets[20].pts = packets[19].pts if twice else packets[20].pts
+        for packet in packets:
+            packet.stream = copied
+            target.mux(packet)
+    clip = read_clip(broken, EVERYTHING)
+    assert COUNTED_WARNING in clip.facts.warnings
+    assert clip.facts.duration_s == pytest.approx(uneven[-1] / 1000 + 0.04, abs=off_s)
+    assert measure_video(broken).duration_s == pytest.approx(clip.facts.duration_s, abs=off_s)
+    for time, number in zip(clip.times, read_barcodes(clip.frames), strict=True):
+        if number < 10 or number >= 40:
+            assert time == pytest.approx(uneven[number] / 1000, abs=off_s)
 
 
 def test_pictures_that_an_avi_delays_begin_late(make_video: MakeVideo, tmp_path: Path) -> None:
@@ -127,16 +155,26 @@ def test_the_wait_of_a_decoder_is_no_lead(name: str, rate: int, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("started", "length", "lead"),
-    [(1.4, 20.0, 3.0), (4.4, 20.0, 0.0), (1.4, 2.0, 0.0), (-10.0, 12.0, 0.0), (1.4, None, 3.0), (None, 20.0, 0.0)],
+    ("started", "length", "streams", "lead"),
+    [
+        (1.4, 20.0, [], 3.0),
+        (4.4, 20.0, [], 0.0),
+        (1.4, 2.0, [1.0, None], 0.0),
+        (1.4, 2.0, [2.0, 2.0], 3.0),  # as long as the longest stream, which is all that an MPEG stream tells
+        (-10.0, 12.0, [12.0], 0.0),
+        (1.4, None, [None], 3.0),
+        (None, 20.0, [20.0], 0.0),
+    ],
 )
-def test_a_lead_as_long_as_the_file_is_of_another_clock(
-    started: float | None, length: float | None, lead: float
+def test_a_lead_as_long_as_all_that_the_file_holds_is_of_another_clock(
+    started: float | None, length: float | None, streams: list[float | None], lead: float
 ) -> None:
     def ticks(seconds: float | None) -> int | None:
         return None if seconds is None else round(seconds * 1_000_000)
 
-    stream: Any = SimpleNamespace(container=SimpleNamespace(start_time=ticks(started), duration=ticks(length)))
+    held = [SimpleNamespace(duration=ticks(each), time_base=Fraction(1, 1_000_000)) for each in streams]
+    container = SimpleNamespace(start_time=ticks(started), duration=ticks(length), streams=held)
+    stream: Any = SimpleNamespace(container=container)
     assert before_pictures(stream, Fraction(44, 10)) == Fraction(lead).limit_denominator(10)
 
 
