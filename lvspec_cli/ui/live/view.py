@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lvspec_cli.settings import Settings
 
 REFRESHES = 10  # in any second, at most
-_INTERVAL = 0.125  # s between refreshes; what that leaves of the ten is for the beginnings of videos
+_INTERVAL = 0.16  # s between refreshes; what that leaves of the ten is for the beginnings of videos
 _SHARE = 0.01  # of a core's time that drawing may take
 
 
