@@ -107,16 +107,16 @@ def _lead_s(path: VideoPath, options: ReadOptions) -> float:
     return 0.0
 
 
-def _timeline(reader: Any, lead_s: float) -> Timeline:
+def _timeline(reader: Any, first_s: float) -> Timeline:
     # [n, 2]: seconds at which each frame appears and disappears.
     spans = np.asarray(reader.get_frame_timestamp(range(len(reader))), np.float64).reshape(-1, 2)
     times = spans[:, 0] - spans[0, 0]
     if np.isfinite(spans).all() and (np.diff(times) > 0).all() and spans[0, 0] >= 0:
-        return Timeline(lead_s + times, lead_s + max(float(spans[-1, 1] - spans[0, 0]), float(times[-1])), ())
+        return Timeline(first_s + times, first_s + max(float(spans[-1, 1] - spans[0, 0]), float(times[-1])), ())
     rate = reader.get_avg_fps()
     if not rate > 0:
         raise RuntimeError("neither times nor a frame rate")
-    return Timeline(lead_s + np.arange(len(reader)) / rate, lead_s + len(reader) / rate, (TIMES_WARNING,))
+    return Timeline(first_s + np.arange(len(reader)) / rate, first_s + len(reader) / rate, (TIMES_WARNING,))
 
 
 def _resized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

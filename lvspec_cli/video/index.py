@@ -175,19 +175,11 @@ def _counted_times(packets: list[PacketFacts], stream: VideoStream) -> tuple[lis
         assert stream.time_base is not None
         # A tick keeps those apart that are the same.
         return list(accumulate(told, lambda earlier, time: max(earlier + 1, time))), stream.time_base, [COUNTED_WARNING]
-    decoded_at = _decoding_times(shown)
+    decoded_at = [p.dts for p in shown if p.dts is not None]
     if len(decoded_at) == len(shown) and len(set(decoded_at)) == len(shown) and ascends(decoded_at):
         assert stream.time_base is not None
         return decoded_at, stream.time_base, [COUNTED_WARNING]
     return list(range(len(shown))), 1 / stream_rate(stream), [RATE_WARNING]
-
-
-def _decoding_times(packets: list[PacketFacts]) -> list[int]:
-    """Those that are known. Matroska tells none of the first packets: they are taken to come as later ones do."""
-    known = [p.dts for p in packets if p.dts is not None]
-    first = next((place for place, p in enumerate(packets) if p.dts is not None), 0)
-    gap = _usual_gap(known) or 1
-    return [known[0] - gap * (first - place) for place in range(first)] + known
 
 
 def _first_of_the_clock(packets: list[PacketFacts], stream: VideoStream) -> int | None:
