@@ -218,10 +218,6 @@ class Part:
 class PictureMaker(Protocol):
     """Makes small pictures of the frames that were read last."""
 
-    def begin_pictures(self) -> None:
-        """Have those made that `pictures` hands out, meanwhile."""
-        ...
-
     def pictures(self) -> Sequence[str]:
         """These pictures as ``data:`` URIs, once."""
         ...

@@ -138,7 +138,7 @@ def loads(monkeypatch, _shared_worker, _shared_reader, _loaded_pairs):
 
     def shared(reader):
         """A class whose objects hand everything on to that one but the end of its processes."""
-        asks = ("expect", "read", "begin_pictures", "pictures", "inspect", "measure", "scenes")
+        asks = ("expect", "read", "pictures", "inspect", "measure", "scenes")
         handed_on = {name: staticmethod(getattr(reader, name)) for name in asks if hasattr(reader, name)}
         return type("Shared", (), {**handed_on, "close": lambda self: None})
 

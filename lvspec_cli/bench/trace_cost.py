@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from lvspec_cli.output.trace import TraceWriter
 from lvspec_cli.preset import Preset
 from lvspec_cli.settings import argument_layer
 
-TURNS = 5  # over all clips
+TURNS = 10  # over all clips
 EXTRA_TIME = Goal("at most", 0.03)
 _BEFORE, _TRACED, _AFTER = "before", "traced", "after"  # who goes first moves on, so the names are no order
 
@@ -34,17 +35,27 @@ class CaptionTimes:
 
 
 def trace_subject(preset: Preset, seeds: range, max_tokens: int) -> Subject:
-    """Write the synthetic clips of the seeds and let captions of them with and without a trace take turns."""
+    """Write the synthetic clips of the seeds and let captions of them with and without a trace take turns.
+
+    Each has copies of its own, or whoever comes later would gain by what the reader remembers of a file.
+    """
     layers = [argument_layer({"max_tokens": max_tokens})]
     with tempfile.TemporaryDirectory(prefix="lvspec-") as folder, Captioner(preset, layers) as captioner:
-        paths = [Path(folder) / f"{seed}.mp4" for seed in seeds]
-        for seed, path in zip(seeds, paths, strict=True):
-            write_clip(seed, path)
+        names = [f"{seed}.mp4" for seed in seeds]
+        places = {contender: Path(folder) / contender for contender in (_BEFORE, _TRACED, _AFTER)}
+        for place in places.values():
+            place.mkdir()
+        for seed, name in zip(seeds, names, strict=True):
+            write_clip(seed, places[_BEFORE] / name)
+            for place in (places[_TRACED], places[_AFTER]):
+                shutil.copyfile(places[_BEFORE] / name, place / name)
         with open(Path(folder) / "trace.jsonl", "w", encoding="utf-8") as file:  # one for all, as in a run
-            traced, plain = _captioning(captioner, file), _captioning(captioner, None)
-            contenders = {_BEFORE: plain, _TRACED: traced, _AFTER: plain}
-            interleave(contenders, paths[:1])
-            return _subject(interleave(contenders, TURNS * paths))
+            contenders = {
+                contender: _captioning(captioner, place, file if contender == _TRACED else None)
+                for contender, place in places.items()
+            }
+            interleave(contenders, names[:1])
+            return _subject(interleave(contenders, TURNS * names))
 
 
 def _subject(found: Mapping[str, Sequence[CaptionTimes]]) -> Subject:
@@ -71,14 +82,14 @@ def _added(above: Sequence[CaptionTimes], below: Sequence[CaptionTimes], part: s
     return median_ratio([getattr(each, part) for each in above], [getattr(each, part) for each in below]) - 1
 
 
-def _captioning(captioner: Captioner, file: TextIO | None) -> Callable[[Path], CaptionTimes]:
+def _captioning(captioner: Captioner, folder: Path, file: TextIO | None) -> Callable[[str], CaptionTimes]:
     writer = None if file is None else TraceWriter(file)
 
-    def caption(path: Path) -> CaptionTimes:
+    def caption(name: str) -> CaptionTimes:
         captioner.trace = writer is not None
         before = 0 if file is None else file.tell()
         started = perf_counter()
-        steps = captioner.stream(path)
+        steps = captioner.stream(folder / name)
         finished = _last(steps) if writer is None else _traced(steps, writer)
         total = perf_counter() - started
         prefilled = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from lvspec_cli.decoding.model import DecodableModel
 from lvspec_cli.decoding.sampling import Sampler
@@ -25,7 +24,7 @@ class Drafter:
     ) -> None:
         """`first_token` (int64 [1]) is the last of the prompt; proposals are handed over on `device`.
 
-        `trace`: tell the draft's own log-probabilities.
+        `trace`: hand over the draft's logits as well.
         """
         self._model = model
         self._sampler = sampler
@@ -51,7 +50,7 @@ class Drafter:
                 noted.append(logits)
         drawn_from = self._join(probabilities) if probabilities else None
         joined = self._join(tokens)
-        return Proposal(joined, drawn_from, self._log_probabilities(noted, joined) if noted else None)
+        return Proposal(joined, drawn_from, tuple(noted) if noted else None)
 
     def settle(self, proposal: Proposal, accepted: int, next_token: Tensor) -> None:
         """Take over a round's outcome: the cache forgets what was not accepted.
@@ -66,11 +65,6 @@ class Drafter:
             return
         self._model.rollback(self._model.length - (count - 1 - accepted))
         self._pending = next_token
-
-    def _log_probabilities(self, logits: list[Tensor], tokens: Tensor) -> Tensor:
-        """float32 [g] of g tokens, from the logits [1, vocabulary] of each."""
-        of_all = torch.cat(logits).float()  # where the draft is: they are many
-        return -cross_entropy(of_all, tokens.to(of_all.device), reduction="none").to(self._device)
 
     def _join(self, parts: list[Tensor]) -> Tensor:
         return torch.cat(parts).to(self._device)

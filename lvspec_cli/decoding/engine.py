@@ -10,9 +10,9 @@ from lvspec_cli.decoding.clock import RoundClock, RoundTimes
 from lvspec_cli.decoding.draft_length import DraftLength
 from lvspec_cli.decoding.drafting import Drafter
 from lvspec_cli.decoding.events import FinishReason, Grounding, Origin, Round, Token
-from lvspec_cli.decoding.grounding import ground
+from lvspec_cli.decoding.evidence import Evidence
 from lvspec_cli.decoding.methods import METHODS
-from lvspec_cli.decoding.model import DecodableModel
+from lvspec_cli.decoding.model import DecodableModel, Extension
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.decoding.relevance import NOTHING_KNOWN, PairKnowledge
 from lvspec_cli.decoding.sampling import Sampler
@@ -78,12 +78,16 @@ class _Engine:
         self._sampler = Sampler(options, target.device)
         self._transcript = Transcript(options)
         self._clock = RoundClock(target.device)
+        self._evidence = Evidence()
 
     def run(self) -> Iterator[Round]:
         index = 0
-        while self._transcript.finish_reason is None:
-            yield self._round(index)
-            index += 1
+        try:
+            while self._transcript.finish_reason is None:
+                yield self._round(index)
+                index += 1
+        finally:
+            self._evidence.settle()
 
     @torch.inference_mode()
     def _round(self, index: int) -> Round:
@@ -98,15 +102,13 @@ class _Engine:
         decision = read_verdict(proposal, target, verdict, greedy=self._sampler.greedy)
         self._clock.verified()
         tokens = self._transcript.commit(candidates(decision))
-        groundings = None
-        if extension.grounding is not None:
-            groundings = ground(extension.grounding, explained_places(decision, len(tokens)), len(decision.choices))
         self._settle(base + len(tokens), proposal, verdict, len(tokens) - 1)
         times = self._clock.stop()
         if self._length is not None:
             # Not the whole round: what a trace takes must not change how many tokens are drafted.
             self._length.observe(len(decision.draft_tokens), decision.accepted, times.draft, times.verify)
-        return _event(index, decision, groundings, tokens, self._transcript.finish_reason, times)
+        own, groundings = self._explained(proposal, extension, decision, len(tokens))
+        return _event(index, decision, own, groundings, tokens, self._transcript.finish_reason, times)
 
     def _draft(self) -> Proposal:
         """Propose a chain, leaving room for the target's own token after it."""
@@ -114,6 +116,19 @@ class _Engine:
             return self._nothing
         room = self._transcript.room - 1
         return self._drafter.propose(min(self._most, room) if self._length is None else self._length.choose(room))
+
+    def _explained(
+        self, proposal: Proposal, extension: Extension, decision: Decision, committed: int
+    ) -> tuple[Sequence[float] | None, Sequence[Grounding | None] | None]:
+        """The draft's own log-probabilities and the groundings of a round, as far as a trace wants them."""
+        own = groundings = None
+        if proposal.logits is not None:
+            own = self._evidence.of_draft(proposal.logits, proposal.tokens)
+        if extension.grounding is not None:
+            places = explained_places(decision, committed)
+            groundings = self._evidence.of_video(extension.grounding, places, len(decision.choices))
+        self._evidence.round_ends()
+        return own, groundings
 
     def _settle(self, length: int, proposal: Proposal, verdict: Verdict, accepted: int) -> None:
         """Make both caches forget what was not committed; the next round feeds the last committed token."""
@@ -163,6 +178,7 @@ def _origin_of_next(decision: Decision) -> Origin:
 def _event(
     index: int,
     decision: Decision,
+    own_log_probabilities: Sequence[float] | None,
     groundings: Sequence[Grounding | None] | None,
     tokens: tuple[Token, ...],
     finish_reason: FinishReason | None,
@@ -183,6 +199,6 @@ def _event(
         draft_log_probabilities=decision.draft_log_probabilities,
         relevance=decision.relevance,
         fillers=decision.fillers,
-        own_log_probabilities=decision.own_log_probabilities,
+        own_log_probabilities=own_log_probabilities,
         groundings=groundings,
     )

@@ -111,7 +111,7 @@ class Round:
     draft_log_probabilities: tuple[float, ...] = ()  # [g], nats: the target's, of the draft tokens
     relevance: tuple[float | None, ...] = ()  # [g], in the unit of the method's signal; None where it is not known
     fillers: tuple[bool | None, ...] = ()  # [g], whether it counts as one; None: the method does not ask
-    own_log_probabilities: tuple[float, ...] | None = None  # [g], nats: the draft's; None: not asked for
+    own_log_probabilities: Sequence[float] | None = None  # [g], nats: the draft's; None: not asked for
     groundings: Sequence[Grounding | None] | None = None  # [g + 1], None where there is nothing to explain; None:
     # not asked for, or the target does not tell
 

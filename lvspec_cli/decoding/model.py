@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -14,14 +14,13 @@ from torch import Tensor
 class VideoGrounding:
     """What k positions look at in the video."""
 
-    weights: Tensor  # float32 [k, video tokens], attention on each, or cosine to it
+    weights: Tensor  # float32 [k, video tokens], on the host: attention on each, or cosine to it
     places: int  # how many of them, from the first, are places of the video's grid
     steps: int  # how many steps, of as many places each, these make; 0 if they make no grid
     adds_up: bool = True  # attention does, cosines do not
 
-    def on_host(self) -> VideoGrounding:
-        """The same, in the memory of the host."""
-        return replace(self, weights=self.weights.cpu())
+
+Look = Callable[[], VideoGrounding]  # to be called before what the positions see is forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Extension:
     logits: Tensor  # [n, vocabulary_size]; row i predicts the token after input token i
     video_attention: Tensor | None = None  # [n] share of attention on the video at watched layers, or None
     video_cosine: Tensor | None = None  # [n] nearness of a watched layer's states to the video's, -1 to 1, or None
-    grounding: Callable[[Tensor], VideoGrounding] | None = None  # of rows int64 [k]; to be asked before the next pass
+    grounding: Callable[[Sequence[int]], Look] | None = None  # of some of the n; to be asked before the next pass
 
 
 class DecodableModel(Protocol):

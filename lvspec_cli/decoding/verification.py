@@ -36,7 +36,7 @@ class Proposal:
 
     tokens: Tensor  # int64 [g], g may be 0
     probabilities: Tensor | None  # [g, vocabulary] that the tokens were drawn from; None when greedy or when g is 0
-    log_probabilities: Tensor | None = None  # float32 [g], nats: the draft's own, before temperature; None: not told
+    logits: tuple[Tensor, ...] | None = None  # g of [1, vocabulary], the draft's, where it is; None: nobody asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,6 @@ class Decision:
     draft_log_probabilities: tuple[float, ...]  # [g], nats
     relevance: tuple[float | None, ...]  # [g]
     fillers: tuple[bool | None, ...]  # [g], None where nothing was judged
-    own_log_probabilities: tuple[float, ...] | None  # [g], nats: the draft's own; None: not told
     refusal: Refusal | None  # of the first token that was not kept
 
 
@@ -138,7 +137,7 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
     if count:
         reasons = verdict.reasons
         parts += [verdict.accepted, proposal.tokens, target.draft_log_probabilities]
-        parts += [part for part in (proposal.log_probabilities, verdict.relevance) if part is not None]
+        parts += [] if verdict.relevance is None else [verdict.relevance]
         if reasons is not None:  # joined first, so that they are converted together
             parts += [torch.cat([part for name in MARKS if (part := getattr(reasons, name)) is not None])]
     if not greedy:
@@ -149,7 +148,6 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
     accepted = int(next(numbers)) if count else 0
     tokens = tuple(map(int, islice(numbers, count)))
     of_draft = tuple(islice(numbers, count))
-    own = None if proposal.log_probabilities is None else tuple(islice(numbers, count))
     relevance: tuple[float | None, ...] = (None,) * count
     if verdict.relevance is not None:
         relevance = tuple(None if isnan(value) else value for value in islice(numbers, count))
@@ -168,7 +166,6 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
         draft_log_probabilities=of_draft,
         relevance=relevance,
         fillers=(None,) * count if verdict.relevance is None else why.fillers(),
-        own_log_probabilities=own,
         refusal=None if accepted == count else why.refusal(accepted),
     )
 

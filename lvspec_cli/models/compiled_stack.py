@@ -62,7 +62,9 @@ class CompiledTextStack:
         probed = () if probe is None else probe.layers
         states: Tensor
         states, queries = self._static(hidden, rotary, start, keys, values, probed)
+        if hidden.is_cuda:  # the next replay of a CUDA graph writes over what this one gave
+            states, queries = states.clone(), [query.clone() for query in queries]
         if probe is not None:
             for layer, query in zip(probed, queries, strict=True):
                 probe.note(NotedLayer(query, keys[layer][:, :, : cache.length + new], self._fused.scale))
-        return states.clone() if hidden.is_cuda else states  # the next replay of a CUDA graph writes over its output
+        return states

@@ -44,9 +44,7 @@ class TraceWriter:
         if self._waiting and self._waiting[0].part != step.part:
             self.close()
         self._waiting.append(step)
-        if step.round.finish_reason is not None:
-            self._begin_pictures(self._waiting[0])  # while the caption is finished
-        elif len(self._waiting) == _TOGETHER:
+        if len(self._waiting) == _TOGETHER and step.round.finish_reason is None:
             self.close()
 
     def result(self, result: Result) -> None:
@@ -64,28 +62,15 @@ class TraceWriter:
 
     def _lines(self, waiting: Sequence[Progress]) -> list[dict[str, Any]]:
         """The lines of some rounds of a part, and before them that of the part if they are its first ones."""
-        from lvspec_cli.decoding.grounding import read_together  # heavy, and here only where there were rounds
-
         part, first = waiting[0].part or _WHOLE, waiting[0]
         assert first.setup is not None
         assert first.sight is not None
         assert first.texts is not None  # all of them come with every round
-        begins = self._begins(first)
+        begins = self._pieces is None or part != self._part
         if begins:
-            self._begin_pictures(first)  # while the lines of the rounds are made
             self._part, self._pieces = part, _Pieces(first.texts)
-        read_together(step.round.groundings for step in waiting if step.round is not None)
         rounds = [self._round_line(step) for step in waiting]
         return [part_line(self._video, part, first.setup, first.sight), *rounds] if begins else rounds
-
-    def _begins(self, first: Progress) -> bool:
-        """Whether the first of the rounds that wait is the first of its part."""
-        return self._pieces is None or (first.part or _WHOLE) != self._part
-
-    def _begin_pictures(self, first: Progress) -> None:
-        """Have the pictures made that go with the line of a part, if it begins; to ask again changes nothing."""
-        if self._begins(first) and first.sight is not None and first.sight.picture_maker is not None:
-            first.sight.picture_maker.begin_pictures()
 
     def _round_line(self, step: Progress) -> dict[str, Any]:
         assert step.round is not None

@@ -16,7 +16,7 @@ from typing import IO, Any, BinaryIO, cast
 import lvspec_cli
 from lvspec_cli.errors import VideoWorkerNotStarted
 from lvspec_cli.video.clip import Clip
-from lvspec_cli.video.wire import PICTURES, READY, Request, read_line, receive_clip, request_message, write_line
+from lvspec_cli.video.wire import READY, Request, read_line, receive_clip, request_message, write_line
 
 START_SECONDS = 60.0  # for the child to import what it needs, even from a slow disk
 PIPE_BYTES = 1024 * 1024  # frames are large; so should the pipe's buffer be
@@ -77,7 +77,6 @@ class ReaderProcess:
         )
         self._requests = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
-        self._has_pictures = False  # it may be asked for them
         self._owes_pictures = False  # a line that nobody has read is on its way
         _enlarge_pipe(self._answers)
 
@@ -110,34 +109,21 @@ class ReaderProcess:
             DeadlinePassed: no whole answer came within ``seconds``; the child was killed.
         """
         with self._deadline(seconds):
-            self._has_pictures = False
-            self.pictures()
+            self.pictures()  # that nobody took
             write_line(self._requests, request_message(request))
             message = read_line(self._answers)
             clip = receive_clip(self._answers, message) if "clip" in message else None
-        self._has_pictures = clip is not None and request.pictures
+        self._owes_pictures = clip is not None and request.pictures
         return message, clip
 
-    def begin_pictures(self) -> None:
-        """Have pictures made of the frames that came with the last answer, if it was asked to keep them.
-
-        Raises:
-            OSError: the child has ended.
-        """
-        if self._has_pictures:
-            self._has_pictures, self._owes_pictures = False, True
-            write_line(self._requests, PICTURES)
-
     def pictures(self) -> list[str]:
-        """These pictures; [] if there are none, or they were handed out.
+        """Those of the frames that came with the last answer, if it was asked for them; [] once they were handed out.
 
         There is no deadline: to start a thread for it takes longer than they.
 
         Raises:
             EOFError: the child ended instead.
-            OSError: it had ended before.
         """
-        self.begin_pictures()
         if not self._owes_pictures:
             return []
         self._owes_pictures = False

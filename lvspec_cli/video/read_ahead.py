@@ -115,12 +115,6 @@ class ReadAhead(RemoteReader):
         self._hand_out(reading.pictures.result)
         return reading.answer.result()
 
-    def begin_pictures(self) -> None:
-        """Have those made that `pictures` hands out, meanwhile; of what was read ahead they are there already."""
-        with self._handing:
-            if self._owing is not None:
-                self._owing.worker.begin_pictures()
-
     def pictures(self) -> list[str]:
         """`thumbnails` of the frames that were handed out last, if `read` was told so and nothing else was asked since.
 

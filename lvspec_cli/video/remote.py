@@ -25,10 +25,6 @@ class RemoteReader(ABC):
         """The answer to a request; raises what the methods below say."""
 
     @abstractmethod
-    def begin_pictures(self) -> None:
-        """Have those made that `pictures` hands out, meanwhile."""
-
-    @abstractmethod
     def pictures(self) -> list[str]:
         """`thumbnails` of the frames that were read last, if `read` was told so and nothing else was asked since.
 
@@ -48,7 +44,7 @@ class RemoteReader(ABC):
     def read(self, path: VideoPath, options: ReadOptions | None = None, *, pictures: bool = False) -> Clip:
         """``read_clip`` in the child, which remembers the index of the last video for reading more of it.
 
-        ``pictures``: let the child keep the frames, small ones, for `pictures`.
+        ``pictures``: let the child make those that `pictures` hands out, when it has handed over the clip.
 
         Raises:
             LvspecError: what ``read_clip`` raises.

@@ -22,11 +22,11 @@ READY = {"ready": True}
 class Request:
     """One thing to do for the parent."""
 
-    action: str  # "read", "inspect", "measure", "scenes", or "pictures" of what was read last
+    action: str  # "read", "inspect", "measure" or "scenes"
     path: str  # as the caller gave it
     folder: str | None  # the parent's working directory if the path starts from it: it is relative
     options: ReadOptions
-    pictures: bool = False  # of a read: small pictures of its frames may be asked for next
+    pictures: bool = False  # of a read: a line with small pictures of its frames follows the clip
 
 
 def write_line(stream: BinaryIO, message: dict[str, Any]) -> None:
@@ -52,9 +52,6 @@ def read_line(stream: BinaryIO) -> dict[str, Any]:
 def request_message(request: Request) -> dict[str, Any]:
     """A request as a JSON object."""
     return asdict(request)
-
-
-PICTURES = request_message(Request("pictures", "", None, ReadOptions()))
 
 
 def request_of(message: dict[str, Any]) -> Request:

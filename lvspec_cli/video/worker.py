@@ -43,15 +43,6 @@ class VideoWorker(RemoteReader):
             f"the decoder crashed on {shown(request.path)} ({ending}): convert the video, or try another --decoder"
         )
 
-    def begin_pictures(self) -> None:
-        """Have those made that `pictures` hands out, meanwhile."""
-        with self._lock:
-            try:
-                if self._process is not None:
-                    self._process.begin_pictures()
-            except OSError:
-                self._end()
-
     def pictures(self) -> list[str]:
         """`thumbnails` of the frames that were read last, if `read` was told so and nothing else was asked since.
 

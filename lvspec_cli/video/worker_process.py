@@ -17,8 +17,6 @@ import traceback
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from PIL import Image
-
 from lvspec_cli.errors import LvspecError, SceneDetectorUnavailable
 from lvspec_cli.video import VideoCache, find_scenes, inspect_video, measure_video, read_clip
 from lvspec_cli.video.scenes import import_detector
@@ -37,16 +35,13 @@ def main() -> None:
     _import_readers()  # before any limit holds
     threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
     write_line(answers, READY)
-    cache, images = VideoCache(), list[Image.Image]()
+    cache = VideoCache()
     while True:
         request = requests.get()
-        if request.action == "pictures":  # soon: the parent may be waiting for them
-            write_line(answers, {"pictures": thumbnails(images)})
-            continue
         if request.action == "scenes":
             _import_scene_detector()
         with _limits(request):
-            _serve(request, answers, cache, images)
+            _serve(request, answers, cache)
 
 
 def _private_stdout() -> BinaryIO:
@@ -77,10 +72,10 @@ def _receive(stream: BinaryIO, requests: queue.SimpleQueue[Request]) -> None:
     os._exit(0)
 
 
-def _serve(request: Request, answers: BinaryIO, cache: VideoCache, images: list[Image.Image]) -> None:
+def _serve(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
     try:
         _enter_folder(request)
-        _answer(request, answers, cache, images)
+        _answer(request, answers, cache)
     except LvspecError as error:
         # After running out of memory, what is left of the heap is of no use.
         leaving = isinstance(error.__cause__, MemoryError)
@@ -91,15 +86,13 @@ def _serve(request: Request, answers: BinaryIO, cache: VideoCache, images: list[
         write_line(answers, {"bug": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
 
 
-def _answer(request: Request, answers: BinaryIO, cache: VideoCache, images: list[Image.Image]) -> None:
-    """``images``: of the frames that were read last, as far as pictures of them may be asked for."""
-    images.clear()
+def _answer(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
     wanted = (request.path, request.options, cache)
     if request.action == "read":
         clip = read_clip(*wanted)
         send_clip(answers, clip)
         if request.pictures:  # the parent has what it needs and goes on meanwhile
-            images += shrunk(clip.frames)
+            write_line(answers, {"pictures": thumbnails(shrunk(clip.frames))})
     elif request.action == "scenes":
         write_line(answers, {"scenes": find_scenes(*wanted)})
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lvspec_cli.decoding.engine import decode
-from lvspec_cli.decoding.events import Fate, Origin, Round
-from lvspec_cli.decoding.grounding import Groundings, read_groundings, read_together
+from lvspec_cli.decoding.events import Fate, Grounding, Origin, Round
+from lvspec_cli.decoding.evidence import MOST_ROUNDS, Evidence, read_groundings
 from lvspec_cli.decoding.looseness import Looseness
 from lvspec_cli.decoding.model import Extension, VideoGrounding
 from lvspec_cli.decoding.options import DecodingOptions
@@ -32,10 +33,16 @@ METHODS = ("strict", "lvspec", "fly", "random", "ar")
 class _Seeing(ToyModel):
     """A toy that also says where it looks: at a place that the fed token decides."""
 
+    looks_away = False  # whether it is asked too late
+
     def extend(self, tokens: Tensor) -> Extension:
         weights = torch.nn.functional.one_hot(tokens % PLACES, PLACES) * 0.5 + 0.1
-        look = lambda rows: VideoGrounding(weights[rows], PLACES, 0)  # noqa: E731
-        return replace(super().extend(tokens), grounding=look)
+
+        def look(rows: Sequence[int]) -> VideoGrounding:
+            assert not self.looks_away
+            return VideoGrounding(weights[rows], PLACES, 0)
+
+        return replace(super().extend(tokens), grounding=lambda rows: partial(look, rows))
 
 
 def rounds_of(options: DecodingOptions, seed: int = 3, share: float = 0.7, seeing: bool = True) -> list[Round]:
@@ -173,7 +180,7 @@ def test_a_stop_token_in_the_draft_leaves_accepted_tokens_beyond_the_end() -> No
 @given(st.lists(st.lists(st.floats(0, 1, width=32), min_size=5, max_size=5), min_size=1, max_size=4))
 def test_levels_are_shares_of_the_largest(rows: Sequence[Sequence[float]]) -> None:
     weights = torch.tensor(rows)
-    for row, seen in zip(rows, read_groundings(VideoGrounding(weights, 5, 0)), strict=True):
+    for row, seen in zip(rows, read_groundings([VideoGrounding(weights, 5, 0)]), strict=True):
         assert seen.share == pytest.approx(torch.tensor(row).sum().item())
         assert seen.largest == max(row)
         for number, level in zip(row, seen.levels, strict=True):
@@ -183,28 +190,89 @@ def test_levels_are_shares_of_the_largest(rows: Sequence[Sequence[float]]) -> No
 def test_what_a_step_carries_is_told_before_levels_round_it_away() -> None:
     weights = torch.full((1, 8193), 0.25 / 8192)
     weights[0, 0] = 0.2
-    (seen,) = read_groundings(VideoGrounding(weights, 8192, 32))
+    (seen,) = read_groundings([VideoGrounding(weights, 8192, 32)])
     assert not any(seen.levels[1:])
     others = 0.25 / 32
     assert seen.steps == pytest.approx(((0.2 + others * 255 / 256) / 0.45, *[others / 0.45] * 31), rel=1e-4)
-    (seen,) = read_groundings(VideoGrounding(weights, 8192, 0))
+    (seen,) = read_groundings([VideoGrounding(weights, 8192, 0)])
     assert seen.steps is None
 
 
+class _Rounds:
+    """Made-up evidence of some rounds, which counts how often somebody looks."""
+
+    def __init__(self, explained: Sequence[Sequence[bool]], seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.count = 0
+        self._places = [[place for place, told in enumerate(row) if told] for row in explained]
+        self._sizes = [len(row) for row in explained]
+        self._logits = [torch.randn(len(row), 1, VOCABULARY, generator=generator).unbind() for row in explained]
+        self._tokens = [torch.randint(VOCABULARY, (len(row),), generator=generator) for row in explained]
+        self._weights = [torch.rand(len(row), 7, generator=generator) for row in self._places]
+
+    def add(self, evidence: Evidence, number: int) -> tuple[Sequence[float], Sequence[Grounding | None]]:
+        """Hand over one round."""
+
+        def look() -> VideoGrounding:
+            self.count += 1
+            return VideoGrounding(self._weights[number], 6, 2)
+
+        own = evidence.of_draft(self._logits[number], self._tokens[number])
+        seen = evidence.of_video(lambda _: look, self._places[number], self._sizes[number])
+        evidence.round_ends()
+        return own, seen
+
+
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(
-    st.lists(st.lists(st.booleans(), min_size=1, max_size=4).filter(any), min_size=1, max_size=4), st.integers(0, 99)
-)
-def test_groundings_of_several_rounds_are_the_same_read_together_or_one_by_one(
+@given(st.lists(st.lists(st.booleans(), min_size=1, max_size=4), min_size=1, max_size=4), st.integers(0, 99))
+def test_evidence_of_several_rounds_is_the_same_worked_out_together_or_one_by_one(
     explained: list[list[bool]], seed: int
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    places = [[place for place, told in enumerate(row) if told] for row in explained]
-    seen = [VideoGrounding(torch.rand(len(row), 7, generator=generator), 6, 2) for row in places]
-    alone, together = (
-        [Groundings(*each, len(row)) for *each, row in zip(seen, places, explained, strict=True)] for _ in range(2)
-    )
-    assert together[0].wait
-    read_together([None, *together, (None,)])
-    assert not any(each.wait for each in together)
-    assert [list(each) for each in together] == [list(each) for each in alone]
+    rounds, shared = _Rounds(explained, seed), Evidence()
+    together = [rounds.add(shared, number) for number in range(len(explained))]
+    assert rounds.count == 0
+    for number, row in enumerate(explained):
+        own, seen = rounds.add(Evidence(), number)
+        assert list(together[number][0]) == pytest.approx(list(own))
+        assert list(together[number][1]) == list(seen)
+        assert [each is not None for each in seen] == row
+
+
+def test_evidence_waits_for_somebody_who_asks_or_for_enough_rounds() -> None:
+    rounds, evidence = _Rounds([[True]] * (MOST_ROUNDS + 2), 0), Evidence()
+    first = [rounds.add(evidence, number)[1] for number in range(2)]
+    assert rounds.count == 0
+    assert first[0][0] is not None
+    assert rounds.count == 2
+    for number in range(2, MOST_ROUNDS + 2):
+        assert rounds.count == 2
+        rounds.add(evidence, number)
+    assert rounds.count == MOST_ROUNDS + 2
+
+
+def test_evidence_waits_in_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds, evidence = _Rounds([[True]] * 3, 0), Evidence()
+    monkeypatch.setattr("lvspec_cli.decoding.evidence.MOST_BYTES", 3 * 4 * VOCABULARY)
+    counts = []
+    for number in range(3):
+        rounds.add(evidence, number)
+        counts.append(rounds.count)
+    assert counts == [0, 0, 3]
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_what_nobody_asked_for_is_worked_out_when_the_decode_is_over(dropped: bool) -> None:
+    options = DecodingOptions(draft_tokens=4, max_tokens=40, trace=True)
+    asked = rounds_of(options)[:3]
+    target, draft = _Seeing(VOCABULARY), ToyModel(VOCABULARY, 3, 0.7)
+    decoding = decode(target, draft, options, target.prefill((1, 2)), KNOWN)
+    draft.prefill((1, 2))
+    late = [next(decoding) for _ in range(3)]
+    if dropped:
+        decoding.close()  # type: ignore[attr-defined]
+    else:
+        list(decoding)
+    target.looks_away = True
+    for event, expected in zip(late, asked, strict=True):
+        assert list(event.groundings or ()) == list(expected.groundings or ())
+        assert list(event.own_log_probabilities or ()) == pytest.approx(list(expected.own_log_probabilities or ()))

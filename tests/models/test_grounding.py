@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from lvspec_cli.decoding.grounding import read_groundings
+from lvspec_cli.decoding.evidence import read_groundings
 from lvspec_cli.decoding.looseness import Looseness, WatchedLayers
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.adapter import VideoLanguageModel
 from lvspec_cli.models.attention import attend_in_parts_watching
-from lvspec_cli.models.grounding import GroundingSource, NotedLayer, attention_rows
+from lvspec_cli.models.grounding import Glance, GroundingSource, NotedLayer, attention_rows
 from lvspec_cli.models.text_stack import ModuleTextStack
 from tests.models.conftest import TinyPair
 from tests.models.test_watch import ANSWER, eager, prepared
@@ -32,7 +32,7 @@ def extension(
     model.prefill(inputs)
     seen = model.extend(torch.cat((inputs.token_ids[-1:], ANSWER)))
     if seen.grounding is not None:
-        seen = replace(seen, grounding=seen.grounding(torch.arange(len(ANSWER) + 1)))
+        seen = replace(seen, grounding=seen.grounding(range(len(ANSWER) + 1))())
     model.watch(None)
     return inputs, seen
 
@@ -55,7 +55,7 @@ def test_the_attention_is_that_of_the_plain_model(tiny_pair: TinyPair, target: V
     torch.testing.assert_close(seen.grounding.weights, expected, atol=1e-4, rtol=1e-3)
     assert (seen.grounding.places, seen.grounding.steps) == (layout.places, layout.steps)
     by_step = expected[:, : layout.places].view(-1, layout.steps, layout.rows * layout.columns).sum(-1)
-    for row, read in enumerate(read_groundings(seen.grounding)):
+    for row, read in enumerate(read_groundings([seen.grounding])):
         assert read.share == pytest.approx(expected[row].sum().item(), rel=1e-3)
         assert len(read.levels) == layout.places
         assert read.steps == pytest.approx((by_step[row] / expected[row].sum()).tolist(), rel=1e-3)
@@ -63,7 +63,7 @@ def test_the_attention_is_that_of_the_plain_model(tiny_pair: TinyPair, target: V
 
 def test_the_cosines_are_those_that_are_watched(target: VideoLanguageModel) -> None:
     _, seen = extension(target, COSINE, WatchedLayers((), 1, nearest=1))
-    for read, cosine in zip(read_groundings(seen.grounding), seen.video_cosine.tolist(), strict=True):
+    for read, cosine in zip(read_groundings([seen.grounding]), seen.video_cosine.tolist(), strict=True):
         assert read.share == pytest.approx(cosine)
         assert read.largest <= read.share
         assert read.steps is None
@@ -94,8 +94,37 @@ def test_some_positions_are_told_as_all_are(target: VideoLanguageModel, source: 
     look = target.extend(torch.cat((inputs.token_ids[-1:], ANSWER))).grounding
     target.watch(None)
     assert look is not None
-    every, some = look(torch.arange(5)), look(torch.tensor([1, 4]))
+    every, some = look(range(5))(), look([1, 4])()
     torch.testing.assert_close(some.weights, every.weights[[1, 4]])
+
+
+def decoded(target: VideoLanguageModel, at_once: bool) -> list[torch.Tensor]:
+    """What rows of several passes look at, told at once or at the end; what is rejected of a pass is taken back."""
+    inputs = prepared(target)
+    target.watch(None, ATTENTION)
+    target.prefill(inputs)
+    fed, looks = inputs.token_ids[-1:], []
+    for kept, rows in ((3, [0, 2]), (1, [0]), (5, [1, 3, 4]), (2, [1])):
+        length = target.length
+        seen = target.extend(torch.cat((fed, ANSWER))).grounding
+        assert seen is not None
+        looks.append(seen(rows))
+        if at_once:
+            looks[-1]()
+        target.rollback(length + kept)
+        fed = ANSWER[kept % len(ANSWER)][None]
+    target.watch(None)
+    return [look().weights for look in looks]
+
+
+@pytest.mark.parametrize("most_scores", [1, 1000, 1 << 23])
+def test_rows_of_several_passes_are_told_together_as_at_once(
+    target: VideoLanguageModel, most_scores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = decoded(target, at_once=True)
+    monkeypatch.setattr("lvspec_cli.models.grounding.MOST_SCORES", most_scores)
+    for together, alone in zip(decoded(target, at_once=False), expected, strict=True):
+        torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-4)
 
 
 def test_a_long_cache_gives_the_shares_that_watching_it_in_parts_does() -> None:
@@ -104,7 +133,7 @@ def test_a_long_cache_gives_the_shares_that_watching_it_in_parts_does() -> None:
     watched = (torch.arange(80) % 3 == 0).float()
     packed = query.reshape(1, 2, 2, 16)
     _, shares = attend_in_parts_watching(packed, keys, torch.randn(1, 2, 103, 16), None, 0.3, watched)
-    rows = attention_rows([NotedLayer(query, keys, 0.3)], torch.tensor([0]))
+    rows = attention_rows([Glance([NotedLayer(query, keys, 0.3)], [0])], lambda weights: weights)
     torch.testing.assert_close(rows.sum(-1), torch.ones(1))
     torch.testing.assert_close((rows[0, :80] * watched).sum(), shares.mean())
 

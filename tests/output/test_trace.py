@@ -59,16 +59,12 @@ def plain_round(*ids, index=0, finish_reason=None):
 
 
 class Maker:
-    """Makes pictures once they are begun, as the process does that read the frames."""
+    """Hands out pictures, as who reads frames does."""
 
     def __init__(self, count):
-        self.count, self.begun = count, 0
-
-    def begin_pictures(self):
-        self.begun += 1
+        self.count = count
 
     def pictures(self):
-        assert self.begun
         return [PICTURE] * self.count
 
 
@@ -259,17 +255,6 @@ def test_rounds_wait_for_a_few_others_or_the_end_of_their_part_and_no_longer():
     assert stream.getvalue().count('"round"') == 16
     writer.close()
     assert stream.getvalue().count('"round"') == 20
-
-
-def test_pictures_are_begun_when_the_last_round_is_done_and_taken_with_the_lines():
-    stream, first = io.StringIO(), step(plain_round(65))
-    writer = TraceWriter(stream)
-    writer.progress(first)
-    assert not first.sight.picture_maker.begun
-    writer.progress(step(plain_round(65, finish_reason="stop")))
-    assert (first.sight.picture_maker.begun, stream.getvalue()) == (1, "")
-    writer.close()
-    assert PICTURE in stream.getvalue()
 
 
 def test_a_part_that_begins_again_has_its_line_again():

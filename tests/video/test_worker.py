@@ -51,24 +51,12 @@ def test_pictures_are_those_of_the_frames_that_were_read(worker: VideoWorker, pl
     assert worker.pictures() == thumbnails(shrunk(clip.frames))
     assert worker.pictures() == []  # they are handed out once
     worker.read(plain_video)
-    worker.begin_pictures()
-    assert worker.pictures() == []
-
-
-@pytest.mark.parametrize("begun", [1, 2])
-def test_pictures_may_be_begun_before_they_are_taken(worker: VideoWorker, plain_video: Path, begun: int) -> None:
-    clip = worker.read(plain_video, pictures=True)
-    for _ in range(begun):
-        worker.begin_pictures()
-    assert worker.pictures() == thumbnails(shrunk(clip.frames))
-    worker.begin_pictures()
     assert worker.pictures() == []
 
 
 def test_pictures_that_nobody_took_are_in_nobody_s_way(worker: VideoWorker, plain_video: Path) -> None:
     worker.read(plain_video, pictures=True)
     assert len(worker.read(plain_video, pictures=True).times) == 8
-    worker.begin_pictures()
     assert worker.measure(plain_video).codec == worker.read(plain_video).facts.codec
 
 
