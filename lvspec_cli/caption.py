@@ -126,7 +126,7 @@ class Caption(Setup):
 
     def as_record(self) -> dict[str, Any]:
         """The record of this caption: schema ``lvspec.caption/1``, JSON values, units in the keys."""
-        video = asdict(self.facts)
+        video = {**vars(self.facts)}
         del video["path"]
         return _record(
             self.request,
@@ -137,15 +137,15 @@ class Caption(Setup):
             text=self.text,
             segments=[asdict(segment) for segment in self.segments],
             summary=self.summary,
-            error=asdict(self.trouble) if self.trouble else None,
+            error=vars(self.trouble) if self.trouble else None,
             finish_reason=self.finish_reason,
             preset=self.preset,
-            target=asdict(self.target),
-            draft=asdict(self.draft) if self.draft else None,
+            target=vars(self.target),
+            draft=vars(self.draft) if self.draft else None,
             method=self.method,
             lossy=self.lossy,
             settings=dict(self.settings),
-            stats={**self.stats.as_dict(), **asdict(self.durations)},
+            stats={**self.stats.as_dict(), **vars(self.durations)},
         )
 
 
@@ -173,7 +173,7 @@ class Failure:
 
     def as_record(self) -> dict[str, Any]:
         """A record with `error` set and nothing said about the video."""
-        return _record(self.request, error=asdict(self.trouble))
+        return _record(self.request, error=vars(self.trouble))
 
 
 def _record(request: Request, **known: Any) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _record(request: Request, **known: Any) -> dict[str, Any]:
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "lvspec_version": __version__,
-        **asdict(request),
+        **vars(request),
         **dict.fromkeys(("fingerprint", "video", "frame_times_s", "shrunk_frames")),
         **dict.fromkeys(("text", "segments", "summary", "finish_reason")),
         **dict.fromkeys(("preset", "target", "draft", "method", "lossy", "settings", "stats", "error")),
@@ -198,10 +198,10 @@ def with_rounded_times(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rounded(value: Any, is_time: bool) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return with_rounded_times(value)
     if isinstance(value, list | tuple):
-        nested = is_time or any(isinstance(each, Mapping | list | tuple) for each in value[:1])  # all are of one kind
+        nested = bool(value) and (is_time or isinstance(value[0], dict | list | tuple))  # all are of one kind
         return [_rounded(each, is_time) for each in value] if nested else list(value)
     return round(value, 6) if is_time and isinstance(value, float) else value
 

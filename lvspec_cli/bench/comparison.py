@@ -47,13 +47,14 @@ def interleave(
 ) -> dict[str, list[Result]]:
     """Every contender's result for every item: all contenders take an item before any takes the next.
 
-    Who goes first moves on from item to item. ``on_item`` is told the number of finished items after each.
+    Who goes first moves on from item to item, and once all have, the order turns round, so that nobody always follows
+    the same one. ``on_item`` is told the number of finished items after each.
     """
     names = list(contenders)
     results: dict[str, list[Result]] = {name: [] for name in names}
     for index, item in enumerate(items):
-        first = index % len(names)
-        for name in names[first:] + names[:first]:
+        first, backwards = index % len(names), index // len(names) % 2
+        for name in (names[first:] + names[:first])[:: -1 if backwards else 1]:
             results[name].append(contenders[name](item))
         on_item(index + 1)
     return results

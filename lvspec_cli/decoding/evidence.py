@@ -69,7 +69,7 @@ class Evidence:
         """
         later = Later[float](len(logits), self.settle)
         self._thoughts.append((later, logits, tokens))
-        self._bytes += sum(each.nbytes for each in logits)
+        self._bytes += len(logits) * logits[0].nbytes
         return later
 
     def of_video(

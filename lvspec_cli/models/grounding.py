@@ -7,7 +7,7 @@ computed in another way, and the tokens stay what they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple
@@ -18,6 +18,7 @@ from torch import Tensor
 from lvspec_cli.decoding.model import Look, VideoGrounding
 
 GroundingKind = Literal["attention", "cosine"]
+MOST_BYTES = 1 << 24  # of attention weights that wait, as they were at hand
 MOST_SCORES = 1 << 23  # of queries and keys, over all heads, that are held at once
 
 
@@ -44,7 +45,23 @@ class Glance:
 
     layers: Sequence[NotedLayer]  # of the pass, on any devices
     rows: Sequence[int]  # counted from the first of the n
-    weights: Tensor | None = None  # float32 [k, video tokens], on the host; None: they wait
+    seen: Tensor | None = None  # float32 [k, video tokens]; None: nobody has worked it out
+
+    @property
+    def weights(self) -> list[Tensor] | None:
+        """The attention weights of all layers; None unless all are at hand, on one device."""
+        weights = [layer.weights for layer in self.layers if layer.weights is not None]
+        return weights if len(weights) == len(self.layers) and len({each.device for each in weights}) == 1 else None
+
+    @property
+    def new(self) -> int:
+        """How many new positions the pass had."""
+        return self.layers[0].query.shape[2]
+
+    @property
+    def total(self) -> int:
+        """How many positions were in the cache behind it."""
+        return self.layers[0].keys.shape[2]
 
 
 class GroundingProbe:
@@ -58,6 +75,7 @@ class GroundingProbe:
         self._steps = 0  # how many steps, of as many places each, these make; 0 if they make no grid
         self._noted: list[NotedLayer] = []
         self._waiting: list[Glance] = []
+        self._bytes = 0  # of weights that wait
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -70,7 +88,7 @@ class GroundingProbe:
         first, last = int(positions[0]), int(positions[-1])
         self._video = slice(first, last + 1) if last + 1 - first == len(positions) else positions
         self._places, self._steps = places, steps
-        self._waiting = []  # of another video
+        self._waiting, self._bytes = [], 0  # of another video
 
     def begin(self) -> None:
         """A pass begins."""
@@ -85,12 +103,11 @@ class GroundingProbe:
 
         To be asked before the next pass, and looked at before anything that the positions see leaves the cache.
         """
-        at_hand = weights_at_hand(self._noted)
-        if at_hand is not None:
-            chosen = self._of_video(at_hand).index_select(1, _tensor(rows, at_hand.device)).mean(0, dtype=torch.float32)
-            return lambda: VideoGrounding(chosen.cpu(), self._places, self._steps)
         glance = Glance(self._noted, rows)
         self._waiting.append(glance)
+        self._bytes += sum(weights.nbytes for weights in glance.weights or ())
+        if self._bytes >= MOST_BYTES:
+            self._work_out()
         return partial(self._look, glance)
 
     def similarity(self, cosines: Tensor, rows: Sequence[int]) -> Look:
@@ -99,13 +116,20 @@ class GroundingProbe:
         return lambda: VideoGrounding(chosen.cpu(), self._places, self._steps, adds_up=False)
 
     def _look(self, glance: Glance) -> VideoGrounding:
-        if glance.weights is None:
-            waiting, self._waiting = self._waiting, []
-            weights = attention_rows(waiting, self._of_video).cpu()
-            for each, own in zip(waiting, weights.split_with_sizes([len(each.rows) for each in waiting]), strict=True):
-                each.weights = own
-        assert glance.weights is not None
-        return VideoGrounding(glance.weights, self._places, self._steps)
+        if glance.seen is None:
+            self._work_out()
+        assert glance.seen is not None
+        return VideoGrounding(glance.seen.cpu(), self._places, self._steps)
+
+    def _work_out(self) -> None:
+        """What all that wait have seen."""
+        waiting, self._waiting, self._bytes = self._waiting, [], 0
+        for at_hand, rows_of in ((True, rows_at_hand), (False, attention_rows)):
+            glances = [glance for glance in waiting if (glance.weights is not None) is at_hand]
+            if glances:
+                seen = rows_of(glances, self._of_video).split_with_sizes([len(glance.rows) for glance in glances])
+                for glance, own in zip(glances, seen, strict=True):
+                    glance.seen = own
 
     def _of_video(self, weights: Tensor) -> Tensor:
         """The video's part of weights [..., m]."""
@@ -115,13 +139,11 @@ class GroundingProbe:
         return weights.index_select(-1, self._video)
 
 
-def weights_at_hand(layers: Sequence[NotedLayer]) -> Tensor | None:
-    """The attention weights of all heads of all layers, [h, n, m]; None unless all are at hand on one device."""
-    at_hand = [layer.weights for layer in layers if layer.weights is not None]
-    if len(at_hand) < len(layers) or len({weights.device for weights in at_hand}) > 1:
-        return None
-    new, total = layers[0].query.shape[2], layers[0].keys.shape[2]
-    return torch.cat(at_hand, dim=1).view(-1, new, total)
+def rows_at_hand(glances: Sequence[Glance], select: Callable[[Tensor], Tensor]) -> Tensor:
+    """`attention_rows` of glances whose weights are at hand."""
+    chosen = [select(torch.cat(glance.weights or [], dim=1).view(-1, glance.new, glance.total)) for glance in glances]
+    rows, _ = _places(glances)
+    return torch.cat(chosen, dim=1).index_select(1, _tensor(rows, chosen[0].device)).mean(0, dtype=torch.float32)
 
 
 def attention_rows(glances: Sequence[Glance], select: Callable[[Tensor], Tensor]) -> Tensor:
@@ -130,33 +152,28 @@ def attention_rows(glances: Sequence[Glance], select: Callable[[Tensor], Tensor]
     The glances are at passes over one cache, m positions of which the last one has seen; what the rows see of it must
     be there still. ``select``: takes p of the m columns.
     """
-    last = glances[-1].layers
-    device, heads, total = last[0].query.device, last[0].query.shape[1], last[0].keys.shape[2]
+    last, total = glances[-1].layers, glances[-1].total
+    device, heads = last[0].query.device, last[0].query.shape[1]
     by_layer = zip(*(glance.layers for glance in glances), strict=True)
     queries = [torch.cat([noted.query[0] for noted in layer], dim=1) for layer in by_layer]
-    size = max(1, MOST_SCORES // (heads * total))
-    parts = []
-    for rows, later in _seen(glances, device, total, size):
-        layers = zip(queries, last, strict=True)
-        parts.append(torch.stack([select(_weights(*layer, rows, later)).to(device) for layer in layers]).mean((0, 1)))
+    rows, positions = (_tensor(each, device) for each in _places(glances))
+    later = torch.arange(total, device=device) > positions[:, None]
+    size, parts = max(1, MOST_SCORES // (heads * total)), []
+    for begin in range(0, len(rows), size):
+        some = slice(begin, begin + size)
+        weights = [_weights(*layer, rows[some], later[some]) for layer in zip(queries, last, strict=True)]
+        parts.append(torch.stack([select(each).to(device) for each in weights]).mean((0, 1)))
     return torch.cat(parts)
 
 
-def _seen(glances: Sequence[Glance], device: torch.device, total: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Some rows at a time: their places among the new positions of all passes, and what each does not see of the cache.
-
-    int64 [k] and bool [k, total]; k is at most ``size``.
-    """
-    rows, positions, new_before = [], [], 0
+def _places(glances: Sequence[Glance]) -> tuple[list[int], list[int]]:
+    """Where the rows are among the new positions of all passes, and where in the sequence."""
+    rows, positions, before = [], [], 0
     for glance in glances:
-        new, length = glance.layers[0].query.shape[2], glance.layers[0].keys.shape[2]
-        rows += [new_before + row for row in glance.rows]
-        positions += [length - new + row for row in glance.rows]
-        new_before += new
-    columns = torch.arange(total, device=device)
-    for begin in range(0, len(rows), size):
-        some = slice(begin, begin + size)
-        yield _tensor(rows[some], device), columns > _tensor(positions[some], device)[:, None]
+        rows += [before + row for row in glance.rows]
+        positions += [glance.total - glance.new + row for row in glance.rows]
+        before += glance.new
+    return rows, positions
 
 
 def _weights(queries: Tensor, noted: NotedLayer, rows: Tensor, later: Tensor) -> Tensor:

@@ -49,19 +49,20 @@ class TraceWriter:
 
     def result(self, result: Result) -> None:
         """The current input has its caption, or failed."""
-        self.close()
-        self._write([line("caption", self._video, record=result.as_record())])
+        self._write([*self._lines(), line("caption", self._video, record=result.as_record())])
         self._pieces = None
         self._video += 1
 
     def close(self) -> None:
         """Write what waits. The stream stays open: it belongs to the caller."""
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._write(self._lines(waiting))
+        if self._waiting:
+            self._write(self._lines())
 
-    def _lines(self, waiting: Sequence[Progress]) -> list[dict[str, Any]]:
-        """The lines of some rounds of a part, and before them that of the part if they are its first ones."""
+    def _lines(self) -> list[dict[str, Any]]:
+        """Those of the rounds that wait, and before them that of their part if they are its first ones."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return []
         part, first = waiting[0].part or _WHOLE, waiting[0]
         assert first.setup is not None
         assert first.sight is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ def line(kind: str, video: int, **known: Any) -> dict[str, Any]:
 
 def part_line(video: int, part: Part, setup: Setup, sight: Sight) -> dict[str, Any]:
     """What is known when the decoding of a part begins."""
-    facts = asdict(sight.facts)
+    facts = {**vars(sight.facts)}
     del facts["path"], facts["fingerprint"]
     known = line(
         "part",
@@ -30,19 +29,19 @@ def part_line(video: int, part: Part, setup: Setup, sight: Sight) -> dict[str, A
         part=part.index,
         parts=part.count,
         summary=part.summary,
-        **asdict(setup.request),
+        **vars(setup.request),
         preset=setup.preset,
         method=setup.method,
         lossy=setup.lossy,
-        target=asdict(setup.target),
-        draft=asdict(setup.draft) if setup.draft else None,
+        target=vars(setup.target),
+        draft=vars(setup.draft) if setup.draft else None,
         settings=dict(setup.settings),
         video_facts=facts,
         start_s=sight.start_s,
         end_s=sight.end_s,
         frame_times_s=sight.frame_times,
         thumbnails=sight.picture_maker.pictures() if sight.picture_maker is not None else [],
-        layout=asdict(setup.layout) if setup.layout else None,
+        layout=vars(setup.layout) if setup.layout else None,
         signal=setup.signal,
         threshold=setup.threshold,
         grounding=setup.grounding,

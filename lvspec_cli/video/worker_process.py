@@ -7,6 +7,7 @@ than its deadline, and after running out of memory.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import queue
@@ -15,6 +16,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from lvspec_cli.errors import LvspecError, SceneDetectorUnavailable
@@ -92,12 +94,23 @@ def _answer(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
         clip = read_clip(*wanted)
         send_clip(answers, clip)
         if request.pictures:  # the parent has what it needs and goes on meanwhile
-            write_line(answers, {"pictures": thumbnails(shrunk(clip.frames))})
+            write_line(answers, {"pictures": _aside().submit(lambda: thumbnails(shrunk(clip.frames))).result()})
     elif request.action == "scenes":
         write_line(answers, {"scenes": find_scenes(*wanted)})
     else:
         look = inspect_video if request.action == "inspect" else measure_video
         write_line(answers, {"facts": vars(look(*wanted))})
+
+
+@functools.cache
+def _aside() -> ThreadPoolExecutor:
+    """Works when nobody else needs the core, such as the models that look at the frames."""
+    return ThreadPoolExecutor(1, initializer=_step_back)
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # where threads have priorities of their own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def _enter_folder(request: Request) -> None:

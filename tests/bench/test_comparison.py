@@ -33,7 +33,15 @@ def test_all_contenders_take_a_clip_before_any_takes_the_next() -> None:
     results = interleave({name: partial(take, name) for name in names}, [10, 11, 12, 13])
     assert [clip for _, clip in taken] == [clip for clip in (10, 11, 12, 13) for _ in names]
     assert results == {name: [(name, clip) for clip in (10, 11, 12, 13)] for name in names}
-    assert [taken[3 * index][0] for index in range(4)] == ["a", "b", "c", "a"]
+
+
+def test_everybody_is_at_every_turn_and_behind_everybody_else_equally_often() -> None:
+    orders: list[str] = [""] * 12
+    interleave(
+        {name: partial(lambda name, item: orders.__setitem__(item, orders[item] + name), name) for name in "abc"},
+        range(12),
+    )
+    assert orders == 2 * ["abc", "bca", "cab", "cba", "acb", "bac"]
 
 
 def test_progress_counts_finished_clips() -> None:
