@@ -27,15 +27,16 @@ from lvspec_cli.ui.live.view import LiveView
 
 VIEW_SHARE = Goal("under", 0.02)
 SIZES = ((80, 24), (200, 60))  # columns and rows of the terminals
-TURNS = 5
+TURNS = 10
+TOGETHER = 4  # clips in a run, so that the view draws at other moments of each
 _NOBODY = "nobody"
 
 
 @dataclass(frozen=True)
 class Watched:
-    """One decode."""
+    """The decodes of a run."""
 
-    decode_seconds: float  # s, wall clock from the first round to the last, the view's part of it included
+    decode_seconds: float  # s, wall clock from the first rounds to the last, the view's part of it included
     drawing_seconds: float  # s, of a core's time that the view drew meanwhile; 0 without a view
 
 
@@ -43,13 +44,15 @@ def view_subject(pair: Pair, clips: Sequence[BenchClip], max_tokens: int, lvspec
     """Decoding by `lvspec`, watched and not. ``lvspec``: how the preset would have it decode."""
     loop = _Loop(pair, max_tokens, lvspec)
     measures = {_NOBODY: loop.alone, **{_name(size): loop.watched(*size) for size in SIZES}}
-    interleave(measures, clips[:1])
-    found = interleave(measures, [clip for _ in range(turns) for clip in clips])
+    runs = [clips[begin : begin + TOGETHER] for begin in range(0, len(clips), TOGETHER)]
+    interleave(measures, runs[:1])
+    found = interleave(measures, turns * runs)
     return Subject(
         "The live view, of decode time",
         tuple(line for size in SIZES for line in _lines(_name(size), found[_name(size)], found[_NOBODY])),
-        "Watched over unwatched: median over clips and turns, less 1. Drawing: a core's time that the view worked while"
-        " the loop ran, over the time that the loop ran. Another process reads what the terminal gets.",
+        f"Watched over unwatched: median over {turns} turns of all runs of {TOGETHER} clips, less 1. Drawing: a core's"
+        " time that the view worked while the loop ran, over the time that the loop ran. Another process reads what the"
+        " terminal gets.",
     )
 
 
@@ -63,22 +66,31 @@ class _Loop:
         self._pair, self._plan = pair, lvspec
         self._contender = EngineContender(pair, self._options, lvspec.pruning)
 
-    def watched(self, width: int, height: int) -> Callable[[BenchClip], Watched]:
-        """What decodes a clip under the eyes of a view on a terminal of that size."""
+    def watched(self, width: int, height: int) -> Callable[[Sequence[BenchClip]], Watched]:
+        """What decodes clips under the eyes of a view on a terminal of that size."""
 
-        def decode_watched(clip: BenchClip) -> Watched:
+        def decode_watched(clips: Sequence[BenchClip]) -> Watched:
             with terminal() as stream:
                 view = LiveView(terminal_console(stream, width, height), False)
                 with view:
                     view.settings(self._plan.settings)
-                    view.begin(clip.name, 0, 1)
-                    return self._decode(clip, view)
+                    return self._decode_all(clips, view)
 
         return decode_watched
 
-    def alone(self, clip: BenchClip) -> Watched:
-        """Decode a clip that nobody watches."""
-        return self._decode(clip, None)
+    def alone(self, clips: Sequence[BenchClip]) -> Watched:
+        """Decode clips that nobody watches."""
+        return self._decode_all(clips, None)
+
+    def _decode_all(self, clips: Sequence[BenchClip], view: LiveView | None) -> Watched:
+        decode_seconds = drawing_seconds = 0.0
+        for index, clip in enumerate(clips):
+            if view:
+                view.begin(clip.name, index, len(clips))
+            watched = self._decode(clip, view)
+            decode_seconds += watched.decode_seconds
+            drawing_seconds += watched.drawing_seconds
+        return Watched(decode_seconds, drawing_seconds)
 
     def _decode(self, clip: BenchClip, view: LiveView | None) -> Watched:
         contender, pair = self._contender, self._pair

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from math import nan
 from typing import Generic, TypeVar, overload
 
 import numpy as np
@@ -89,20 +90,24 @@ class Evidence:
 
     @torch.inference_mode()
     def settle(self) -> None:
-        """Work out all that waits."""
+        """Work out all that waits. If that fails, such as for lack of memory, it is not known: NaN, and None."""
         thoughts, self._thoughts, self._bytes = self._thoughts, [], 0
         looks, self._looks = self._looks, []
+        for own, logits, _ in thoughts:
+            own.take((nan,) * len(logits))
+        for seen, *_ in looks:
+            seen.take((None,) * len(seen))
         if thoughts:
             numbers = iter(_own_log_probabilities(thoughts))
             for own, logits, _ in thoughts:
                 own.take(tuple(islice(numbers, len(logits))))
         if looks:
             explained = iter(read_groundings([look() for *_, look in looks]))
-            for later, places, _ in looks:
-                groundings: list[Grounding | None] = [None] * len(later)
+            for seen, places, _ in looks:
+                groundings: list[Grounding | None] = [None] * len(seen)
                 for place in places:
                     groundings[place] = next(explained)
-                later.take(tuple(groundings))
+                seen.take(tuple(groundings))
 
 
 def _own_log_probabilities(thoughts: Iterable[tuple[Later[float], Sequence[Tensor], Tensor]]) -> list[float]:

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from lvspec_cli.errors import LvspecError, SceneDetectorUnavailable
 from lvspec_cli.video import VideoCache, find_scenes, inspect_video, measure_video, read_clip
+from lvspec_cli.video.clip import Clip
 from lvspec_cli.video.scenes import import_detector
 from lvspec_cli.video.source import reachable
 from lvspec_cli.video.thumbnails import shrunk, thumbnails
@@ -43,7 +44,12 @@ def main() -> None:
         if request.action == "scenes":
             _import_scene_detector()
         with _limits(request):
-            _serve(request, answers, cache)
+            clip = _serve(request, answers, cache)
+        # The parent has what it needs and goes on meanwhile.
+        pictures = _pictures(clip) if clip is not None and request.pictures else None
+        del clip  # the line may wait in the pipe for as long as the models work, and frames are large
+        if pictures is not None:
+            write_line(answers, {"pictures": pictures})
 
 
 def _private_stdout() -> BinaryIO:
@@ -74,10 +80,11 @@ def _receive(stream: BinaryIO, requests: queue.SimpleQueue[Request]) -> None:
     os._exit(0)
 
 
-def _serve(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
+def _serve(request: Request, answers: BinaryIO, cache: VideoCache) -> Clip | None:
+    """Answer a request, whatever it does; returns the clip if that was the answer."""
     try:
         _enter_folder(request)
-        _answer(request, answers, cache)
+        return _answer(request, answers, cache)
     except LvspecError as error:
         # After running out of memory, what is left of the heap is of no use.
         leaving = isinstance(error.__cause__, MemoryError)
@@ -86,31 +93,39 @@ def _serve(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
             os._exit(0)
     except Exception as error:
         write_line(answers, {"bug": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+    return None
 
 
-def _answer(request: Request, answers: BinaryIO, cache: VideoCache) -> None:
+def _answer(request: Request, answers: BinaryIO, cache: VideoCache) -> Clip | None:
     wanted = (request.path, request.options, cache)
     if request.action == "read":
         clip = read_clip(*wanted)
         send_clip(answers, clip)
-        if request.pictures:  # the parent has what it needs and goes on meanwhile
-            write_line(answers, {"pictures": _aside().submit(lambda: thumbnails(shrunk(clip.frames))).result()})
-    elif request.action == "scenes":
+        return clip
+    if request.action == "scenes":
         write_line(answers, {"scenes": find_scenes(*wanted)})
     else:
         look = inspect_video if request.action == "inspect" else measure_video
         write_line(answers, {"facts": vars(look(*wanted))})
+    return None
+
+
+def _pictures(clip: Clip) -> list[str]:
+    """Small pictures of its frames, or none: they are not worth an error."""
+    with contextlib.suppress(Exception):
+        return _aside().submit(lambda: thumbnails(shrunk(clip.frames))).result()
+    return []
 
 
 @functools.cache
 def _aside() -> ThreadPoolExecutor:
-    """Works when nobody else needs the core, such as the models that look at the frames."""
+    """Works when nobody else needs the core much, such as the models that look at the frames."""
     return ThreadPoolExecutor(1, initializer=_step_back)
 
 
 def _step_back() -> None:
     if sys.platform == "linux":  # where threads have priorities of their own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _enter_folder(request: Request) -> None:

@@ -260,6 +260,19 @@ def test_evidence_waits_in_little_memory(monkeypatch: pytest.MonkeyPatch) -> Non
     assert counts == [0, 0, 3]
 
 
+def test_evidence_that_cannot_be_worked_out_is_not_known() -> None:
+    def fail() -> VideoGrounding:
+        raise MemoryError
+
+    evidence = Evidence()
+    own = evidence.of_draft(torch.zeros(2, 1, VOCABULARY).unbind(), torch.tensor([1, 2]))
+    seen = evidence.of_video(lambda _: fail, [0], 3)
+    with pytest.raises(MemoryError):
+        evidence.settle()
+    assert len(list(own)) == 2
+    assert list(seen) == [None] * 3
+
+
 @pytest.mark.parametrize("dropped", [False, True])
 def test_what_nobody_asked_for_is_worked_out_when_the_decode_is_over(dropped: bool) -> None:
     options = DecodingOptions(draft_tokens=4, max_tokens=40, trace=True)

@@ -60,12 +60,49 @@ def test_pictures_that_nobody_took_are_in_nobody_s_way(worker: VideoWorker, plai
     assert worker.measure(plain_video).codec == worker.read(plain_video).facts.codec
 
 
+def make_pictures_by(monkeypatch: pytest.MonkeyPatch, expression: str) -> None:
+    """Let children that are started from now on have this instead of pictures."""
+    instead = (
+        f"import os, signal; from lvspec_cli.video import worker_process as w; w.thumbnails = lambda _: {expression}"
+    )
+    head, tail = child.BOOT.split("from lvspec_cli.video.worker_process", 1)
+    monkeypatch.setattr(child, "BOOT", f"{head}{instead}\nfrom lvspec_cli.video.worker_process{tail}")
+
+
+def test_pictures_that_cannot_be_made_are_none(plain_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_pictures_by(monkeypatch, "1 / 0")
+    with VideoWorker() as worker:
+        worker.read(plain_video, pictures=True)
+        process = worker.process_id
+        assert worker.pictures() == []
+        assert len(worker.read(plain_video).times) == 8
+        assert worker.process_id == process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no alarms")
+def test_pictures_may_wait_in_the_pipe_for_longer_than_a_video_may_take(
+    plain_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pictures_by(monkeypatch, "[str(signal.getitimer(signal.ITIMER_REAL)[0])]")
+    with VideoWorker() as worker:
+        worker.read(plain_video, pictures=True)
+        assert worker.pictures() == ["0.0"]
+
+
+def test_more_pictures_than_the_pipe_holds_are_in_nobody_s_way(
+    plain_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pictures_by(monkeypatch, "['x' * 4_000_000]")
+    with VideoWorker() as worker:
+        worker.read(plain_video, pictures=True)
+        assert len(worker.read(plain_video, pictures=True).times) == 8
+        assert worker.pictures() == ["x" * 4_000_000]
+
+
 def test_a_child_that_ends_over_its_pictures_costs_the_pictures(
     plain_video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ends = "import os; from lvspec_cli.video import worker_process; worker_process.thumbnails = lambda _: os._exit(3)"
-    head, tail = child.BOOT.split("from lvspec_cli.video.worker_process", 1)
-    monkeypatch.setattr(child, "BOOT", f"{head}{ends}\nfrom lvspec_cli.video.worker_process{tail}")
+    make_pictures_by(monkeypatch, "os._exit(3)")
     with VideoWorker() as worker:
         assert len(worker.read(plain_video, pictures=True).times) == 8
         assert worker.pictures() == []

@@ -23,7 +23,11 @@ def words(text: str, style: Style = PLAIN) -> Segment:
 
 def width_of(line: Sequence[Segment]) -> int:
     """Cells that a line takes."""
-    return sum(segment.cell_length for segment in line)
+    width = 0
+    for text, _, control in line:
+        if control is None:
+            width += len(text) if text.isascii() else cell_len(text)
+    return width
 
 
 def cut(line: Sequence[Segment], width: int, glyphs: Glyphs) -> Line:

@@ -35,12 +35,16 @@ class Glyphs:
 
     def mark(self, origin: Origin) -> str:
         """The sign of an origin, so that it is seen without colours too; those that need none have none."""
-        return {
-            Origin.LOOSE: self.loose,
-            Origin.SHIFTED: self.shifted,
-            Origin.RECOVERED: self.recovered,
-            Origin.BONUS: self.bonus,
-        }.get(origin, "")
+        match origin:
+            case Origin.LOOSE:
+                return self.loose
+            case Origin.SHIFTED:
+                return self.shifted
+            case Origin.RECOVERED:
+                return self.recovered
+            case Origin.BONUS:
+                return self.bonus
+        return ""
 
     def on_one_line(self, text: str) -> str:
         """Foreign text as this terminal can show it, on one line, whatever it contains."""
