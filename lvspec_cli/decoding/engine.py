@@ -105,7 +105,7 @@ class _Engine:
         self._settle(base + len(tokens), proposal, verdict, len(tokens) - 1)
         times = self._clock.stop()
         if self._length is not None:
-            # Not the whole round: what a trace takes must not change how many tokens are drafted.
+            # Not the whole round: what else is done must not change how many tokens are drafted.
             self._length.observe(len(decision.draft_tokens), decision.accepted, times.draft, times.verify)
         own, groundings = self._explained(proposal, extension, decision, len(tokens))
         return _event(index, decision, own, groundings, tokens, self._transcript.finish_reason, times)

@@ -103,7 +103,7 @@ class Round:
     rejected: tuple[int, ...]  # the first draft token that was not kept and all that followed it
     draft_seconds: float  # s, drafting
     verify_seconds: float  # s, the target's pass and the verdict on it
-    round_seconds: float  # s, wall clock of the whole round, the engine's own work included
+    round_seconds: float  # s, wall clock of the whole round, the engine's own work included, but not a trace's
     finish_reason: FinishReason | None  # set in the last round only
     refusal: Refusal | None = None  # why the first rejected token was; None if none was rejected
     choices: tuple[int, ...] = ()  # [g + 1], the target's most probable tokens
@@ -111,7 +111,8 @@ class Round:
     draft_log_probabilities: tuple[float, ...] = ()  # [g], nats: the target's, of the draft tokens
     relevance: tuple[float | None, ...] = ()  # [g], in the unit of the method's signal; None where it is not known
     fillers: tuple[bool | None, ...] = ()  # [g], whether it counts as one; None: the method does not ask
-    own_log_probabilities: Sequence[float] | None = None  # [g], nats: the draft's; None: not asked for
+    own_log_probabilities: Sequence[float] | None = None  # [g], nats: the draft's, NaN if memory did not suffice; None:
+    # not asked for
     groundings: Sequence[Grounding | None] | None = None  # [g + 1], None where there is nothing to explain; None:
     # not asked for, or the target does not tell
 

@@ -7,10 +7,11 @@ as soon as somebody asks for one of them, or when enough of them wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from math import nan
-from typing import Generic, TypeVar, overload
+from typing import Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
 import torch
@@ -55,12 +56,28 @@ class Later(Sequence[Value], Generic[Value]):
         return self._count
 
 
+class _Thought(NamedTuple):
+    """What a draft's tokens were drawn from."""
+
+    own: Later[float]
+    logits: Sequence[Tensor]  # [1, vocabulary] each
+    tokens: Tensor  # int64 [g]
+
+
+class _Asked(NamedTuple):
+    """What a pass was asked of the video."""
+
+    seen: Later[Grounding | None]
+    places: Sequence[int]  # that are told
+    look: Look
+
+
 class Evidence:
     """The evidence of one decode. `settle` it at the end, before the caches are another's."""
 
     def __init__(self) -> None:
-        self._thoughts: list[tuple[Later[float], Sequence[Tensor], Tensor]] = []  # with the draft's logits and tokens
-        self._looks: list[tuple[Later[Grounding | None], Sequence[int], Look]] = []  # with the places that are told
+        self._thoughts: list[_Thought] = []
+        self._looks: list[_Asked] = []
         self._bytes = 0
 
     def of_draft(self, logits: Sequence[Tensor], tokens: Tensor) -> Sequence[float]:
@@ -69,7 +86,7 @@ class Evidence:
         On the device of the logits, which are kept until then.
         """
         later = Later[float](len(logits), self.settle)
-        self._thoughts.append((later, logits, tokens))
+        self._thoughts.append(_Thought(later, logits, tokens))
         self._bytes += len(logits) * logits[0].nbytes
         return later
 
@@ -80,7 +97,7 @@ class Evidence:
         if not places:
             return (None,) * count
         later = Later[Grounding | None](count, self.settle)
-        self._looks.append((later, places, ask(places)))
+        self._looks.append(_Asked(later, places, ask(places)))
         return later
 
     def round_ends(self) -> None:
@@ -90,30 +107,37 @@ class Evidence:
 
     @torch.inference_mode()
     def settle(self) -> None:
-        """Work out all that waits. If that fails, such as for lack of memory, it is not known: NaN, and None."""
+        """Work out all that waits. Where memory does not suffice it is not known, NaN or None: it costs no caption."""
         thoughts, self._thoughts, self._bytes = self._thoughts, [], 0
         looks, self._looks = self._looks, []
-        for own, logits, _ in thoughts:
-            own.take((nan,) * len(logits))
-        for seen, *_ in looks:
-            seen.take((None,) * len(seen))
-        if thoughts:
-            numbers = iter(_own_log_probabilities(thoughts))
-            for own, logits, _ in thoughts:
-                own.take(tuple(islice(numbers, len(logits))))
-        if looks:
-            explained = iter(read_groundings([look() for *_, look in looks]))
-            for seen, places, _ in looks:
-                groundings: list[Grounding | None] = [None] * len(seen)
-                for place in places:
-                    groundings[place] = next(explained)
-                seen.take(tuple(groundings))
+        for thought in thoughts:
+            thought.own.take((nan,) * len(thought.own))
+        for asked in looks:
+            asked.seen.take((None,) * len(asked.seen))
+        with suppress(MemoryError, torch.OutOfMemoryError):
+            _tell_thoughts(thoughts)
+            _tell_looks(looks)
 
 
-def _own_log_probabilities(thoughts: Iterable[tuple[Later[float], Sequence[Tensor], Tensor]]) -> list[float]:
-    logits = torch.cat([each for _, every, _ in thoughts for each in every]).float()
-    tokens = torch.cat([tokens for *_, tokens in thoughts]).to(logits.device)
-    return (-cross_entropy(logits, tokens, reduction="none")).tolist()
+def _tell_thoughts(thoughts: Sequence[_Thought]) -> None:
+    if not thoughts:
+        return
+    logits = torch.cat([each for thought in thoughts for each in thought.logits]).float()
+    tokens = torch.cat([thought.tokens for thought in thoughts]).to(logits.device)
+    numbers = iter((-cross_entropy(logits, tokens, reduction="none")).tolist())
+    for thought in thoughts:
+        thought.own.take(tuple(islice(numbers, len(thought.logits))))
+
+
+def _tell_looks(looks: Sequence[_Asked]) -> None:
+    if not looks:
+        return
+    explained = iter(read_groundings([asked.look() for asked in looks]))
+    for asked in looks:
+        groundings: list[Grounding | None] = [None] * len(asked.seen)
+        for place in asked.places:
+            groundings[place] = next(explained)
+        asked.seen.take(tuple(groundings))
 
 
 def read_groundings(seen: Sequence[VideoGrounding]) -> list[Grounding]:

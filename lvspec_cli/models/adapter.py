@@ -151,14 +151,15 @@ class VideoLanguageModel(ABC):
 
     def watch(self, layers: WatchedLayers | None, grounding: GroundingSource | None = None) -> None:
         """What passes after the next prefill note of the video, and of where in it they look; None: nothing."""
+        if self._probe is not None:  # whose decode may have been left in the middle, its cache as it was
+            self._probe.work_out()
         self._watch = None if layers is None else Watch(layers)
         self._probe = None if grounding is None else GroundingProbe(grounding)
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
         """Let passes in the block note nothing; afterwards, what was watched is watched again."""
-        observers = self._watch, self._probe
-        self._watch = self._probe = None
+        observers, self._watch, self._probe = (self._watch, self._probe), None, None
         try:
             yield
         finally:

@@ -19,7 +19,7 @@ from lvspec_cli.decoding.model import Look, VideoGrounding
 
 GroundingKind = Literal["attention", "cosine"]
 MOST_BYTES = 1 << 24  # of attention weights that wait, as they were at hand
-MOST_SCORES = 1 << 23  # of queries and keys, over all heads, that are held at once
+MOST_SCORES = 1 << 23  # of queries and keys of one layer, over all heads, that are worked out at once
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class GroundingProbe:
 
     def show_video(self, mask: Tensor, places: int, steps: int) -> None:
         """Which positions of the prompt (bool [n]) are video tokens, how many belong to its grid, and of what steps."""
+        self.work_out()
         positions = mask.nonzero()[:, 0]
         first, last = int(positions[0]), int(positions[-1])
         self._video = slice(first, last + 1) if last + 1 - first == len(positions) else positions
         self._places, self._steps = places, steps
-        self._waiting, self._bytes = [], 0  # of another video
 
     def begin(self) -> None:
         """A pass begins."""
@@ -104,10 +104,12 @@ class GroundingProbe:
         To be asked before the next pass, and looked at before anything that the positions see leaves the cache.
         """
         glance = Glance(self._noted, rows)
+        if glance.weights is None:  # then those of some layers are of no use
+            glance.layers = [layer._replace(weights=None) for layer in self._noted]
         self._waiting.append(glance)
         self._bytes += sum(weights.nbytes for weights in glance.weights or ())
         if self._bytes >= MOST_BYTES:
-            self._work_out()
+            self.work_out()
         return partial(self._look, glance)
 
     def similarity(self, cosines: Tensor, rows: Sequence[int]) -> Look:
@@ -117,19 +119,20 @@ class GroundingProbe:
 
     def _look(self, glance: Glance) -> VideoGrounding:
         if glance.seen is None:
-            self._work_out()
+            self.work_out()
         assert glance.seen is not None
         return VideoGrounding(glance.seen.cpu(), self._places, self._steps)
 
-    def _work_out(self) -> None:
-        """What all that wait have seen."""
-        waiting, self._waiting, self._bytes = self._waiting, [], 0
+    def work_out(self) -> None:
+        """Work out what was asked of passes so far, while all that they saw is in the cache."""
+        waiting = self._waiting
         for at_hand, rows_of in ((True, rows_at_hand), (False, attention_rows)):
             glances = [glance for glance in waiting if (glance.weights is not None) is at_hand]
             if glances:
                 seen = rows_of(glances, self._of_video).split_with_sizes([len(glance.rows) for glance in glances])
                 for glance, own in zip(glances, seen, strict=True):
                     glance.seen = own
+        self._waiting, self._bytes = [], 0
 
     def _of_video(self, weights: Tensor) -> Tensor:
         """The video's part of weights [..., m]."""
@@ -161,8 +164,8 @@ def attention_rows(glances: Sequence[Glance], select: Callable[[Tensor], Tensor]
     size, parts = max(1, MOST_SCORES // (heads * total)), []
     for begin in range(0, len(rows), size):
         some = slice(begin, begin + size)
-        weights = [_weights(*layer, rows[some], later[some]) for layer in zip(queries, last, strict=True)]
-        parts.append(torch.stack([select(each).to(device) for each in weights]).mean((0, 1)))
+        weights = (_weights(*layer, rows[some], later[some]) for layer in zip(queries, last, strict=True))
+        parts.append(torch.stack([select(each).mean(0).to(device) for each in weights]).mean(0))
     return torch.cat(parts)
 
 

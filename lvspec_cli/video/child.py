@@ -109,7 +109,8 @@ class ReaderProcess:
             DeadlinePassed: no whole answer came within ``seconds``; the child was killed.
         """
         with self._deadline(seconds):
-            self.pictures()  # that nobody took
+            self.pictures()  # that nobody took, and are no part of this answer
+        with self._deadline(seconds):
             write_line(self._requests, request_message(request))
             message = read_line(self._answers)
             clip = receive_clip(self._answers, message) if "clip" in message else None
@@ -119,15 +120,16 @@ class ReaderProcess:
     def pictures(self) -> list[str]:
         """Those of the frames that came with the last answer, if it was asked for them; [] once they were handed out.
 
-        There is no deadline: to start a thread for it takes longer than they.
+        There is no deadline: they are there long before anybody wants them, and its thread would cost more than they.
 
         Raises:
             EOFError: the child ended instead.
         """
         if not self._owes_pictures:
             return []
+        pictures = read_line(self._answers).get("pictures", ())
         self._owes_pictures = False
-        return list(read_line(self._answers).get("pictures", ()))
+        return list(pictures)
 
     def kill(self) -> None:
         """Kill the child, from any thread: whoever waits for its answer learns that it ended."""

@@ -54,6 +54,9 @@ class VideoWorker(RemoteReader):
             except (EOFError, OSError, ValueError):
                 self._end()
                 return []
+            except BaseException:  # an interrupt: half a line may still be on its way
+                self._end()
+                raise
 
     def stop(self) -> None:
         """End the child for good, from any thread and without waiting for what it is asked: that raises WorkerStopped.

@@ -7,7 +7,6 @@ than its deadline, and after running out of memory.
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import os
 import queue
@@ -35,7 +34,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     answers = _private_stdout()
     requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
-    _import_readers()  # before any limit holds
+    _import_readers()  # before any limit holds, as is this thread
+    aside = ThreadPoolExecutor(1, initializer=_step_back)
+    aside.submit(int).result()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
     write_line(answers, READY)
     cache = VideoCache()
@@ -46,7 +47,7 @@ def main() -> None:
         with _limits(request):
             clip = _serve(request, answers, cache)
         # The parent has what it needs and goes on meanwhile.
-        pictures = _pictures(clip) if clip is not None and request.pictures else None
+        pictures = _pictures(clip, aside) if clip is not None and request.pictures else None
         del clip  # the line may wait in the pipe for as long as the models work, and frames are large
         if pictures is not None:
             write_line(answers, {"pictures": pictures})
@@ -110,22 +111,18 @@ def _answer(request: Request, answers: BinaryIO, cache: VideoCache) -> Clip | No
     return None
 
 
-def _pictures(clip: Clip) -> list[str]:
+def _pictures(clip: Clip, aside: ThreadPoolExecutor) -> list[str]:
     """Small pictures of its frames, or none: they are not worth an error."""
     with contextlib.suppress(Exception):
-        return _aside().submit(lambda: thumbnails(shrunk(clip.frames))).result()
+        return aside.submit(lambda: thumbnails(shrunk(clip.frames))).result()
     return []
 
 
-@functools.cache
-def _aside() -> ThreadPoolExecutor:
-    """Works when nobody else needs the core much, such as the models that look at the frames."""
-    return ThreadPoolExecutor(1, initializer=_step_back)
-
-
 def _step_back() -> None:
+    """Let this thread give way to others, such as the models that look at the frames."""
     if sys.platform == "linux":  # where threads have priorities of their own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _enter_folder(request: Request) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from math import isnan, log
 
 import pytest
 import torch
@@ -260,17 +261,31 @@ def test_evidence_waits_in_little_memory(monkeypatch: pytest.MonkeyPatch) -> Non
     assert counts == [0, 0, 3]
 
 
-def test_evidence_that_cannot_be_worked_out_is_not_known() -> None:
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_evidence_for_which_memory_does_not_suffice_is_not_known(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> VideoGrounding:
+        raise error
+
+    evidence, logits = Evidence(), torch.zeros(2, 1, VOCABULARY).unbind()
+    own = evidence.of_draft(logits, torch.tensor([1, 2]))
+    seen = evidence.of_video(lambda _: fail, [0], 3)
+    assert list(own) == pytest.approx(2 * [-log(VOCABULARY)])
+    assert list(seen) == [None] * 3
+    monkeypatch.setattr("lvspec_cli.decoding.evidence.cross_entropy", fail)
+    own = evidence.of_draft(logits, torch.tensor([1, 2]))
+    assert [isnan(each) for each in own] == [True, True]
+
+
+def test_what_is_wrong_with_evidence_for_another_reason_is_told() -> None:
     def fail() -> VideoGrounding:
-        raise MemoryError
+        raise ValueError("defect")
 
     evidence = Evidence()
-    own = evidence.of_draft(torch.zeros(2, 1, VOCABULARY).unbind(), torch.tensor([1, 2]))
-    seen = evidence.of_video(lambda _: fail, [0], 3)
-    with pytest.raises(MemoryError):
+    evidence.of_video(lambda _: fail, [0], 3)
+    with pytest.raises(ValueError, match="defect"):
         evidence.settle()
-    assert len(list(own)) == 2
-    assert list(seen) == [None] * 3
 
 
 @pytest.mark.parametrize("dropped", [False, True])

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import random
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
+from lvspec_cli.decoding.cache import KVCache
 from lvspec_cli.decoding.evidence import read_groundings
 from lvspec_cli.decoding.looseness import Looseness, WatchedLayers
 from lvspec_cli.decoding.options import DecodingOptions
 from lvspec_cli.models.adapter import VideoLanguageModel
-from lvspec_cli.models.attention import attend_in_parts_watching
-from lvspec_cli.models.grounding import Glance, GroundingSource, NotedLayer, attention_rows
+from lvspec_cli.models.attention import attend_in_parts_watching, attend_watching, causal_mask
+from lvspec_cli.models.grounding import Glance, GroundingProbe, GroundingSource, NotedLayer, attention_rows
 from lvspec_cli.models.text_stack import ModuleTextStack
 from tests.models.conftest import TinyPair
 from tests.models.test_watch import ANSWER, eager, prepared
@@ -98,8 +101,11 @@ def test_some_positions_are_told_as_all_are(target: VideoLanguageModel, source: 
     torch.testing.assert_close(some.weights, every.weights[[1, 4]])
 
 
-def decoded(target: VideoLanguageModel, at_once: bool) -> list[torch.Tensor]:
-    """What rows of several passes look at, told at once or at the end; what is rejected of a pass is taken back."""
+def decoded(target: VideoLanguageModel, at_once: bool, left: bool = False) -> list[torch.Tensor]:
+    """What rows of several passes look at, told at once or at the end; what is rejected of a pass is taken back.
+
+    ``left``: told when the model has begun with something else.
+    """
     inputs = prepared(target)
     target.watch(None, ATTENTION)
     target.prefill(inputs)
@@ -113,6 +119,10 @@ def decoded(target: VideoLanguageModel, at_once: bool) -> list[torch.Tensor]:
             looks[-1]()
         target.rollback(length + kept)
         fed = ANSWER[kept % len(ANSWER)][None]
+    if left:
+        target.watch(None, ATTENTION)
+        target.prefill(inputs)
+        target.extend(torch.cat((ANSWER, ANSWER.flip(0))))
     target.watch(None)
     return [look().weights for look in looks]
 
@@ -125,6 +135,54 @@ def test_rows_of_several_passes_are_told_together_as_at_once(
     monkeypatch.setattr("lvspec_cli.models.grounding.MOST_SCORES", most_scores)
     for together, alone in zip(decoded(target, at_once=False), expected, strict=True):
         torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-4)
+
+
+def test_a_decode_that_was_left_is_told_as_it_was(target: VideoLanguageModel) -> None:
+    expected = decoded(target, at_once=True)
+    for late, alone in zip(decoded(target, at_once=False, left=True), expected, strict=True):
+        torch.testing.assert_close(late, alone, atol=1e-6, rtol=1e-4)
+
+
+def probed(seed: int, at_once: bool) -> list[torch.Tensor]:
+    """Made-up passes of any length over a cache that grows; of some the weights are at hand."""
+    chance, generator = random.Random(seed), torch.Generator().manual_seed(seed)
+    made = partial(torch.randn, generator=generator)
+    cache, probe = KVCache(2, 20), GroundingProbe(GroundingSource("attention", (0, 1)))
+    for layer in range(2):
+        cache.update(made(1, 2, 15, 8), made(1, 2, 15, 8), layer)
+    cache.advance(15)
+    video = (torch.arange(16) > 2) & (torch.arange(16) < 9) & (torch.arange(16) != (5 if seed % 2 else 0))
+    probe.show_video(video, 5, 0)
+    looks = []
+    for _ in range(6):
+        new, at_hand = chance.randint(1, 6), chance.random() < 0.4
+        probe.begin()
+        for layer in range(2):
+            query, (keys, values) = made(1, 4, new, 8), cache.update(made(1, 2, new, 8), made(1, 2, new, 8), layer)
+            mask = causal_mask(new, keys.shape[2], 2, query.dtype, query.device)
+            weights = attend_watching(query, keys, values, mask, 0.35, torch.ones(3))[2] if at_hand else None
+            probe.note(NotedLayer(query, keys, 0.35, weights))
+        kept = chance.randint(1, new)
+        cache.advance(new)
+        cache.rollback(cache.length - new + kept)
+        looks.append(probe.attention(sorted(chance.sample(range(kept), chance.randint(1, kept)))))
+        if at_once:
+            looks[-1]()
+    return [look().weights for look in looks]
+
+
+@pytest.mark.parametrize("limits", [(1, 1 << 24), (300, 1), (1 << 23, 1 << 24)])
+def test_passes_of_any_length_are_told_together_as_at_once(
+    limits: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(20):
+        expected = probed(seed, at_once=True)
+        with monkeypatch.context() as changed:
+            changed.setattr("lvspec_cli.models.grounding.MOST_SCORES", limits[0])
+            changed.setattr("lvspec_cli.models.grounding.MOST_BYTES", limits[1])
+            together = probed(seed, at_once=False)
+        for one, other in zip(together, expected, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
 def test_a_long_cache_gives_the_shares_that_watching_it_in_parts_does() -> None:

@@ -89,6 +89,21 @@ def test_pictures_may_wait_in_the_pipe_for_longer_than_a_video_may_take(
         assert worker.pictures() == ["0.0"]
 
 
+def test_an_interrupt_while_pictures_come_mixes_no_answers(
+    worker: VideoWorker, plain_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    worker.read(plain_video, pictures=True)
+    with monkeypatch.context() as changed:
+        changed.setattr(child, "read_line", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            worker.pictures()
+    assert worker.pictures() == []
+    assert len(worker.read(plain_video).times) == 8
+
+
 def test_more_pictures_than_the_pipe_holds_are_in_nobody_s_way(
     plain_video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

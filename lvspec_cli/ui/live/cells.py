@@ -26,7 +26,7 @@ def width_of(line: Sequence[Segment]) -> int:
     width = 0
     for text, _, control in line:
         if control is None:
-            width += len(text) if text.isascii() else cell_len(text)
+            width += len(text) if text.isascii() and text.isprintable() else cell_len(text)
     return width
 
 
