@@ -266,11 +266,8 @@ class VideoLanguageModel(ABC):
         grounding = None if probe is None else probe.attention
         if probe is not None and watch is not None and watch.cosines is not None and probe.source.kind == "cosine":
             grounding = partial(probe.similarity, watch.cosines)
-        if watch is None:
-            return Extension(logits, grounding=grounding)
-        attention, cosine = (
-            None if signal is None else signal.to(logits.device) for signal in (watch.attention, watch.cosine)
-        )
+        signals = (None, None) if watch is None else (watch.attention, watch.cosine)
+        attention, cosine = (None if signal is None else signal.to(logits.device) for signal in signals)
         return Extension(logits, attention, cosine, grounding)
 
     def _watching(self, video_mask: Tensor) -> AbstractContextManager[None]:
