@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import nan
-from typing import Generic, NamedTuple, TypeVar, overload
+from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ TINY = 1e-30  # below any weight that is worth showing
 Value = TypeVar("Value", covariant=True)
 
 
-class Later(Sequence[Value], Generic[Value]):
+class Later(Sequence[Value]):
     """Values of a round, of a known number, that are worked out when somebody looks at one of them."""
 
     def __init__(self, count: int, work_out: Callable[[], None]) -> None:

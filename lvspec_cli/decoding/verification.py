@@ -137,7 +137,8 @@ def read_verdict(proposal: Proposal, target: TargetPass, verdict: Verdict, *, gr
     if count:
         reasons = verdict.reasons
         parts += [verdict.accepted, proposal.tokens, target.draft_log_probabilities]
-        parts += [] if verdict.relevance is None else [verdict.relevance]
+        if verdict.relevance is not None:
+            parts.append(verdict.relevance)
         if reasons is not None:  # joined first, so that they are converted together
             parts += [torch.cat([part for name in MARKS if (part := getattr(reasons, name)) is not None])]
     if not greedy:

@@ -43,15 +43,10 @@ class NotedLayer(NamedTuple):
 class Glance:
     """Some of the new positions of a pass, of which somebody may want to know what they look at."""
 
-    layers: Sequence[NotedLayer]  # of the pass, on any devices
+    layers: Sequence[NotedLayer]  # of the pass, on any devices; their weights are below
     rows: Sequence[int]  # counted from the first of the n
+    weights: Sequence[Tensor] = ()  # of all layers, if all were at hand, on one device; else none
     seen: Tensor | None = None  # float32 [k, video tokens]; None: nobody has worked it out
-
-    @property
-    def weights(self) -> list[Tensor] | None:
-        """The attention weights of all layers; None unless all are at hand, on one device."""
-        weights = [layer.weights for layer in self.layers if layer.weights is not None]
-        return weights if len(weights) == len(self.layers) and len({each.device for each in weights}) == 1 else None
 
     @property
     def new(self) -> int:
@@ -103,11 +98,12 @@ class GroundingProbe:
 
         To be asked before the next pass, and looked at before anything that the positions see leaves the cache.
         """
-        glance = Glance(self._noted, rows)
-        if glance.weights is None:  # then those of some layers are of no use
-            glance.layers = [layer._replace(weights=None) for layer in self._noted]
+        weights = [layer.weights for layer in self._noted if layer.weights is not None]
+        if len(weights) < len(self._noted) or len({each.device for each in weights}) > 1:
+            weights = []  # those of some layers are of no use
+        glance = Glance([layer._replace(weights=None) for layer in self._noted], rows, weights)
         self._waiting.append(glance)
-        self._bytes += sum(weights.nbytes for weights in glance.weights or ())
+        self._bytes += sum(each.nbytes for each in weights)
         if self._bytes >= MOST_BYTES:
             self.work_out()
         return partial(self._look, glance)
@@ -125,9 +121,9 @@ class GroundingProbe:
 
     def work_out(self) -> None:
         """Work out what was asked of passes so far, while all that they saw is in the cache."""
-        waiting = self._waiting
-        for at_hand, rows_of in ((True, rows_at_hand), (False, attention_rows)):
-            glances = [glance for glance in waiting if (glance.weights is not None) is at_hand]
+        at_hand = [glance for glance in self._waiting if glance.weights]
+        others = [glance for glance in self._waiting if not glance.weights]
+        for glances, rows_of in ((at_hand, rows_at_hand), (others, attention_rows)):
             if glances:
                 seen = rows_of(glances, self._of_video).split_with_sizes([len(glance.rows) for glance in glances])
                 for glance, own in zip(glances, seen, strict=True):
@@ -144,7 +140,7 @@ class GroundingProbe:
 
 def rows_at_hand(glances: Sequence[Glance], select: Callable[[Tensor], Tensor]) -> Tensor:
     """`attention_rows` of glances whose weights are at hand."""
-    chosen = [select(torch.cat(glance.weights or [], dim=1).view(-1, glance.new, glance.total)) for glance in glances]
+    chosen = [select(torch.cat(list(glance.weights), dim=1).view(-1, glance.new, glance.total)) for glance in glances]
     rows, _ = _places(glances)
     return torch.cat(chosen, dim=1).index_select(1, _tensor(rows, chosen[0].device)).mean(0, dtype=torch.float32)
 

@@ -55,8 +55,8 @@ class TraceWriter:
 
     def close(self) -> None:
         """Write what waits. The stream stays open: it belongs to the caller."""
-        if self._waiting:
-            self._write(self._lines())
+        if lines := self._lines():
+            self._write(lines)
 
     def _lines(self) -> list[dict[str, Any]]:
         """Those of the rounds that wait, and before them that of their part if they are its first ones."""

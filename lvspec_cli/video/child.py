@@ -108,8 +108,9 @@ class ReaderProcess:
             ProcessEnded: the child ended instead.
             DeadlinePassed: no whole answer came within ``seconds``; the child was killed.
         """
-        with self._deadline(seconds):
-            self.pictures()  # that nobody took, and are no part of this answer
+        if self._owes_pictures:  # nobody took them, and they are no part of this answer
+            with self._deadline(seconds):
+                self.pictures()
         with self._deadline(seconds):
             write_line(self._requests, request_message(request))
             message = read_line(self._answers)

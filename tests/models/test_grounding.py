@@ -101,10 +101,10 @@ def test_some_positions_are_told_as_all_are(target: VideoLanguageModel, source: 
     torch.testing.assert_close(some.weights, every.weights[[1, 4]])
 
 
-def decoded(target: VideoLanguageModel, at_once: bool, left: bool = False) -> list[torch.Tensor]:
+def decoded(target: VideoLanguageModel, at_once: bool, left: str = "") -> list[torch.Tensor]:
     """What rows of several passes look at, told at once or at the end; what is rejected of a pass is taken back.
 
-    ``left``: told when the model has begun with something else.
+    ``left``: told when the model has begun with something else, watched anew or as before.
     """
     inputs = prepared(target)
     target.watch(None, ATTENTION)
@@ -120,7 +120,8 @@ def decoded(target: VideoLanguageModel, at_once: bool, left: bool = False) -> li
         target.rollback(length + kept)
         fed = ANSWER[kept % len(ANSWER)][None]
     if left:
-        target.watch(None, ATTENTION)
+        if left == "watched anew":
+            target.watch(None, ATTENTION)
         target.prefill(inputs)
         target.extend(torch.cat((ANSWER, ANSWER.flip(0))))
     target.watch(None)
@@ -137,9 +138,10 @@ def test_rows_of_several_passes_are_told_together_as_at_once(
         torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-4)
 
 
-def test_a_decode_that_was_left_is_told_as_it_was(target: VideoLanguageModel) -> None:
+@pytest.mark.parametrize("left", ["watched anew", "watched as before"])
+def test_a_decode_that_was_left_is_told_as_it_was(target: VideoLanguageModel, left: str) -> None:
     expected = decoded(target, at_once=True)
-    for late, alone in zip(decoded(target, at_once=False, left=True), expected, strict=True):
+    for late, alone in zip(decoded(target, at_once=False, left=left), expected, strict=True):
         torch.testing.assert_close(late, alone, atol=1e-6, rtol=1e-4)
 
 

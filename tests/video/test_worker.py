@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -60,33 +61,50 @@ def test_pictures_that_nobody_took_are_in_nobody_s_way(worker: VideoWorker, plai
     assert worker.measure(plain_video).codec == worker.read(plain_video).facts.codec
 
 
-def make_pictures_by(monkeypatch: pytest.MonkeyPatch, expression: str) -> None:
-    """Let children that are started from now on have this instead of pictures."""
-    instead = (
-        f"import os, signal; from lvspec_cli.video import worker_process as w; w.thumbnails = lambda _: {expression}"
-    )
-    head, tail = child.BOOT.split("from lvspec_cli.video.worker_process", 1)
-    monkeypatch.setattr(child, "BOOT", f"{head}{instead}\nfrom lvspec_cli.video.worker_process{tail}")
+ReadWith = Callable[[str], VideoWorker]
 
 
-def test_pictures_that_cannot_be_made_are_none(plain_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_pictures_by(monkeypatch, "1 / 0")
-    with VideoWorker() as worker:
-        worker.read(plain_video, pictures=True)
-        process = worker.process_id
-        assert worker.pictures() == []
-        assert len(worker.read(plain_video).times) == 8
-        assert worker.process_id == process
+@pytest.fixture
+def read_with(plain_video: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadWith]:
+    """Workers that have read a video, and whose children have the value of an expression instead of its pictures."""
+    with ExitStack() as workers:
+
+        def read(expression: str) -> VideoWorker:
+            instead = f"worker_process.thumbnails = lambda _: {expression}"
+            head, tail = child.BOOT.split("from lvspec_cli.video.worker_process", 1)
+            boot = f"{head}import os, signal; from lvspec_cli.video import worker_process; {instead}"
+            monkeypatch.setattr(child, "BOOT", f"{boot}\nfrom lvspec_cli.video.worker_process{tail}")
+            worker = workers.enter_context(VideoWorker())
+            assert len(worker.read(plain_video, pictures=True).times) == 8
+            return worker
+
+        yield read
+
+
+def test_pictures_that_cannot_be_made_are_none(read_with: ReadWith, plain_video: Path) -> None:
+    worker = read_with("1 / 0")
+    process = worker.process_id
+    assert worker.pictures() == []
+    assert len(worker.read(plain_video).times) == 8
+    assert worker.process_id == process
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no alarms")
-def test_pictures_may_wait_in_the_pipe_for_longer_than_a_video_may_take(
-    plain_video: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_pictures_by(monkeypatch, "[str(signal.getitimer(signal.ITIMER_REAL)[0])]")
-    with VideoWorker() as worker:
-        worker.read(plain_video, pictures=True)
-        assert worker.pictures() == ["0.0"]
+def test_pictures_may_wait_in_the_pipe_for_longer_than_a_video_may_take(read_with: ReadWith) -> None:
+    assert read_with("[str(signal.getitimer(signal.ITIMER_REAL)[0])]").pictures() == ["0.0"]
+
+
+def test_more_pictures_than_the_pipe_holds_are_in_nobody_s_way(read_with: ReadWith, plain_video: Path) -> None:
+    worker = read_with("['x' * 4_000_000]")
+    assert len(worker.read(plain_video, pictures=True).times) == 8
+    assert worker.pictures() == ["x" * 4_000_000]
+
+
+def test_a_child_that_ends_over_its_pictures_costs_the_pictures(read_with: ReadWith, plain_video: Path) -> None:
+    worker = read_with("os._exit(3)")
+    assert worker.pictures() == []
+    assert len(worker.read(plain_video, pictures=True).times) == 8
+    assert len(worker.read(plain_video).times) == 8
 
 
 def test_an_interrupt_while_pictures_come_mixes_no_answers(
@@ -102,27 +120,6 @@ def test_an_interrupt_while_pictures_come_mixes_no_answers(
             worker.pictures()
     assert worker.pictures() == []
     assert len(worker.read(plain_video).times) == 8
-
-
-def test_more_pictures_than_the_pipe_holds_are_in_nobody_s_way(
-    plain_video: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_pictures_by(monkeypatch, "['x' * 4_000_000]")
-    with VideoWorker() as worker:
-        worker.read(plain_video, pictures=True)
-        assert len(worker.read(plain_video, pictures=True).times) == 8
-        assert worker.pictures() == ["x" * 4_000_000]
-
-
-def test_a_child_that_ends_over_its_pictures_costs_the_pictures(
-    plain_video: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_pictures_by(monkeypatch, "os._exit(3)")
-    with VideoWorker() as worker:
-        assert len(worker.read(plain_video, pictures=True).times) == 8
-        assert worker.pictures() == []
-        assert len(worker.read(plain_video, pictures=True).times) == 8
-        assert len(worker.read(plain_video).times) == 8
 
 
 def _has_ended(process_id: int) -> bool:
